@@ -1,0 +1,8 @@
+//! What the standard library leaves out, with no idea what codepiper is about.
+
+pub mod error;
+pub mod id;
+pub mod json;
+pub mod log;
+pub mod thread;
+pub mod time;

@@ -1,0 +1,9 @@
+//! codepiper
+
+#[cfg(not(target_os = "linux"))]
+compile_error!("codepiper runs on Linux only: it stands on PTYs, pidfds and namespaces");
+
+pub mod base;
+pub mod limits;
+pub mod model;
+pub mod sys;

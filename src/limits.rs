@@ -1,0 +1,170 @@
+//! Every capacity and time-out of the program, each with its reason.
+
+use std::time::Duration;
+
+// Sessions.
+
+/// Live sessions at once. Each costs a keeper process and a thread; a runaway script stops here.
+pub const SESSIONS_LIVE: usize = 64;
+/// Terminal size limits: `vt100` keeps every cell, and 1000 × 1000 cells is already 32 MB.
+pub const COLS_MAX: u16 = 1000;
+/// See [`COLS_MAX`].
+pub const ROWS_MAX: u16 = 500;
+/// Size of a session's terminal until a viewer brings its own.
+pub const DEFAULT_COLS: u16 = 120;
+/// See [`DEFAULT_COLS`].
+pub const DEFAULT_ROWS: u16 = 30;
+/// Characters of a session's display name.
+pub const NAME_CHARS: usize = 80;
+/// Bytes of a working directory path (PATH_MAX).
+pub const CWD_BYTES: usize = 4096;
+/// Arguments of a session's program, and bytes of one.
+pub const ARGS: usize = 100;
+/// See [`ARGS`].
+pub const ARG_BYTES: usize = 10 * 1024;
+/// Variables given with a start request, and bytes of one value.
+pub const ENV_VARS: usize = 1000;
+/// See [`ENV_VARS`].
+pub const ENV_VALUE_BYTES: usize = 64 * 1024;
+/// Characters of text in one `send`.
+pub const SEND_CHARS: usize = 1024 * 1024;
+/// Keys in one `keys` request.
+pub const KEYS: usize = 100;
+
+/// A program that lives this long counts as started; one that fails earlier is a failed start and
+/// its own output is the error message.
+pub const START_SETTLE: Duration = Duration::from_millis(150);
+/// From spawning a keeper to its hello; a loaded machine needs a second or two.
+pub const KEEPER_READY: Duration = Duration::from_secs(10);
+/// `stop` asks nicely (SIGHUP, SIGTERM) for this long before it kills.
+pub const STOP_GRACE: Duration = Duration::from_secs(5);
+/// After SIGKILL a process is gone within this, or it hangs in the kernel.
+pub const KILL_GRACE: Duration = Duration::from_secs(5);
+/// How long `send` waits for a program that does not read its terminal.
+pub const INPUT_WAIT: Duration = Duration::from_secs(10);
+/// Pause between a pasted text and its Enter: agents take `text CR` in one read as one paste.
+pub const PASTE_TO_ENTER: Duration = Duration::from_millis(150);
+/// The login shell's environment probe; a start-up file may ask the network.
+pub const SHELL_PROBE: Duration = Duration::from_secs(10);
+/// A probe's result is used this long, so that edits of start-up files are seen the same day.
+pub const SHELL_PROBE_FRESH: Duration = Duration::from_secs(600);
+/// Bytes read from the shell probe before it is taken for broken.
+pub const SHELL_PROBE_BYTES: usize = 1024 * 1024;
+
+// Keeper and output log.
+
+/// Bytes of one keeper frame's body. Larger than any chunk either side sends.
+pub const FRAME_BYTES: usize = 256 * 1024;
+/// One read from the PTY master; the kernel hands out at most 4 KiB, so this collects several.
+pub const PTY_CHUNK: usize = 64 * 1024;
+/// Input the keeper holds for a program that does not read. The daemon never has more in flight.
+pub const INPUT_QUEUE: usize = 64 * 1024;
+/// Relayed output the keeper holds for a daemon that reads slowly; beyond it relaying stops.
+pub const RELAY_QUEUE: usize = 256 * 1024;
+/// A daemon this far behind is brought up by the keeper itself; further back it reads the log.
+pub const FOLLOW_GAP: u64 = 128 * 1024;
+/// One segment file of the output log.
+pub const SEGMENT_BYTES: u64 = 4 * 1024 * 1024;
+/// Output kept of one session; the oldest segment goes first.
+pub const LOG_BYTES: u64 = 64 * 1024 * 1024;
+/// Time ticks in the index come at most this often.
+pub const TICK: Duration = Duration::from_millis(100);
+/// Output between two screen checkpoints: at most this much is parsed again after a restart.
+pub const CHECKPOINT_BYTES: u64 = 1024 * 1024;
+/// Output still in the terminal when the program has ended: drained until silent for this long.
+pub const DRAIN_QUIET: Duration = Duration::from_millis(200);
+/// Descendants left behind by an ended program get this long between SIGHUP and SIGKILL.
+pub const STRAGGLER_GRACE: Duration = Duration::from_millis(500);
+/// While the disk is full the keeper tries again this often.
+pub const DISK_RETRY: Duration = Duration::from_secs(1);
+/// Newest output a session keeps in memory for its viewers; older bytes come from the log.
+pub const TAIL_BYTES: usize = 128 * 1024;
+/// Commands waiting for one session's thread. Full: the caller is told that the session is busy.
+pub const SESSION_QUEUE: usize = 64;
+/// An application that never ends its synchronized update is painted after this.
+pub const SYNC_UPDATE: Duration = Duration::from_millis(150);
+
+// Store.
+
+/// Writes waiting for the writer thread. Full: callers wait up to [`WRITE_WAIT`], then `Busy`.
+pub const WRITE_QUEUE: usize = 256;
+/// Writes committed together, so that one fdatasync serves many callers.
+pub const WRITE_BATCH: usize = 256;
+/// See [`WRITE_QUEUE`].
+pub const WRITE_WAIT: Duration = Duration::from_secs(5);
+/// Idle read-only connections kept open.
+pub const READERS: usize = 4;
+/// Another process (a backup) may hold the database lock this long.
+pub const DB_BUSY: Duration = Duration::from_secs(5);
+
+// HTTP.
+
+/// Bytes of a request head.
+pub const HEAD_BYTES: usize = 16 * 1024;
+/// Header fields of a request.
+pub const HEAD_FIELDS: usize = 64;
+/// Bytes of a request target.
+pub const TARGET_BYTES: usize = 4 * 1024;
+/// Bytes of a JSON body. `send` takes 1 Mi characters, which JSON may escape to more.
+pub const BODY_BYTES: usize = 8 * 1024 * 1024;
+/// Bytes of a hook body: the hook's whole stdin plus our envelope.
+pub const HOOK_BODY_BYTES: usize = HOOK_STDIN_BYTES + 64 * 1024;
+/// From accept to a whole head.
+pub const HEAD_WAIT: Duration = Duration::from_secs(5);
+/// From head to a whole body.
+pub const BODY_WAIT: Duration = Duration::from_secs(30);
+/// From a ready reply to its last byte taken by the client.
+pub const REPLY_WAIT: Duration = Duration::from_secs(30);
+/// An idle keep-alive connection.
+pub const IDLE_WAIT: Duration = Duration::from_secs(10);
+/// Open HTTP connections over all doors; above it the one that has waited longest for its first
+/// whole request goes, so that a flood of silent peers cannot shut out a new one.
+pub const CONNECTIONS: usize = 512;
+/// Open connections of one peer process.
+pub const CONNECTIONS_PER_PEER: usize = 64;
+/// Threads that run handlers.
+pub const WORKERS: usize = 4;
+/// Whole requests waiting for a worker. Full: 503.
+pub const JOBS: usize = 256;
+/// Requests parked until something happens (a state, an event, a person).
+pub const PARKED: usize = 256;
+/// Longest wait of one `wait` or `events` request; clients ask again.
+pub const PARK_WAIT: Duration = Duration::from_secs(3600);
+/// JSON nesting.
+pub const JSON_DEPTH: usize = 32;
+
+// WebSocket.
+
+/// Bytes of one message from a client.
+pub const WS_MESSAGE: usize = 64 * 1024;
+/// Output handed to the socket at once.
+pub const WS_CHUNK: usize = 32 * 1024;
+/// Bytes buffered for a client that reads slowly; its place in the log is kept, not its bytes.
+pub const WS_WRITE_BUFFER: usize = 256 * 1024;
+/// Open WebSockets.
+pub const WS_OPEN: usize = 64;
+/// Silence after which a peer is pinged, and then dropped.
+pub const WS_PING: Duration = Duration::from_secs(30);
+/// From the upgrade to the client's first message.
+pub const WS_FIRST: Duration = Duration::from_secs(10);
+
+// Hooks and clients.
+
+/// Bytes of a hook's stdin.
+pub const HOOK_STDIN_BYTES: usize = 8 * 1024 * 1024;
+/// hook-forward's own deadline at PreToolUse; the agent's is 30 s and fails open on some paths.
+pub const HOOK_DEADLINE: Duration = Duration::from_secs(20);
+/// Deadline for events that are only told, never asked.
+pub const HOOK_TELL: Duration = Duration::from_secs(5);
+/// Pause before a client connects again.
+pub const RECONNECT: Duration = Duration::from_millis(50);
+/// A client's plain request.
+pub const CLIENT_WAIT: Duration = Duration::from_secs(60);
+/// `attach` waits this long for a daemon that is being restarted before it says so and goes on.
+pub const REATTACH_NOTE: Duration = Duration::from_secs(2);
+/// `daemon --detach` and `make run`: from exec to a daemon that answers.
+pub const DAEMON_READY: Duration = Duration::from_secs(10);
+/// `daemon stop`: from SIGTERM to a free lock.
+pub const DAEMON_STOP: Duration = Duration::from_secs(10);
+/// Log lines kept in `daemon.log` before it moves to `daemon.log.1`.
+pub const LOG_FILE_BYTES: u64 = 8 * 1024 * 1024;

@@ -1,0 +1,73 @@
+//! A tool call and the verdict on it, the same for every agent.
+
+use serde_json::Value;
+
+/// What an agent wants to do, as its hook told it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ToolCall {
+    /// The tool's name, as the agent writes it.
+    pub tool: String,
+    /// The tool's whole input.
+    pub input: Value,
+    /// Where the agent stands.
+    pub cwd: String,
+    /// The agent's id for the call, where it has one.
+    pub call_id: Option<String>,
+    /// The subagent that makes it, where it is one.
+    pub agent_id: Option<String>,
+}
+
+/// What policy says of a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    /// It runs.
+    Allow,
+    /// It does not run.
+    Deny,
+    /// A person decides.
+    Ask,
+}
+
+impl Action {
+    /// The word of rules, the API and the audit log.
+    pub fn word(self) -> &'static str {
+        match self {
+            Action::Allow => "allow",
+            Action::Deny => "deny",
+            Action::Ask => "ask",
+        }
+    }
+
+    /// The action behind a word.
+    pub fn from_word(word: &str) -> Option<Action> {
+        [Action::Allow, Action::Deny, Action::Ask].into_iter().find(|a| a.word() == word)
+    }
+}
+
+/// An answer with its reason, which goes unchanged to the agent, the log and the person.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Verdict {
+    /// Allow, deny or ask.
+    pub action: Action,
+    /// The rule that decided, where one did.
+    pub rule: Option<String>,
+    /// Why, in words.
+    pub reason: String,
+}
+
+/// One decision, not yet stored.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewDecision {
+    /// The session that asked.
+    pub session: String,
+    /// Unix milliseconds.
+    pub at_ms: i64,
+    /// hook-forward's id of the request: asked again, it gets the same answer.
+    pub request: String,
+    /// What was asked.
+    pub call: ToolCall,
+    /// SHA-256 of the canonical tool input (keys sorted, no white space).
+    pub input_sha256: [u8; 32],
+    /// The answer.
+    pub verdict: Verdict,
+}

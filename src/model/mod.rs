@@ -1,0 +1,6 @@
+//! What codepiper is about: sessions, events, tool calls and verdicts, with no idea how they are
+//! stored, shown or carried out.
+
+pub mod call;
+pub mod event;
+pub mod session;

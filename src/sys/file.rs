@@ -1,0 +1,162 @@
+//! Private files and directories: owned by us, closed to others, never reached through a link.
+//!
+//! 1. A directory or file of ours that is looser than asked, owned by somebody else or a link MUST
+//!    be refused, with the way out in the message.
+//! 2. A file MUST be replaced as a whole or not at all (write, fsync, rename).
+
+use crate::base::error::{Code, Context, Error, Result};
+use nix::fcntl::Flock;
+use nix::fcntl::FlockArg;
+use std::fs;
+use std::fs::File;
+use std::io::Write;
+use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+/// Makes `path` a directory that only we can enter, or checks that it is one already. Its parent
+/// must exist.
+pub fn private_dir(path: &Path) -> Result<()> {
+    match fs::DirBuilder::new().mode(0o700).create(path) {
+        Ok(()) => Ok(()),
+        Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => check_private(path, true),
+        Err(e) => Err(e).code(Code::Invalid, || format!("cannot create {}", path.display())),
+    }
+}
+
+/// Refuses `path` unless it is ours, closed to group and others, and no link.
+pub fn check_private(path: &Path, directory: bool) -> Result<()> {
+    let shown = path.display();
+    let meta =
+        fs::symlink_metadata(path).code(Code::NotFound, || format!("cannot look at {shown}"))?;
+    let refuse = |what: String| Err(Error::new(Code::Denied, what));
+    if meta.file_type().is_symlink() {
+        return refuse(format!("{shown} is a link; replace it by what it points to"));
+    }
+    if directory != meta.is_dir() {
+        let kind = if directory { "a directory" } else { "a file" };
+        return refuse(format!("{shown} is not {kind}; move it away"));
+    }
+    let me = nix::unistd::geteuid().as_raw();
+    if meta.uid() != me {
+        let owner = meta.uid();
+        return refuse(format!("{shown} belongs to uid {owner}, not to you (uid {me})"));
+    }
+    if meta.mode() & 0o077 != 0 {
+        let (mode, want) = (meta.mode() & 0o7777, if directory { 700 } else { 600 });
+        return refuse(format!(
+            "{shown} has mode {mode:04o}, others could reach it; run: chmod {want} {shown}"
+        ));
+    }
+    Ok(())
+}
+
+/// Opens a private file for appending, creating it with mode 0600.
+pub fn open_append(path: &Path) -> Result<File> {
+    let open = || {
+        let mut options = File::options();
+        options.append(true).create(true).mode(0o600).custom_flags(nix::libc::O_NOFOLLOW);
+        options.open(path)
+    };
+    let file = open().internal(|| format!("cannot open {}", path.display()))?;
+    check_private(path, false)?;
+    Ok(file)
+}
+
+/// Writes `bytes` to `path` as a whole: a reader sees the old file or the new one. With `sync` it
+/// also survives a power cut.
+pub fn replace(path: &Path, bytes: &[u8], mode: u32, sync: bool) -> Result<()> {
+    let shown = path.display().to_string();
+    let mut temporary = path.as_os_str().to_os_string();
+    temporary.push(format!(".{}.new", std::process::id()));
+    let write = || {
+        let mut options = File::options();
+        options.write(true).create(true).truncate(true).mode(mode);
+        let mut file = options.custom_flags(nix::libc::O_NOFOLLOW).open(&temporary)?;
+        file.write_all(bytes)?;
+        if sync {
+            file.sync_all()?;
+        }
+        fs::rename(&temporary, path)?;
+        match path.parent().filter(|_| sync) {
+            Some(parent) => File::open(parent)?.sync_all(),
+            None => Ok(()),
+        }
+    };
+    let result = write();
+    if result.is_err() {
+        let _ = fs::remove_file(&temporary);
+    }
+    result.internal(|| format!("cannot write {shown}"))
+}
+
+/// A lock that the kernel lets go of when the process ends, however it ends.
+pub struct Lock {
+    _held: Flock<File>,
+}
+
+/// Takes the exclusive lock on `path`, or `Conflict` when another process has it.
+pub fn lock(path: &Path) -> Result<Lock> {
+    let file = open_append(path)?;
+    match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+        Ok(held) => Ok(Lock { _held: held }),
+        Err((_, nix::errno::Errno::EWOULDBLOCK)) => {
+            Err(Error::conflict(format!("{} is locked by another process", path.display())))
+        }
+        Err((_, e)) => Err(e).internal(|| format!("cannot lock {}", path.display())),
+    }
+}
+
+/// Device and inode, the identity of a file behind its names.
+pub fn identity(path: &Path) -> Option<(u64, u64)> {
+    fs::symlink_metadata(path).ok().map(|m| (m.dev(), m.ino()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    fn space(name: &str) -> std::path::PathBuf {
+        let path = std::env::temp_dir().join(format!("cp-file-{name}-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&path);
+        fs::create_dir_all(&path).unwrap();
+        path
+    }
+
+    #[test]
+    fn looser_modes_links_and_files_in_place_of_a_directory_are_refused() {
+        let root = space("private");
+        private_dir(&root.join("fine")).unwrap();
+        private_dir(&root.join("fine")).unwrap();
+        fs::set_permissions(root.join("fine"), fs::Permissions::from_mode(0o750)).unwrap();
+        let error = private_dir(&root.join("fine")).unwrap_err();
+        assert!(error.message.contains("chmod 700"), "{error}");
+        std::os::unix::fs::symlink("/tmp", root.join("link")).unwrap();
+        assert!(private_dir(&root.join("link")).unwrap_err().message.contains("is a link"));
+        fs::write(root.join("plain"), "").unwrap();
+        assert!(private_dir(&root.join("plain")).unwrap_err().message.contains("not a directory"));
+        fs::remove_dir_all(root).unwrap();
+    }
+
+    #[test]
+    fn a_lock_has_one_holder() {
+        let root = space("lock");
+        let held = lock(&root.join("lock")).unwrap();
+        assert_eq!(lock(&root.join("lock")).err().unwrap().code, Code::Conflict);
+        drop(held);
+        lock(&root.join("lock")).unwrap();
+        fs::remove_dir_all(root).unwrap();
+    }
+
+    #[test]
+    fn replace_leaves_no_traces_when_it_fails() {
+        let root = space("replace");
+        replace(&root.join("a"), b"one", 0o600, true).unwrap();
+        fs::create_dir(root.join("b")).unwrap();
+        assert!(replace(&root.join("b"), b"two", 0o600, false).is_err());
+        assert_eq!(fs::read_dir(&root).unwrap().count(), 2);
+        fs::remove_dir_all(root).unwrap();
+    }
+}

@@ -1,0 +1,12 @@
+//! The only room where `unsafe` and `libc` may appear: system calls behind safe functions.
+//!
+//! Knows files, sockets, processes, terminals; has no idea what they are used for.
+
+pub mod file;
+pub mod poll;
+pub mod proc;
+pub mod pty;
+pub mod signal;
+pub mod sock;
+pub mod tty;
+pub mod user;

@@ -1,0 +1,231 @@
+//! Processes: who descends from whom, whether a pid still means the same process, and signals.
+//!
+//! 1. A pid alone MUST NOT identify a process; pid + start time does.
+//! 2. An ancestry that cannot be read to its end MUST count as unknown, never as harmless.
+
+use crate::base::error::{Context, Error, Result};
+use nix::errno::Errno;
+use nix::sys::signal::Signal;
+use nix::unistd::Pid;
+use std::collections::HashMap;
+use std::os::fd::AsFd;
+
+/// One line of /proc/PID/stat, as far as we care.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stat {
+    /// Process id.
+    pub pid: i32,
+    /// Parent's process id.
+    pub ppid: i32,
+    /// The process's own name, at most 15 bytes.
+    pub comm: String,
+    /// Clock ticks between boot and the process's start.
+    pub start: u64,
+    /// `Z` for a zombie.
+    pub state: char,
+}
+
+/// Reads /proc/PID/stat; `None` when there is no such process.
+pub fn stat(pid: i32) -> Option<Stat> {
+    let text = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
+    parse_stat(&String::from_utf8_lossy(&text))
+}
+
+fn parse_stat(text: &str) -> Option<Stat> {
+    // The name may hold spaces and parentheses; the last `)` ends it.
+    let (head, tail) = (text.find('(')?, text.rfind(')')?);
+    let fields: Vec<&str> = text.get(tail + 2..)?.split(' ').collect();
+    Some(Stat {
+        pid: text.get(..head)?.trim().parse().ok()?,
+        ppid: fields.get(1)?.parse().ok()?,
+        comm: text.get(head + 1..tail)?.to_string(),
+        start: fields.get(19)?.parse().ok()?,
+        state: fields.first()?.chars().next()?,
+    })
+}
+
+/// Our own line of /proc.
+pub fn own_stat() -> Result<Stat> {
+    let me = std::process::id() as i32;
+    stat(me).ok_or_else(|| Error::internal("/proc is not mounted; codepiper cannot work without"))
+}
+
+/// Whether the process that had `pid` and `start` still runs (a zombie does not).
+pub fn is_alive(pid: i32, start: u64) -> bool {
+    stat(pid).is_some_and(|s| s.start == start && s.state != 'Z')
+}
+
+/// `pid` and its ancestors, youngest first, up to init. Starts over when a parent changes while it
+/// is being read; an ancestry that never holds still is an error.
+pub fn ancestry(pid: i32) -> Result<Vec<Stat>> {
+    for _ in 0..8 {
+        if let Some(line) = try_ancestry(pid) {
+            return Ok(line);
+        }
+    }
+    Err(Error::denied(format!("process {pid} cannot be traced to its ancestors")))
+}
+
+fn try_ancestry(pid: i32) -> Option<Vec<Stat>> {
+    let mut line = vec![stat(pid)?];
+    loop {
+        let child = line.last()?.clone();
+        if child.ppid == 0 {
+            return Some(line);
+        }
+        let parent = stat(child.ppid)?;
+        // Read again behind the parent: if the child still has it, the pid was not reused between.
+        if stat(child.pid)? != (Stat { state: stat(child.pid)?.state, ..child }) {
+            return None;
+        }
+        line.push(parent);
+    }
+}
+
+/// Every living descendant of `pid`, children before grandchildren.
+pub fn descendants(pid: i32) -> Vec<Stat> {
+    let mut children: HashMap<i32, Vec<Stat>> = HashMap::new();
+    let Ok(entries) = std::fs::read_dir("/proc") else { return Vec::new() };
+    for entry in entries.flatten() {
+        let number = entry.file_name().to_str().and_then(|n| n.parse().ok());
+        if let Some(stat) = number.and_then(stat) {
+            children.entry(stat.ppid).or_default().push(stat);
+        }
+    }
+    let (mut found, mut next) = (Vec::new(), vec![pid]);
+    while let Some(parent) = next.pop() {
+        for child in children.remove(&parent).unwrap_or_default() {
+            next.push(child.pid);
+            if child.state != 'Z' {
+                found.push(child);
+            }
+        }
+    }
+    found
+}
+
+/// Whether the process behind a pidfd has ended (its descriptor becomes readable then).
+pub fn has_ended(pidfd: &impl AsFd) -> bool {
+    let mut watch = [crate::sys::poll::Watch::new(pidfd, true, false)];
+    let ready = crate::sys::poll::wait(&mut watch, Some(std::time::Duration::ZERO));
+    ready.is_err() || watch[0].readable()
+}
+
+/// Sends a signal to one process; a process that is gone already is fine.
+pub fn signal(pid: i32, signal: Signal) -> Result<()> {
+    match nix::sys::signal::kill(Pid::from_raw(pid), signal) {
+        Err(Errno::ESRCH) => Ok(()),
+        other => other.internal(|| format!("cannot send {signal} to process {pid}")),
+    }
+}
+
+/// Sends a signal to the foreground programs of the terminal behind `master`.
+pub fn signal_foreground(master: &impl AsFd, signal: Signal) -> Result<()> {
+    match nix::unistd::tcgetpgrp(master) {
+        Ok(group) if group.as_raw() > 1 => match nix::sys::signal::killpg(group, signal) {
+            Err(Errno::ESRCH) => Ok(()),
+            other => other.internal(|| format!("cannot send {signal} to the foreground")),
+        },
+        _ => Ok(()),
+    }
+}
+
+/// How a child ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// It called exit with this code.
+    Code(i32),
+    /// This signal ended it.
+    Signal(i32),
+}
+
+/// Collects one ended child without waiting.
+pub fn reap() -> Option<(i32, Ended)> {
+    use nix::sys::wait::WaitPidFlag;
+    use nix::sys::wait::WaitStatus;
+    loop {
+        match nix::sys::wait::waitpid(None, Some(WaitPidFlag::WNOHANG)) {
+            Ok(WaitStatus::Exited(pid, code)) => return Some((pid.as_raw(), Ended::Code(code))),
+            Ok(WaitStatus::Signaled(pid, signal, _)) => {
+                return Some((pid.as_raw(), Ended::Signal(signal as i32)));
+            }
+            Err(Errno::EINTR) => continue,
+            Ok(_) | Err(_) => return None,
+        }
+    }
+}
+
+/// Names this process (15 bytes are kept). `ps` and [`Stat::comm`] show it, descendants can't
+/// change it.
+pub fn set_name(name: &str) -> Result<()> {
+    let name = std::ffi::CString::new(name).internal(|| "a process name with NUL".into())?;
+    // SAFETY: PR_SET_NAME reads one NUL-terminated string, which outlives the call.
+    let result = unsafe { nix::libc::prctl(nix::libc::PR_SET_NAME, name.as_ptr(), 0, 0, 0) };
+    Errno::result(result).internal(|| "cannot name the process".into())?;
+    Ok(())
+}
+
+/// Orphaned descendants become our children instead of init's, so that none leaves the tree.
+pub fn adopt_orphans() -> Result<()> {
+    // SAFETY: PR_SET_CHILD_SUBREAPER takes plain numbers.
+    let result = unsafe { nix::libc::prctl(nix::libc::PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) };
+    Errno::result(result).internal(|| "cannot become a subreaper".into())?;
+    Ok(())
+}
+
+/// No core dumps and no tracing by processes of the same user: memory here holds secrets.
+pub fn hide_memory() {
+    // SAFETY: PR_SET_DUMPABLE takes plain numbers.
+    unsafe {
+        nix::libc::prctl(nix::libc::PR_SET_DUMPABLE, 0, 0, 0, 0);
+    }
+    let _ = nix::sys::resource::setrlimit(nix::sys::resource::Resource::RLIMIT_CORE, 0, 0);
+}
+
+/// Leads a session of its own: no terminal, no process group of the caller's.
+pub fn leave_terminal() {
+    let _ = nix::unistd::setsid();
+}
+
+/// The parent's process id, 1 (or the subreaper's) once it has gone.
+pub fn parent() -> i32 {
+    nix::unistd::getppid().as_raw()
+}
+
+/// The kernel's name for this boot; a different one means that every process is gone.
+pub fn boot_id() -> Result<String> {
+    let text = std::fs::read_to_string("/proc/sys/kernel/random/boot_id")
+        .internal(|| "cannot read the boot id".into())?;
+    Ok(text.trim().to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_with_parentheses_do_not_confuse_the_parser() {
+        let tail = "S 1 2 3 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 4242 0 0";
+        let stat = parse_stat(&format!("77 (a) b (c) {tail}")).unwrap();
+        assert_eq!((stat.pid, stat.ppid, stat.start), (77, 1, 4242));
+        assert_eq!(stat.comm, "a) b (c");
+        for bad in ["", "77", "77 (x", "77 (x) S", "x (y) S 1"] {
+            assert!(parse_stat(bad).is_none(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn our_ancestry_starts_with_us_and_ends_at_the_top() {
+        let line = ancestry(std::process::id() as i32).unwrap();
+        assert_eq!(line[0].pid, std::process::id() as i32);
+        assert_eq!(line.last().unwrap().ppid, 0);
+        assert!(ancestry(i32::MAX).is_err(), "an unknown process is no harmless one");
+    }
+
+    #[test]
+    fn a_reused_pid_is_not_the_same_process() {
+        let me = own_stat().unwrap();
+        assert!(is_alive(me.pid, me.start));
+        assert!(!is_alive(me.pid, me.start + 1));
+    }
+}
