@@ -4,6 +4,8 @@
 compile_error!("codepiper runs on Linux only: it stands on PTYs, pidfds and namespaces");
 
 pub mod base;
+pub mod keeper;
 pub mod limits;
 pub mod model;
+pub mod output;
 pub mod sys;

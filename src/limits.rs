@@ -75,6 +75,8 @@ pub const CHECKPOINT_BYTES: u64 = 1024 * 1024;
 pub const DRAIN_QUIET: Duration = Duration::from_millis(200);
 /// Descendants left behind by an ended program get this long between SIGHUP and SIGKILL.
 pub const STRAGGLER_GRACE: Duration = Duration::from_millis(500);
+/// A program that left its terminal may come back to it: looked at this often.
+pub const HUNG_RETRY: Duration = Duration::from_secs(1);
 /// While the disk is full the keeper tries again this often.
 pub const DISK_RETRY: Duration = Duration::from_secs(1);
 /// Newest output a session keeps in memory for its viewers; older bytes come from the log.

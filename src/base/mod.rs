@@ -1,5 +1,6 @@
 //! What the standard library leaves out, with no idea what codepiper is about.
 
+pub mod bytes;
 pub mod error;
 pub mod id;
 pub mod json;

@@ -108,6 +108,16 @@ pub fn lock(path: &Path) -> Result<Lock> {
     }
 }
 
+/// Points the three standard streams at /dev/null: nothing of the caller's is held open.
+pub fn null_stdio() -> Result<()> {
+    let null = File::options().read(true).write(true).open("/dev/null");
+    let null = null.internal(|| "cannot open /dev/null".into())?;
+    let stdio = nix::unistd::dup2_stdin(&null)
+        .and_then(|()| nix::unistd::dup2_stdout(&null))
+        .and_then(|()| nix::unistd::dup2_stderr(&null));
+    stdio.internal(|| "cannot close standard streams".into())
+}
+
 /// Device and inode, the identity of a file behind its names.
 pub fn identity(path: &Path) -> Option<(u64, u64)> {
     fs::symlink_metadata(path).ok().map(|m| (m.dev(), m.ino()))

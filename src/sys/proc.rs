@@ -187,6 +187,11 @@ pub fn leave_terminal() {
     let _ = nix::unistd::setsid();
 }
 
+/// Our effective user id.
+pub fn uid() -> u32 {
+    nix::unistd::geteuid().as_raw()
+}
+
 /// The parent's process id, 1 (or the subreaper's) once it has gone.
 pub fn parent() -> i32 {
     nix::unistd::getppid().as_raw()

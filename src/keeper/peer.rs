@@ -1,0 +1,23 @@
+//! Tells whether a process belongs to a session, from its ancestry alone.
+//!
+//! 1. A peer that cannot be traced to its end MUST count as inside.
+//! 2. Who is inside MUST NOT depend on anything the peer can write: a keeper collects orphans, so
+//!    no descendant leaves its tree, and a process's name is its own to set.
+//!
+//! A keeper above ourselves is not counted: a whole codepiper may run inside a session of another.
+
+use crate::base::error::{Error, Result};
+use crate::keeper::NAME;
+use crate::sys::proc;
+use crate::sys::proc::Stat;
+
+/// The keeper whose session `pid` belongs to; `None` for a process outside every session.
+pub fn session_of(pid: i32) -> Result<Option<Stat>> {
+    if pid <= 0 {
+        return Err(Error::denied("the peer's process is not visible here"));
+    }
+    let own = proc::ancestry(std::process::id() as i32)?;
+    // Ourselves stays out: a keeper asks about its own descendants too.
+    let above = |s: &Stat| own[1..].iter().any(|a| a.pid == s.pid && a.start == s.start);
+    Ok(proc::ancestry(pid)?.into_iter().find(|s| s.comm == NAME && !above(s)))
+}

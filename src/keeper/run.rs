@@ -1,0 +1,410 @@
+//! The keeper process: one thread, one poll loop over terminal, socket, daemon and signals.
+//!
+//! 1. The terminal MUST be drained whether or not a daemon is there, so that the program never
+//!    waits for us.
+//! 2. The socket MUST accept only a peer with our uid from outside every session.
+//! 3. The exit status MUST be kept until a daemon has stored it.
+
+use crate::base::error::{Context, Error, Result};
+use crate::base::time;
+use crate::keeper;
+use crate::keeper::conn::Conn;
+use crate::keeper::launch::Launch;
+use crate::keeper::peer;
+use crate::keeper::program::Output;
+use crate::keeper::program::Program;
+use crate::keeper::program::Stragglers;
+use crate::keeper::proto;
+use crate::keeper::proto::Exited;
+use crate::keeper::proto::Frame;
+use crate::keeper::proto::Hello;
+use crate::limits;
+use crate::output::index::Mark;
+use crate::output::reader::Reader;
+use crate::output::writer::Writer;
+use crate::sys::poll;
+use crate::sys::poll::Watch;
+use crate::sys::proc;
+use crate::sys::proc::Ended;
+use crate::sys::signal::Name;
+use crate::sys::signal::Signals;
+use crate::sys::sock;
+use crate::sys::tty::Size;
+use std::io::Read;
+use std::io::Write;
+use std::os::unix::net::UnixListener;
+use std::os::unix::net::UnixStream;
+use std::time::Instant;
+
+/// Refused peers remembered for a daemon that is away.
+const REFUSED_KEPT: usize = 16;
+
+struct Keeper {
+    launch: Launch,
+    start: u64,
+    listener: UnixListener,
+    signals: Signals,
+    program: Program,
+    log: Writer,
+    conn: Option<Conn>,
+    input_done: u64,
+    degraded_told: bool,
+    refused: Vec<Frame>,
+    /// Set when the program has ended: output is drained until this passes in silence.
+    drain_until: Option<Instant>,
+    exited: Option<Exited>,
+    stragglers: Option<Stragglers>,
+    stored: bool,
+}
+
+/// Runs a keeper: launch description on standard input, one line of answer on standard output.
+/// Returns the process's exit code.
+pub fn main() -> i32 {
+    proc::leave_terminal();
+    let started = start();
+    let answer = match &started {
+        Ok(_) => "ok\n".to_string(),
+        Err(error) => format!("{}\n", error.chain().replace('\n', " ")),
+    };
+    // A daemon that died meanwhile adopts us later; nobody else listens here.
+    let _ = std::io::stdout().write_all(answer.as_bytes());
+    match started {
+        Ok(mut keeper) => {
+            let _ = close_stdio();
+            keeper.run();
+            0
+        }
+        Err(_) => 1,
+    }
+}
+
+/// Points standard streams at /dev/null, which also tells the daemon that the answer is complete.
+fn close_stdio() -> Result<()> {
+    crate::sys::file::null_stdio()
+}
+
+fn start() -> Result<Keeper> {
+    crate::sys::signal::reset();
+    proc::set_name(keeper::NAME)?;
+    proc::hide_memory();
+    proc::adopt_orphans()?;
+    let mut bytes = Vec::new();
+    std::io::stdin().read_to_end(&mut bytes).internal(|| "cannot read the launch".into())?;
+    let launch = Launch::decode(&bytes)?;
+    let signals =
+        Signals::block(&[Name::SIGCHLD, Name::SIGTERM, Name::SIGINT, Name::SIGHUP, Name::SIGPIPE])?;
+    let start = proc::own_stat()?.start;
+    let mut log = Writer::open(&launch.log_dir, launch.log_keep)?;
+    let listener = sock::listen(&launch.socket)?;
+    log.mark(None, Mark::Epoch(launch.epoch));
+    log.mark(None, Mark::Resize { cols: launch.cols, rows: launch.rows });
+    let program = Program::start(&launch).inspect_err(|_| {
+        let _ = std::fs::remove_file(&launch.socket);
+    })?;
+    Ok(Keeper {
+        launch,
+        start,
+        listener,
+        signals,
+        program,
+        log,
+        conn: None,
+        input_done: 0,
+        degraded_told: false,
+        refused: Vec::new(),
+        drain_until: None,
+        exited: None,
+        stragglers: None,
+        stored: false,
+    })
+}
+
+impl Keeper {
+    fn run(&mut self) {
+        let mut buffer = vec![0; limits::PTY_CHUNK];
+        while !(self.stored && self.stragglers.as_ref().is_none_or(|s| s.next().is_none())) {
+            let ready = match self.wait() {
+                Ok(ready) => ready,
+                // poll itself failing (out of memory) passes; giving up would end the session.
+                Err(_) => continue,
+            };
+            if ready.signal {
+                self.take_signals();
+            }
+            if ready.output {
+                self.take_output(&mut buffer);
+            }
+            if ready.input_room {
+                self.hand_input();
+            }
+            // Before a newcomer: the old daemon's end is noticed first.
+            if ready.daemon {
+                self.hear_daemon();
+            }
+            if ready.newcomer {
+                self.accept();
+            }
+            self.end_steps();
+        }
+        let _ = std::fs::remove_file(&self.launch.socket);
+    }
+
+    fn wait(&self) -> Result<Ready> {
+        let listen_for = self.exited.is_none() || !self.stored;
+        let listening = !self.program.hung || self.drain_until.is_some();
+        let mut watches = vec![
+            Watch::new(&self.signals, true, false),
+            Watch::new(&self.listener, listen_for, false),
+        ];
+        // A terminal that everybody left reports a hang-up for ever: look at it by the clock.
+        let watch_terminal = listening && !(self.program.hung && self.program.ended.is_none());
+        if watch_terminal {
+            watches.push(Watch::new(self.program.terminal(), true, self.program.has_input()));
+        }
+        if let Some(conn) = &self.conn {
+            watches.push(Watch::new(&conn.link, true, conn.link.backlog() > 0));
+        }
+        poll::wait(&mut watches, self.next_deadline().map(time::until))?;
+        let terminal = watches.get(2).filter(|_| watch_terminal);
+        let daemon = watches.get(if watch_terminal { 3 } else { 2 });
+        Ok(Ready {
+            signal: watches[0].readable(),
+            newcomer: watches[1].readable(),
+            output: terminal.is_none_or(Watch::readable),
+            input_room: terminal.is_some_and(Watch::writable),
+            daemon: daemon.is_some_and(|w| w.readable() || w.writable()),
+        })
+    }
+
+    fn next_deadline(&self) -> Option<Instant> {
+        let hung = self.program.hung && self.program.ended.is_none();
+        let look_again = hung.then(|| time::now() + limits::HUNG_RETRY);
+        let stragglers = self.stragglers.as_ref().and_then(Stragglers::next);
+        [self.drain_until, stragglers, look_again].into_iter().flatten().min()
+    }
+
+    fn take_signals(&mut self) {
+        while let Some(name) = self.signals.next() {
+            match name {
+                Name::SIGCHLD if self.program.reap() => {
+                    self.drain_until = Some(time::now() + limits::DRAIN_QUIET);
+                }
+                // The host goes down: let the program end as it likes; its exit is in the log.
+                Name::SIGTERM => {
+                    self.program.signal(Name::SIGTERM, false);
+                    self.program.signal(Name::SIGHUP, false);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn take_output(&mut self, buffer: &mut [u8]) {
+        match self.program.read(buffer) {
+            Output::Bytes(count) => {
+                let offset = self.log.end();
+                self.log.append(&buffer[..count]);
+                self.tell_degraded();
+                self.with_daemon(|conn| conn.relay(offset, &buffer[..count]));
+                if self.drain_until.is_some() {
+                    self.drain_until = Some(time::now() + limits::DRAIN_QUIET);
+                }
+            }
+            Output::HungUp if self.drain_until.is_some() => self.drain_until = Some(time::now()),
+            Output::HungUp | Output::Nothing => {}
+        }
+    }
+
+    fn tell_degraded(&mut self) {
+        let degraded = self.log.is_degraded();
+        if degraded != self.degraded_told {
+            self.degraded_told = degraded;
+            self.with_daemon(|conn| conn.link.send(&Frame::Log { degraded }));
+        }
+    }
+
+    /// Once the program has ended and its terminal is silent: record it, tell it, tidy up.
+    fn end_steps(&mut self) {
+        if let Some(stragglers) = &mut self.stragglers {
+            self.program.reap();
+            stragglers.step();
+        }
+        let silent = self.drain_until.is_some_and(|until| time::now() >= until);
+        let Some(ended) = self.program.ended.filter(|_| silent && self.exited.is_none()) else {
+            return;
+        };
+        self.drain_until = None;
+        self.program.hung = true;
+        let (by_signal, value, mark) = match ended {
+            Ended::Code(code) => (false, code, Mark::EndCode(code)),
+            Ended::Signal(number) => (true, number, Mark::EndSignal(number)),
+        };
+        self.log.mark(None, mark);
+        let exited = Exited { by_signal, value, at_ms: time::unix_ms(), log_end: self.log.end() };
+        self.exited = Some(exited);
+        self.stragglers = Some(Stragglers::hang_up());
+        self.with_daemon(|conn| conn.link.send(&Frame::Exited(exited)));
+    }
+
+    fn accept(&mut self) {
+        let Ok((stream, _)) = self.listener.accept() else { return };
+        if let Err(frame) = admit(&stream) {
+            if self.conn.is_none() && self.refused.len() < REFUSED_KEPT {
+                self.refused.push(frame.clone());
+            }
+            self.with_daemon(|conn| conn.link.send(&frame));
+            return;
+        }
+        // One daemon at a time: a second one is closed, and tries again if the first is just ending.
+        if self.conn.is_none()
+            && let Ok(conn) = Conn::new(stream)
+        {
+            self.conn = Some(conn);
+            self.input_done = 0;
+            let hello = Frame::Hello(Box::new(self.hello()));
+            let refused = std::mem::take(&mut self.refused);
+            self.with_daemon(|conn| {
+                conn.link.send(&hello)?;
+                refused.iter().try_for_each(|frame| conn.link.send(frame))
+            });
+        }
+    }
+
+    fn hello(&self) -> Hello {
+        Hello {
+            protocol: proto::PROTOCOL,
+            pid: std::process::id(),
+            start: self.start,
+            program_pid: self.program.pid as u32,
+            cols: self.program.size.cols,
+            rows: self.program.size.rows,
+            epoch: self.launch.epoch,
+            log_start: self.log.start(),
+            log_end: self.log.end(),
+            degraded: self.log.is_degraded(),
+            exited: self.exited,
+            session: self.launch.session.clone(),
+            build: self.launch.build.clone(),
+            program: self.launch.program.to_string_lossy().into_owned(),
+            cwd: self.launch.cwd.to_string_lossy().into_owned(),
+        }
+    }
+
+    /// Runs `act` on the attached daemon, if there is one; an error detaches it.
+    fn with_daemon(&mut self, act: impl FnOnce(&mut Conn) -> Result<()>) {
+        if let Some(conn) = &mut self.conn
+            && act(conn).is_err()
+        {
+            self.conn = None;
+        }
+    }
+
+    fn hear_daemon(&mut self) {
+        let Some(conn) = &mut self.conn else { return };
+        let heard = conn.link.flush().and_then(|()| conn.link.receive());
+        let Ok(frames) = heard else {
+            self.conn = None;
+            return;
+        };
+        for frame in frames {
+            if self.obey(frame).is_err() {
+                self.conn = None;
+                return;
+            }
+        }
+    }
+
+    fn obey(&mut self, frame: Frame) -> Result<()> {
+        match frame {
+            Frame::Follow(offset) => self.follow(offset),
+            Frame::Input(bytes) => {
+                if !self.program.queue_input(&bytes) {
+                    return Err(Error::invalid("more input than agreed"));
+                }
+                self.hand_input();
+                Ok(())
+            }
+            Frame::Resize { cols, rows } => {
+                if self.program.resize(Size { cols, rows }) {
+                    self.log.mark(None, Mark::Resize { cols, rows });
+                }
+                Ok(())
+            }
+            Frame::Signal { number, all } => {
+                if let Ok(name) = Name::try_from(number) {
+                    self.program.signal(name, all);
+                }
+                Ok(())
+            }
+            Frame::Mark { offset, fields: (kind, a, b) } => {
+                self.log.mark(Some(offset), Mark::from_fields(kind, a, b));
+                Ok(())
+            }
+            Frame::ExitStored => {
+                self.stored = self.exited.is_some();
+                Ok(())
+            }
+            // Attach tells a version; types of later versions mean nothing to us.
+            _ => Ok(()),
+        }
+    }
+
+    fn hand_input(&mut self) {
+        let taken = self.program.write_input();
+        if taken > 0 {
+            self.input_done += taken as u64;
+            let total = self.input_done;
+            self.with_daemon(|conn| conn.link.send(&Frame::InputDone(total)));
+        }
+    }
+
+    /// Relays from `offset` on, or says that the daemon must read the log first.
+    fn follow(&mut self, offset: u64) -> Result<()> {
+        let end = self.log.end();
+        let Some(conn) = &mut self.conn else { return Ok(()) };
+        let mut missed = Vec::new();
+        if offset < end && end - offset <= limits::FOLLOW_GAP {
+            missed = read_log(&self.launch, offset, end);
+        }
+        if offset + missed.len() as u64 == end {
+            conn.follow(offset, &missed)
+        } else {
+            conn.link.send(&Frame::Behind(end))
+        }
+    }
+}
+
+/// What the poll loop found.
+struct Ready {
+    signal: bool,
+    newcomer: bool,
+    output: bool,
+    input_room: bool,
+    daemon: bool,
+}
+
+/// Output between two offsets, or less where there is a gap.
+fn read_log(launch: &Launch, from: u64, to: u64) -> Vec<u8> {
+    let mut bytes = vec![0; (to - from) as usize];
+    let (mut reader, mut have) = (Reader::new(&launch.log_dir), 0);
+    while have < bytes.len() {
+        match reader.read(from + have as u64, &mut bytes[have..]) {
+            Ok(chunk) if chunk.len > 0 && chunk.from == from + have as u64 => have += chunk.len,
+            _ => break,
+        }
+    }
+    bytes.truncate(have);
+    bytes
+}
+
+/// Checks a peer; a refused one comes back as the frame that reports it.
+fn admit(stream: &UnixStream) -> std::result::Result<(), Frame> {
+    let refused = |pid: i32| {
+        let name = proc::stat(pid).map(|s| s.comm).unwrap_or_default();
+        Frame::Refused { pid: pid.max(0) as u32, name }
+    };
+    let peer = sock::peer(stream).map_err(|_| refused(0))?;
+    let own = proc::uid();
+    let outside = || peer::session_of(peer.pid).is_ok_and(|keeper| keeper.is_none());
+    if peer.uid == own && outside() { Ok(()) } else { Err(refused(peer.pid)) }
+}
