@@ -1,0 +1,109 @@
+-- The whole database of codepiper, and the one truth about the shape of its tables.
+--
+-- A fresh database is made from this file. An older one is brought here by the numbered steps of
+-- src/store/migrate.rs; a test holds both roads to the same end. Whoever changes this file adds a
+-- step, raises user_version by one, and leaves tests/data/schema/v*.sql (what was shipped) alone.
+--
+-- Times are Unix milliseconds. JSON columns hold JSON text. Flags are 0 or 1.
+
+-- "cpip": tells our database from any other program's before anything is written to it.
+PRAGMA application_id = 1668311408;
+PRAGMA user_version = 1;
+
+-- One row per session, live or ended. It goes when the user removes the session; what was decided
+-- in it stays (see decisions).
+CREATE TABLE sessions (
+    id              TEXT    PRIMARY KEY NOT NULL,    -- UUID, kept over resumes
+    provider        TEXT    NOT NULL,                -- row of the provider table
+    cwd             TEXT    NOT NULL,                -- absolute
+    state           TEXT    NOT NULL CHECK (state IN (
+        'STARTING', 'RUNNING', 'NEEDS_PERMISSION', 'NEEDS_INPUT', 'STOPPED', 'CRASHED'
+    )),
+    reason          TEXT,                            -- why it stands there, in words
+    name            TEXT,                            -- the user's name for it
+    created_ms      INTEGER NOT NULL,
+    updated_ms      INTEGER NOT NULL,
+    ended_ms        INTEGER,
+    program         TEXT    NOT NULL,                -- absolute
+    args            TEXT    NOT NULL CHECK (json_type(args) = 'array'),
+    pid             INTEGER,                         -- the program's, while it lives
+    keeper_pid      INTEGER,                         -- its keeper's, with the start time that tells
+    keeper_start    INTEGER,                         -- a reused pid from the real one
+    boot_id         TEXT    NOT NULL,
+    cols            INTEGER NOT NULL CHECK (cols BETWEEN 1 AND 65535),
+    rows            INTEGER NOT NULL CHECK (rows BETWEEN 1 AND 65535),
+    exit_code       INTEGER,                         -- at most one of the two is set
+    exit_signal     INTEGER,
+    stop_wanted     INTEGER NOT NULL CHECK (stop_wanted IN (0, 1)),
+    epoch           INTEGER NOT NULL CHECK (epoch >= 0),
+    log_end         INTEGER NOT NULL CHECK (log_end >= 0), -- bytes of output, gaps included
+    log_degraded    INTEGER NOT NULL CHECK (log_degraded IN (0, 1)),
+    -- Only the hash of the secret that the session's hooks carry; NULL once it has ended.
+    secret_sha256   BLOB             CHECK (length(secret_sha256) = 32),
+    hook_build      TEXT,                            -- whose pinned copy its hooks run
+    agent_session   TEXT,                            -- the agent's own id of the conversation
+    transcript_path TEXT,
+    guarded         INTEGER NOT NULL CHECK (guarded IN (0, 1)),
+    CHECK (exit_code IS NULL OR exit_signal IS NULL),
+    CHECK ((keeper_pid IS NULL) = (keeper_start IS NULL))
+) STRICT;
+
+-- What happened in a session, in order. Goes with its session. Ids grow by one and are never given
+-- twice, so that a reader can go on from the last one it saw. The list of sources is the program's
+-- (model/event.rs) and grows with it, so it is not checked here.
+CREATE TABLE events (
+    id         INTEGER PRIMARY KEY AUTOINCREMENT,
+    session_id TEXT    NOT NULL REFERENCES sessions (id) ON DELETE CASCADE,
+    at_ms      INTEGER NOT NULL,
+    source     TEXT    NOT NULL,
+    kind       TEXT    NOT NULL,
+    payload    TEXT    NOT NULL CHECK (json_valid(payload))
+) STRICT;
+
+CREATE INDEX events_by_session ON events (session_id, id);
+
+-- One row for each answer the gate gave, committed before the answer left. It names its session
+-- without a foreign key: decisions outlive sessions. One request has one answer for ever, so a hook
+-- that asks again gets the same.
+CREATE TABLE decisions (
+    id           INTEGER PRIMARY KEY AUTOINCREMENT,
+    session_id   TEXT    NOT NULL,
+    request      TEXT    NOT NULL,                   -- hook-forward's id of the request
+    at_ms        INTEGER NOT NULL,
+    tool         TEXT    NOT NULL,
+    input        TEXT    NOT NULL CHECK (json_valid(input)),
+    input_sha256 BLOB    NOT NULL CHECK (length(input_sha256) = 32), -- of the canonical input
+    cwd          TEXT    NOT NULL,
+    call_id      TEXT,                               -- the agent's id for the call
+    agent_id     TEXT,                               -- the subagent that made it
+    decision     TEXT    NOT NULL CHECK (decision IN ('allow', 'deny', 'ask')),
+    rule         TEXT,                               -- the rule that decided, where one did
+    reason       TEXT    NOT NULL,
+    UNIQUE (session_id, request)
+) STRICT;
+
+CREATE INDEX decisions_by_session ON decisions (session_id, id);
+
+-- Decisions are append-only. INSERT OR REPLACE fires delete triggers only under recursive_triggers
+-- (which our writer sets); the third trigger stops it on any other connection too.
+CREATE TRIGGER decisions_no_update BEFORE UPDATE ON decisions BEGIN
+    SELECT RAISE(ABORT, 'decisions are append-only');
+END;
+
+CREATE TRIGGER decisions_no_delete BEFORE DELETE ON decisions BEGIN
+    SELECT RAISE(ABORT, 'decisions are append-only');
+END;
+
+CREATE TRIGGER decisions_no_replace BEFORE INSERT ON decisions
+WHEN EXISTS (SELECT 1 FROM decisions WHERE id = NEW.id)
+    OR EXISTS (SELECT 1 FROM decisions WHERE session_id = NEW.session_id AND request = NEW.request)
+BEGIN
+    SELECT RAISE(ABORT, 'decisions are append-only: this one is there already');
+END;
+
+-- The user's settings, one JSON value each. Which keys there are and what they may hold is the
+-- program's business.
+CREATE TABLE settings (
+    key   TEXT PRIMARY KEY NOT NULL,
+    value TEXT NOT NULL CHECK (json_valid(value))
+) STRICT, WITHOUT ROWID;
