@@ -8,4 +8,5 @@ pub mod keeper;
 pub mod limits;
 pub mod model;
 pub mod output;
+pub mod store;
 pub mod sys;

@@ -96,6 +96,8 @@ pub const WRITE_BATCH: usize = 256;
 pub const WRITE_WAIT: Duration = Duration::from_secs(5);
 /// Idle read-only connections kept open.
 pub const READERS: usize = 4;
+/// Page cache of one database connection; its rows are small and the kernel caches the file anyway.
+pub const DB_CACHE_KIB: usize = 256;
 /// Another process (a backup) may hold the database lock this long.
 pub const DB_BUSY: Duration = Duration::from_secs(5);
 
