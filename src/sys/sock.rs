@@ -80,6 +80,17 @@ pub fn peer_pidfd(stream: &UnixStream) -> Option<OwnedFd> {
     getsockopt(stream, sockopt::PeerPidfd).ok()
 }
 
+/// The user whose peers are welcome.
+pub fn own_uid() -> u32 {
+    nix::unistd::geteuid().as_raw()
+}
+
+/// Whether an accept failed because this process, or the machine, has no descriptors left.
+pub fn is_out_of_descriptors(error: &std::io::Error) -> bool {
+    let number = error.raw_os_error();
+    number == Some(nix::libc::EMFILE) || number == Some(nix::libc::ENFILE)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
