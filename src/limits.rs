@@ -126,6 +126,22 @@ pub const IDLE_WAIT: Duration = Duration::from_secs(10);
 pub const CONNECTIONS: usize = 512;
 /// Open connections of one peer process.
 pub const CONNECTIONS_PER_PEER: usize = 64;
+/// After a closing reply the client gets this long to read it before the connection is cut.
+pub const LINGER_WAIT: Duration = Duration::from_secs(1);
+/// Bytes a client may still be sending then; they are thrown away. Enough for what is in flight.
+pub const LINGER_BYTES: usize = 256 * 1024;
+/// Bytes of request bodies and replies held over all connections; above it large ones get 503.
+pub const FRONT_BYTES: usize = 128 * 1024 * 1024;
+/// A connection that holds no more than this is served even then: `ls` works under any load.
+pub const FRONT_SMALL: usize = 64 * 1024;
+/// One connection's share of a turn of the front thread, in each direction.
+pub const TURN_BYTES: usize = 256 * 1024;
+/// Connections accepted in one turn, so that a flood leaves time for those that are there.
+pub const ACCEPT_TURN: usize = 32;
+/// Pause after an accept that failed for the machine's reasons; the listener stays ready.
+pub const ACCEPT_RETRY: Duration = Duration::from_millis(100);
+/// A warning that a flood of peers can cause is logged once in this time.
+pub const WARN_AGAIN: Duration = Duration::from_secs(10);
 /// Threads that run handlers.
 pub const WORKERS: usize = 4;
 /// Whole requests waiting for a worker. Full: 503.

@@ -1,0 +1,234 @@
+//! The table of open connections: who holds how many, what they hold, who is due and who goes
+//! first when there are too many.
+
+use crate::http::answer::Link;
+use crate::http::answer::Take;
+use crate::http::conn::Conn;
+use crate::http::message::Peer;
+use crate::http::stream::Stream;
+use crate::limits;
+use crate::sys::sock;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+/// How many connections there may be.
+#[derive(Clone, Copy)]
+pub struct Caps {
+    /// Over all peers.
+    pub all: usize,
+    /// From one process.
+    pub per_peer: usize,
+}
+
+/// What the product runs with; tests make theirs smaller.
+pub const CAPS: Caps = Caps { all: limits::CONNECTIONS, per_peer: limits::CONNECTIONS_PER_PEER };
+
+/// One open connection.
+pub struct Slot {
+    /// Its socket.
+    pub stream: Stream,
+    /// Its state.
+    pub conn: Conn,
+    /// Who connected, as the kernel said then.
+    pub who: sock::Peer,
+    /// The same with a lasting handle, from the first whole request on: a handle costs a
+    /// descriptor, and a silent flood gets none.
+    pub peer: Option<Arc<Peer>>,
+    /// What it is watched for: reading, writing.
+    pub armed: (bool, bool),
+    /// The request that is being answered.
+    pub link: Option<Arc<Link>>,
+    /// Who gets it when its last reply is out.
+    pub take: Option<Take>,
+    /// Our side is closed.
+    pub ended: bool,
+    accepted: Instant,
+    held: usize,
+}
+
+/// All of them.
+pub struct Connections {
+    slots: HashMap<u64, Slot>,
+    per_pid: HashMap<i32, usize>,
+    caps: Caps,
+    next: u64,
+    held: usize,
+    due: Option<Instant>,
+    open: Arc<AtomicUsize>,
+}
+
+impl Connections {
+    /// None yet. Their numbers start at `first`; `open` is kept at their count.
+    pub fn new(caps: Caps, first: u64, open: Arc<AtomicUsize>) -> Connections {
+        let (slots, per_pid) = (HashMap::new(), HashMap::new());
+        Connections { slots, per_pid, caps, next: first, held: 0, due: None, open }
+    }
+
+    /// Adds one and gives it a number that is never used again.
+    pub fn insert(
+        &mut self,
+        stream: Stream,
+        conn: Conn,
+        who: sock::Peer,
+        accepted: Instant,
+    ) -> u64 {
+        let id = self.next;
+        self.next += 1;
+        *self.per_pid.entry(who.pid).or_default() += 1;
+        let slot = Slot {
+            stream,
+            conn,
+            who,
+            peer: None,
+            armed: (true, false),
+            link: None,
+            take: None,
+            ended: false,
+            accepted,
+            held: 0,
+        };
+        self.slots.insert(id, slot);
+        self.open.store(self.slots.len(), Ordering::Relaxed);
+        self.note(id);
+        id
+    }
+
+    /// The connection with this number, while it is open.
+    pub fn get(&mut self, id: u64) -> Option<&mut Slot> {
+        self.slots.get_mut(&id)
+    }
+
+    /// Takes one out of the table.
+    pub fn remove(&mut self, id: u64) -> Option<Slot> {
+        let slot = self.slots.remove(&id)?;
+        self.held -= slot.held;
+        if let Some(count) = self.per_pid.get_mut(&slot.who.pid) {
+            *count -= 1;
+            if *count == 0 {
+                self.per_pid.remove(&slot.who.pid);
+            }
+        }
+        self.open.store(self.slots.len(), Ordering::Relaxed);
+        Some(slot)
+    }
+
+    /// Counts anew what one holds and when it is due; to be called after every change.
+    pub fn note(&mut self, id: u64) {
+        let Some(slot) = self.slots.get_mut(&id) else { return };
+        let held = slot.conn.held();
+        self.held = self.held - slot.held + held;
+        slot.held = held;
+        if let Some(deadline) = slot.conn.deadline() {
+            self.due = Some(self.due.map_or(deadline, |due| due.min(deadline)));
+        }
+    }
+
+    /// Whether a connection that holds `own` bytes must not get `more`, because all together hold
+    /// too much and it has the share that everybody gets.
+    pub fn is_over_budget(&self, own: usize, more: usize) -> bool {
+        own + more > limits::FRONT_SMALL && self.held + more > limits::FRONT_BYTES
+    }
+
+    /// There is no place for one more.
+    pub fn is_full(&self) -> bool {
+        self.slots.len() >= self.caps.all
+    }
+
+    /// This process has all it may have.
+    pub fn has_enough(&self, pid: i32) -> bool {
+        self.per_pid.get(&pid).is_some_and(|count| *count >= self.caps.per_peer)
+    }
+
+    /// The one to close for a newcomer: that has waited longest without ever sending a whole
+    /// request, or else one that nobody will miss. `None` when all are at work.
+    pub fn victim(&self) -> Option<u64> {
+        let rank = |slot: &Slot| match &slot.conn {
+            conn if conn.lingers() => Some(0),
+            conn if conn.is_fresh() => Some(1),
+            conn if conn.is_idle() => Some(2),
+            _ => None,
+        };
+        let ranked = self.slots.iter().filter_map(|(id, slot)| {
+            let rank = rank(slot)?;
+            Some((rank, slot.accepted, *id))
+        });
+        ranked.min().map(|(_, _, id)| id)
+    }
+
+    /// No deadline is earlier. It may be one that was met in the meantime: looking once too often
+    /// is cheaper than searching after every request.
+    pub fn due(&self) -> Option<Instant> {
+        self.due
+    }
+
+    /// Those whose deadline has passed.
+    pub fn take_due(&mut self, now: Instant) -> Vec<u64> {
+        if self.due.is_none_or(|due| due > now) {
+            return Vec::new();
+        }
+        let deadlines = || self.slots.iter().filter_map(|(id, s)| Some((s.conn.deadline()?, *id)));
+        let late = deadlines().filter(|(deadline, _)| *deadline <= now).map(|(_, id)| id).collect();
+        self.due = deadlines().map(|(deadline, _)| deadline).filter(|d| *d > now).min();
+        late
+    }
+
+    /// The numbers of those that `which` picks.
+    pub fn select(&self, which: impl Fn(&Conn) -> bool) -> Vec<u64> {
+        self.slots.iter().filter(|(_, slot)| which(&slot.conn)).map(|(id, _)| *id).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::time;
+    use crate::http::message::Door;
+    use std::time::Duration;
+
+    fn add(table: &mut Connections, pid: i32, accepted: Instant) -> u64 {
+        let (stream, _) = Stream::pair().unwrap();
+        let who = sock::Peer { pid, uid: 0 };
+        table.insert(stream, Conn::new(Door::Control, accepted), who, accepted)
+    }
+
+    fn get_whole(table: &mut Connections, id: u64, now: Instant) {
+        let slot = table.get(id).unwrap();
+        assert!(slot.conn.feed(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", now).is_some());
+    }
+
+    #[test]
+    fn the_silent_go_first_and_those_at_work_never() {
+        let (start, open) = (time::now(), Arc::new(AtomicUsize::new(0)));
+        let mut table = Connections::new(Caps { all: 3, per_peer: 2 }, 10, open.clone());
+        let at = |s| start + Duration::from_secs(s);
+        let (busy, silent, newer) =
+            (add(&mut table, 1, at(0)), add(&mut table, 1, at(1)), add(&mut table, 2, at(2)));
+        get_whole(&mut table, busy, at(3));
+        assert!(table.is_full() && table.has_enough(1) && !table.has_enough(2));
+        assert_eq!(table.victim(), Some(silent));
+        table.remove(silent);
+        assert!(!table.is_full() && !table.has_enough(1));
+        assert_eq!(table.victim(), Some(newer));
+        table.remove(newer);
+        assert_eq!(table.victim(), None);
+        assert_eq!(open.load(Ordering::Relaxed), 1);
+    }
+
+    #[test]
+    fn deadlines_come_up_once_and_an_empty_table_has_none() {
+        let (start, open) = (time::now(), Arc::new(AtomicUsize::new(0)));
+        let mut table = Connections::new(CAPS, 10, open);
+        let first = add(&mut table, 1, start);
+        add(&mut table, 1, start + Duration::from_secs(1));
+        let first_due = start + limits::HEAD_WAIT;
+        assert_eq!(table.due(), Some(first_due));
+        assert!(table.take_due(start).is_empty());
+        assert_eq!(table.take_due(first_due), [first]);
+        assert_eq!(table.due(), Some(first_due + Duration::from_secs(1)));
+        assert_eq!(table.take_due(first_due + Duration::from_secs(2)).len(), 2);
+        assert_eq!(table.due(), None);
+    }
+}

@@ -1,0 +1,297 @@
+//! Requests and replies as values, the one mapping from error codes to statuses, and the writing
+//! of replies.
+//!
+//! 1. A header value with a control character MUST NOT reach the wire: it would split the reply.
+//! 2. The text of an internal error MUST NOT reach a client.
+
+use crate::base::error::{Code, Error, Result};
+use crate::base::json;
+use crate::http::conn::Whole;
+use crate::limits;
+use serde_json::Value;
+use serde_json::json;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use tiny_http::Header;
+use tiny_http::Method;
+use tiny_http::Response;
+use tiny_http::StatusCode;
+
+/// Which listener a request came through; routes name the doors they are behind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Door {
+    /// The control socket: the person's own programs.
+    Control,
+    /// The hook socket: programs inside sessions.
+    Hook,
+}
+
+impl Door {
+    /// For people.
+    pub fn word(self) -> &'static str {
+        match self {
+            Door::Control => "control",
+            Door::Hook => "hook",
+        }
+    }
+
+    /// Most bytes of a request body.
+    pub fn body_bytes(self) -> usize {
+        match self {
+            Door::Control => limits::BODY_BYTES,
+            Door::Hook => limits::HOOK_BODY_BYTES,
+        }
+    }
+}
+
+/// The process that made the connection. Who holds the connection now may be somebody else.
+#[derive(Debug)]
+pub struct Peer {
+    /// Its process id in our namespace; 0 when it is not visible there.
+    pub pid: i32,
+    /// Its user; always our own, the front lets nobody else in.
+    pub uid: u32,
+    /// Says whether `pid` still means that process, where the kernel can.
+    pub pidfd: Option<OwnedFd>,
+}
+
+/// A whole request.
+#[derive(Debug)]
+pub struct Request {
+    /// Where it came in.
+    pub door: Door,
+    /// Who sent it.
+    pub peer: Arc<Peer>,
+    /// Also one that is unknown.
+    pub method: Method,
+    /// The path as it came, strictly checked; for messages and logs.
+    pub path: String,
+    /// The path between its slashes, decoded.
+    pub segments: Vec<String>,
+    /// Decoded, each name once.
+    pub query: Vec<(String, String)>,
+    /// Names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// As sent.
+    pub body: Vec<u8>,
+    /// It asks for a WebSocket: answer with [`crate::http::answer::Answer::upgrade`].
+    pub upgrade: bool,
+}
+
+impl Request {
+    /// Puts the parts together.
+    pub fn new(door: Door, peer: Arc<Peer>, whole: Whole) -> Request {
+        let Whole { head, body } = whole;
+        Request {
+            door,
+            peer,
+            method: head.method,
+            path: head.target.path,
+            segments: head.target.segments,
+            query: head.target.query,
+            headers: head.headers,
+            body,
+            upgrade: head.upgrade,
+        }
+    }
+
+    /// A header's value; `name` in lower case. A field that came twice counts as absent, so that
+    /// nobody has to choose.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let mut found = self.headers.iter().filter(|(known, _)| known == name);
+        match (found.next(), found.next()) {
+            (Some((_, value)), None) => Some(value),
+            _ => None,
+        }
+    }
+
+    /// A query parameter's value.
+    pub fn query(&self, name: &str) -> Option<&str> {
+        self.query.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The body as JSON. A Content-Type is not needed, but a wrong one is refused.
+    pub fn json(&self) -> Result<Value> {
+        match self.header("content-type") {
+            Some(kind) if kind != "application/json" => {
+                Err(Error::invalid(format!("the body is {kind:?}, expected application/json")))
+            }
+            _ => json::parse(&self.body),
+        }
+    }
+}
+
+/// A request that the front answers itself: the status and the words for it.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// HTTP status.
+    pub status: u16,
+    /// For people.
+    pub text: String,
+}
+
+impl Refusal {
+    /// With any status.
+    pub fn new(status: u16, text: impl Into<String>) -> Refusal {
+        Refusal { status, text: text.into() }
+    }
+
+    /// 400.
+    pub fn invalid(text: impl Into<String>) -> Refusal {
+        Refusal::new(400, text)
+    }
+
+    /// The reply that says so.
+    pub fn reply(&self) -> Reply {
+        let code = match self.status {
+            408 => Code::Timeout,
+            503 => Code::Busy,
+            _ => Code::Invalid,
+        };
+        Reply::json(self.status, &json!({"error": self.text, "code": code.word()}))
+    }
+}
+
+/// A reply before it is written.
+#[derive(Debug)]
+pub struct Reply {
+    /// HTTP status.
+    pub status: u16,
+    headers: Vec<(String, String)>,
+    body: Vec<u8>,
+}
+
+impl Reply {
+    /// A JSON body.
+    pub fn json(status: u16, body: &Value) -> Reply {
+        Reply::bytes(status, "application/json", body.to_string().into_bytes())
+    }
+
+    /// Any body with its Content-Type.
+    pub fn bytes(status: u16, kind: &str, body: Vec<u8>) -> Reply {
+        Reply { status, headers: Vec::new(), body }.header("Content-Type", kind)
+    }
+
+    /// An error body `{"error","code"}`. What is internal goes to the log and stays there.
+    pub fn error(error: &Error) -> Reply {
+        let message = match error.code {
+            Code::Internal => {
+                log::error!("internal error: {}", error.chain());
+                "internal error"
+            }
+            _ => error.message.as_str(),
+        };
+        let body = json!({"error": message, "code": error.code.word()});
+        Reply::json(status(error.code), &body)
+    }
+
+    /// Adds a header. Length, connection and transfer headers are the front's own.
+    pub fn header(mut self, name: &str, value: impl Into<String>) -> Reply {
+        self.headers.push((name.to_string(), value.into()));
+        self
+    }
+
+    /// The reply as it goes over the wire. Without `keep` it tells the client that the connection
+    /// ends; with `head_only` the body stays behind, as HEAD wants it.
+    pub fn render(&self, keep: bool, head_only: bool) -> Vec<u8> {
+        match self.write(keep, head_only) {
+            Ok(bytes) => bytes,
+            // Its own header is one of ours, so this ends here.
+            Err(error) => Reply::error(&error).render(keep, head_only),
+        }
+    }
+
+    fn write(&self, keep: bool, head_only: bool) -> Result<Vec<u8>> {
+        let mut headers = vec![
+            header("Server", "codepiper")?,
+            header("X-Content-Type-Options", "nosniff")?,
+            header("Cache-Control", "no-store")?,
+        ];
+        for (name, value) in &self.headers {
+            headers.retain(|known| !known.field.as_str().as_str().eq_ignore_ascii_case(name));
+            headers.push(header(name, value)?);
+        }
+        let length = self.body.len();
+        let mut out = Vec::with_capacity(512 + if head_only { 0 } else { length });
+        let head =
+            Response::new(StatusCode(self.status), headers, std::io::empty(), Some(length), None);
+        let head = head.with_chunked_threshold(usize::MAX);
+        head.raw_print(&mut out, (1, 1).into(), &[], true, None)
+            .map_err(|e| Error::internal(format!("cannot write a reply: {e}")))?;
+        if !keep {
+            // tiny_http leaves Connection to its own server; ours goes before the blank line.
+            out.truncate(out.len() - 2);
+            out.extend_from_slice(b"Connection: close\r\n\r\n");
+        }
+        if !head_only {
+            out.extend_from_slice(&self.body);
+        }
+        Ok(out)
+    }
+}
+
+fn header(name: &str, value: &str) -> Result<Header> {
+    let token = |b: u8| b.is_ascii_alphanumeric() || b == b'-';
+    let fine = !name.is_empty()
+        && name.bytes().all(token)
+        && value.bytes().all(|b| b == b' ' || b.is_ascii_graphic());
+    let header = Header::from_bytes(name, value).ok().filter(|_| fine);
+    header.ok_or_else(|| Error::internal(format!("a reply header {name:?} that cannot be sent")))
+}
+
+/// The one translation of codes into statuses.
+pub fn status(code: Code) -> u16 {
+    match code {
+        Code::Invalid => 400,
+        Code::Denied => 403,
+        Code::NotFound => 404,
+        Code::Conflict => 409,
+        Code::Busy => 503,
+        Code::Timeout => 408,
+        Code::Unreachable => 502,
+        Code::Internal => 500,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(reply: &Reply, keep: bool, head_only: bool) -> String {
+        String::from_utf8(reply.render(keep, head_only)).unwrap()
+    }
+
+    #[test]
+    fn a_reply_has_its_length_and_says_when_the_connection_ends() {
+        let reply = Reply::json(201, &json!({"a": 1})).header("X-CodePiper-End", "7");
+        let kept = text(&reply, true, false);
+        assert!(kept.starts_with("HTTP/1.1 201 Created\r\n"), "{kept}");
+        assert!(kept.contains("\r\nContent-Length: 7\r\n") && kept.ends_with("\r\n\r\n{\"a\":1}"));
+        assert!(kept.contains("\r\nX-CodePiper-End: 7\r\n") && !kept.contains("Connection"));
+        assert!(kept.contains("\r\nServer: codepiper\r\n") && !kept.contains("tiny"));
+        assert!(text(&reply, false, false).contains("\r\nConnection: close\r\n\r\n{"));
+        let bare = text(&reply, true, true);
+        assert!(bare.contains("\r\nContent-Length: 7\r\n") && bare.ends_with("\r\n\r\n"));
+        let large = Reply::bytes(200, "text/plain", vec![b'x'; 100_000]);
+        assert!(text(&large, true, false).contains("\r\nContent-Length: 100000\r\n"));
+    }
+
+    #[test]
+    fn a_header_value_cannot_split_a_reply() {
+        for bad in ["a\r\nSet-Cookie: evil", "a\nb", "a\0", "caf\u{e9}", "\u{7f}"] {
+            let out = text(&Reply::json(200, &json!({})).header("X-Echo", bad), true, false);
+            assert!(out.starts_with("HTTP/1.1 500 ") && !out.contains("X-Echo"), "{out}");
+        }
+        let out = text(&Reply::json(200, &json!({})).header("X: y\r\nZ", "a"), true, false);
+        assert!(out.starts_with("HTTP/1.1 500 "), "{out}");
+    }
+
+    #[test]
+    fn internal_errors_keep_their_text_to_themselves() {
+        let out = text(&Reply::error(&Error::internal("secret of /etc")), true, false);
+        assert!(out.starts_with("HTTP/1.1 500 ") && !out.contains("secret"), "{out}");
+        assert!(out.ends_with(r#"{"code":"internal","error":"internal error"}"#), "{out}");
+        let out = text(&Reply::error(&Error::not_found("no session x")), true, false);
+        assert!(out.starts_with("HTTP/1.1 404 ") && out.contains("no session x"), "{out}");
+    }
+}

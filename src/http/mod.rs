@@ -1,0 +1,51 @@
+//! HTTP on every door: a front thread that owns all connections, and workers that see values.
+//!
+//! bytes → [`head`], [`target`] → [`conn`] (one connection, pure) → [`front`] (sockets) → [`pool`]
+//! → a handler, which replies through its [`answer`] now or hours later.
+
+use crate::base::error::Result;
+use crate::limits;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub mod answer;
+#[cfg(test)]
+mod attacks;
+pub mod conn;
+mod connections;
+pub mod doors;
+pub mod front;
+#[cfg(test)]
+mod fuzz;
+pub mod head;
+pub mod message;
+pub mod pool;
+#[cfg(test)]
+mod serving;
+#[cfg(test)]
+mod space;
+pub mod stream;
+pub mod target;
+
+/// A running front with its workers.
+pub struct Server {
+    /// Counts and stops.
+    pub front: front::FrontHandle,
+    pool: pool::Pool,
+}
+
+/// Serves `listens` with `handler` on [`limits::WORKERS`] threads.
+pub fn serve(listens: Vec<doors::Listen>, handler: Arc<pool::Handler>) -> Result<Server> {
+    let (sender, jobs) = crossbeam_channel::bounded(limits::JOBS);
+    let pool = pool::Pool::start(jobs, handler)?;
+    Ok(Server { front: front::start(listens, sender)?, pool })
+}
+
+impl Server {
+    /// Stops accepting, gives replies that are on their way up to `grace`, closes everything and
+    /// waits for the workers. A handler that does not return holds it up.
+    pub fn shutdown(self, grace: Duration) {
+        self.front.shutdown(grace);
+        self.pool.join();
+    }
+}
