@@ -1,7 +1,7 @@
 //! HTTP on every door: a front thread that owns all connections, and workers that see values.
 //!
 //! bytes → [`head`], [`target`] → [`conn`] (one connection, pure) → [`front`] (sockets) → [`pool`]
-//! → a handler, which replies through its [`answer`] now or hours later.
+//! → [`router`] → a handler, which replies through its [`answer`] now or hours later.
 
 use crate::base::error::Result;
 use crate::limits;
@@ -20,6 +20,7 @@ mod fuzz;
 pub mod head;
 pub mod message;
 pub mod pool;
+pub mod router;
 #[cfg(test)]
 mod serving;
 #[cfg(test)]
