@@ -1,0 +1,77 @@
+# Everything a person or a CI machine does with this repository. `make` alone explains itself.
+#
+# Needed: Rust (rustup.rs), a C compiler, make, npm, python3. The crates are fetched by cargo.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+# A static binary needs an explicit target: without one, build scripts and procedural macros would
+# be linked statically as well, and the latter cannot be. Static-PIE rather than plain static keeps
+# address randomisation.
+host    := $(shell rustc -vV | sed -n 's/^host: //p')
+flags   := CARGO_TARGET_$(shell echo '$(host)' | tr 'a-z-' 'A-Z_')_RUSTFLAGS
+built   := $(or $(CARGO_TARGET_DIR),target)/$(host)/release/codepiper
+binary  := target/codepiper
+
+# One file is installed; a person without root gets it in the home.
+PREFIX  ?= $(if $(filter 0,$(shell id -u)),/usr/local,$(HOME)/.local)
+
+.PHONY: help build run test e2e bench install clean needs-tests
+
+help: ## this list
+	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1\t/p' Makefile | expand -t 18
+
+build: ## the release binary: target/codepiper, one static file
+	$(flags)="-C target-feature=+crt-static" \
+	  cargo build --release --locked --target $(host) --bin codepiper
+	mkdir -p target
+	cp $(built) $(binary).new
+	packaging/check_binary.py $(binary).new
+	mv $(binary).new $(binary)
+
+run: build ## build, start the daemon, say what to type next
+	@if $(binary) daemon status >/dev/null 2>&1; then \
+	  echo "The daemon runs already, and goes on with the program it was started with;"; \
+	  echo "to change to this build: $(binary) daemon stop && make run (sessions live on)."; \
+	else \
+	  $(binary) daemon --detach; \
+	fi
+	@echo
+	@echo "Next: start a shell that outlives this terminal, and look into it:"
+	@echo
+	@echo "    $(binary) start -p command -d \"\$$PWD\" -n first -- bash"
+	@echo "    $(binary) attach first        # Ctrl-\\ then d leaves it running"
+
+test: needs-tests ## every test that needs crates only, after installing what they need
+	cargo test --locked
+
+e2e: ## the real Claude Code against a scripted model (fetched once, about 400 MB)
+	tests/e2e/fetch_claude.sh >/dev/null
+	cargo test --locked --features e2e --test e2e
+
+bench: build ## the figures of the design, each beside its floor (ARGS=--json for machines)
+	@tests/bench/run.py --binary $(binary) $(ARGS)
+
+install: build ## one file: $(DESTDIR)$(PREFIX)/bin/codepiper
+	install -D -m 0755 $(binary) "$(DESTDIR)$(PREFIX)/bin/codepiper"
+	@echo "installed $(DESTDIR)$(PREFIX)/bin/codepiper"
+
+clean: ## remove what was built; never touches ~/.codepiper
+	cargo clean
+	rm -f $(binary)
+
+# Programs that tests look at terminals with, and that run in them. Each is named like its package.
+tools := tmux vim less htop
+
+needs-tests:
+	@missing=; for tool in $(tools); do \
+	  command -v $$tool >/dev/null || missing="$$missing $$tool"; done; \
+	if [ -z "$$missing" ]; then exit 0; fi; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  echo "installing$$missing"; \
+	  apt-get update -qq; \
+	  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing; \
+	else \
+	  echo "the tests need$$missing; install with: sudo apt-get install$$missing" >&2; exit 1; \
+	fi

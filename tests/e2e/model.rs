@@ -1,0 +1,105 @@
+//! The scripted model: the mock's process, and what the agent has told it.
+
+use crate::support::space::Space;
+use crate::support::wait::SOON;
+use crate::support::wait::wait_for;
+use crate::support::wait::wait_until;
+use serde_json::Value;
+use std::fs;
+use std::io::BufRead;
+use std::io::BufReader;
+use std::path::PathBuf;
+use std::process::Child;
+use std::process::Command;
+use std::process::Stdio;
+
+const MOCK: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/e2e/mock_model.py");
+
+/// A running mock.
+pub struct Model {
+    process: Child,
+    log: PathBuf,
+    /// Where it listens, for ANTHROPIC_BASE_URL.
+    pub url: String,
+}
+
+/// What came of a tool call, as the model was told.
+#[derive(Debug, Clone)]
+pub struct ToolResult {
+    /// The words.
+    pub text: String,
+    /// Whether it failed or was refused.
+    pub is_error: bool,
+}
+
+/// The answer with this name waits for this file.
+pub fn hold_file(space: &Space, name: &str) -> PathBuf {
+    space.root.join(format!("go-{}", name.replace(' ', "-")))
+}
+
+impl Model {
+    /// Starts the mock and returns when it listens.
+    #[track_caller]
+    pub fn start(space: &Space, scenario: &Value) -> Model {
+        let scenario = space.write("scenario.json", &scenario.to_string());
+        let log = space.root.join("model.jsonl");
+        let mut command = Command::new("python3");
+        command.arg(MOCK).arg(scenario).arg("--log").arg(&log);
+        command.env_clear().envs(&space.env).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut process = command.spawn().expect("python3");
+        let mut line = String::new();
+        let mut lines = BufReader::new(process.stdout.take().expect("a pipe"));
+        lines.read_line(&mut line).expect("the mock's port");
+        let port = line.trim().strip_prefix("PORT ").expect("the mock's port");
+        Model { url: format!("http://127.0.0.1:{port}"), process, log }
+    }
+
+    /// Lets a held answer go.
+    pub fn let_go(&self, space: &Space, name: &str) {
+        fs::write(hold_file(space, name), "").expect("a file in the space");
+    }
+
+    /// Returns when the agent has brought the prompt, before any answer.
+    #[track_caller]
+    pub fn wait_asked(&self, prompt: &str) {
+        let what = format!("the agent to ask the model about {prompt:?}");
+        wait_until(&what, SOON, || self.calls(prompt, 0).next().is_some());
+    }
+
+    /// What the agent reports about the tool that the prompt led to.
+    #[track_caller]
+    pub fn result_of(&self, prompt: &str) -> ToolResult {
+        let what = format!("the tool result for {prompt:?}\n{}", self.log_text());
+        wait_for(&what, SOON, || self.try_result_of(prompt))
+    }
+
+    /// The same, if it is there.
+    pub fn try_result_of(&self, prompt: &str) -> Option<ToolResult> {
+        let call = self.calls(prompt, 1).next()?;
+        let result = call["tool_results"].get(0)?;
+        let text = result["text"].as_str()?.to_string();
+        Some(ToolResult { text, is_error: result["is_error"].as_bool()? })
+    }
+
+    /// The model calls about a prompt that were answered with this step.
+    fn calls(&self, prompt: &str, step: u64) -> impl Iterator<Item = Value> {
+        let lines: Vec<Value> =
+            self.log_text().lines().filter_map(|l| serde_json::from_str(l).ok()).collect();
+        let prompt = prompt.to_string();
+        lines.into_iter().filter(move |call| {
+            let about_it = call["prompt"].as_str().is_some_and(|text| text.contains(&prompt));
+            about_it && call["step"] == step && call["call"] != -1
+        })
+    }
+
+    fn log_text(&self) -> String {
+        fs::read_to_string(&self.log).unwrap_or_default()
+    }
+}
+
+impl Drop for Model {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
