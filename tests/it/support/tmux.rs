@@ -44,7 +44,9 @@ impl<'a> Tmux<'a> {
     /// Types text, byte for byte.
     #[track_caller]
     pub fn text(&self, text: &str) {
-        self.run(&["send-keys", "-l", "--", text]);
+        // A semicolon at the end would end tmux's own command.
+        let ended = text.strip_suffix(';').map(|rest| format!("{rest}\\;"));
+        self.run(&["send-keys", "-l", "--", ended.as_deref().unwrap_or(text)]);
     }
 
     /// Presses keys by tmux's names: `Enter`, `C-c`, `C-\`, `Up`.
