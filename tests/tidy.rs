@@ -176,11 +176,13 @@ fn some_words_have_one_home() {
     expect(words(&[Source::new("src/cli/x.rs", "f(\"SELECT 1\")")]), "SELECT");
     expect(words(&[Source::new("src/cli/x.rs", "Duration::from_secs(5)")]), "limits");
     report(words(&[Source::new("src/cli/x.rs", "// unsafe\n#[cfg(test)]\nInstant::now()")]));
+    let parent = Source::new("src/cli/mod.rs", "#[cfg(test)]\nmod fuzz;");
+    report(words(&[parent, Source::new("src/cli/fuzz.rs", "Instant::now()")]));
 }
 
 fn words(sources: &[Source]) -> Vec<String> {
-    let mut complaints = Vec::new();
-    for source in sources {
+    let (mut complaints, for_tests) = (Vec::new(), test_modules(sources));
+    for source in sources.iter().filter(|s| !s.module().is_some_and(|m| for_tests.contains(&m))) {
         // The tests at a file's foot may do what they like.
         let end = source.lines_before_tests();
         let lines = numbered(&source.bare).zip(source.code.lines()).take(end);
@@ -208,8 +210,8 @@ fn words(sources: &[Source]) -> Vec<String> {
 
 /// `Duration::from_secs(5)` is a decision; `Duration::from_secs(seconds)` is arithmetic.
 fn has_literal_duration(line: &str) -> bool {
-    words_at(line, "Duration::from_")
-        .filter_map(|at| line[at..].split_once('('))
+    line.match_indices("Duration::from_")
+        .filter_map(|(at, _)| line[at..].split_once('('))
         .any(|(_, argument)| argument.starts_with(|c: char| c.is_ascii_digit()))
 }
 
@@ -309,10 +311,13 @@ fn each_module_is_declared_and_used() {
     let sample = [declared, Source::new("src/a/b.rs", "")];
     expect(dead_modules(&sample, &[]), "nobody uses a::b");
     expect(dead_modules(&[Source::new("src/a/b.rs", "")], &[]), "nobody declares a::b");
+    let parent = Source::new("src/a/mod.rs", "#[cfg(test)]\nmod b;");
+    let root = Source::new("src/lib.rs", "pub mod a;");
+    report(dead_modules(&[root, parent, Source::new("src/a/b.rs", "")], &[]));
 }
 
 fn dead_modules(sources: &[Source], tests: &[Source]) -> Vec<String> {
-    let mut complaints = Vec::new();
+    let (mut complaints, for_tests) = (Vec::new(), test_modules(sources));
     for (source, module) in sources.iter().filter_map(|s| Some((s, s.module()?))) {
         let (parent, name) = module.rsplit_once("::").unwrap_or(("", &module));
         let others = || sources.iter().chain(tests).filter(|s| s.path != source.path);
@@ -326,11 +331,24 @@ fn dead_modules(sources: &[Source], tests: &[Source]) -> Vec<String> {
             let near = s.module().is_some_and(|m| m == parent || m.starts_with(parent));
             says(s, &module) || near && !parent.is_empty() && says(s, &beside)
         });
-        if !parent.is_empty() && !used {
+        if !parent.is_empty() && !used && !for_tests.contains(&module) {
             complaints.push(format!("{}: nobody uses {module}", source.path));
         }
     }
     complaints
+}
+
+/// Modules that exist in test builds only, by their full names.
+fn test_modules(sources: &[Source]) -> Vec<String> {
+    let mut found = Vec::new();
+    for source in sources {
+        let lines: Vec<&str> = source.bare.lines().collect();
+        for pair in lines.windows(2).filter(|pair| pair[0] == "#[cfg(test)]") {
+            let name = pair[1].strip_prefix("mod ").and_then(|rest| rest.strip_suffix(';'));
+            found.extend(name.map(|n| format!("{}::{n}", source.module().unwrap_or_default())));
+        }
+    }
+    found
 }
 
 fn numbered(text: &str) -> impl Iterator<Item = (usize, &str)> {
