@@ -22,7 +22,7 @@ mkdir -p "$cache"
 exec 9>"$cache/lock"
 flock 9
 
-work=$(mktemp -d "$cache/work.XXXXXX")
+work=$(mktemp -d -p "$cache")
 trap 'rm -rf "$work"' EXIT
 mkdir "$work/home" "$work/install"
 
