@@ -10,4 +10,5 @@ pub mod limits;
 pub mod model;
 pub mod output;
 pub mod store;
+pub mod policy;
 pub mod sys;

@@ -168,6 +168,13 @@ pub const WS_PING: Duration = Duration::from_secs(30);
 /// From the upgrade to the client's first message.
 pub const WS_FIRST: Duration = Duration::from_secs(10);
 
+// Policy.
+
+/// Rules of one policy; all are looked at for every call.
+pub const RULES: usize = 10_000;
+/// Characters of a rule's reason: it goes to the agent, the log and a dialog.
+pub const REASON_CHARS: usize = 500;
+
 // Hooks and clients.
 
 /// Bytes of a hook's stdin.
