@@ -11,4 +11,5 @@ pub mod model;
 pub mod output;
 pub mod store;
 pub mod policy;
+pub mod provider;
 pub mod sys;

@@ -183,6 +183,12 @@ pub const HOOK_STDIN_BYTES: usize = 8 * 1024 * 1024;
 pub const HOOK_DEADLINE: Duration = Duration::from_secs(20);
 /// Deadline for events that are only told, never asked.
 pub const HOOK_TELL: Duration = Duration::from_secs(5);
+/// Bytes of the daemon's whole reply to a hook: a verdict and its reason.
+pub const HOOK_REPLY_BYTES: usize = 64 * 1024;
+/// Bytes of a name, id or word in a hook's input; MCP tool names are the longest at some 130.
+pub const HOOK_WORD_BYTES: usize = 512;
+/// hook-forward looks this often whether its agent still lives: a killed agent leaves it orphaned.
+pub const HOOK_PARENT: Duration = Duration::from_secs(1);
 /// Pause before a client connects again.
 pub const RECONNECT: Duration = Duration::from_millis(50);
 /// A client's plain request.

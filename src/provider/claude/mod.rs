@@ -1,0 +1,264 @@
+//! Claude Code: its command line, and the settings overlay that puts every tool call before the
+//! gate. Measured on 2.1.330; knows nothing of files or processes.
+//!
+//! 1. A session MUST start with our overlay, in mode manual, with no settings but the user's own: a
+//!    repository's settings may hold hooks that rewrite what was judged, or switch all hooks off.
+//! 2. No argument or variable of the user's MUST undo that.
+//! 3. The overlay MUST be checked as it lies on the disk: Claude skips a settings file with an
+//!    error in it and goes on without hooks.
+
+pub mod hook;
+
+use crate::base::error::{Error, Result};
+use crate::base::id;
+use crate::base::json;
+use crate::provider::Launch;
+use crate::provider::LaunchFile;
+use crate::provider::LaunchRequest;
+use crate::provider::hook_env;
+use serde_json::Map;
+use serde_json::json;
+
+/// The overlay's name in the directory of the start.
+const OVERLAY_FILE: &str = "claude-settings.json";
+/// The hidden verb of our program that hooks run.
+const HOOK_VERB: &str = "hook-forward";
+/// Options and variables that would undo the gate, with reasons.
+const REFUSED: &str = include_str!("refused.txt");
+
+/// Events that the overlay asks for, with Claude's time-out in seconds. All are longer than
+/// hook-forward's own deadlines ([`crate::limits::HOOK_DEADLINE`], [`crate::limits::HOOK_TELL`]).
+/// SessionEnd would get 1.5 s otherwise, and UserPromptSubmit holds the person's prompt back.
+const EVENTS: &[(&str, u32)] = &[
+    ("SessionStart", 10),
+    ("PreToolUse", 30),
+    ("PostToolUse", 10),
+    ("UserPromptSubmit", 10),
+    ("Notification", 10),
+    ("Stop", 10),
+    ("SessionEnd", 10),
+];
+
+/// How to start Claude Code under the gate.
+pub(crate) fn start(request: &LaunchRequest<'_>) -> Result<Launch> {
+    check_args(request.args)?;
+    for name in request.given.keys() {
+        if let Some(reason) = refusal(&format!("${name}")) {
+            return Err(Error::invalid(format!("{name} cannot be given to claude: {reason}")));
+        }
+    }
+    let (flag, conversation) = match request.resume {
+        Some(conversation) => ("--resume", conversation),
+        None => ("--session-id", request.session),
+    };
+    if !id::is_uuid(conversation) {
+        return Err(Error::invalid(format!("claude's conversation {conversation:?} is no UUID")));
+    }
+    let overlay = LaunchFile {
+        path: format!("{}/{OVERLAY_FILE}", request.dir.trim_end_matches('/')),
+        text: overlay(request.hook_program)?,
+    };
+    let ours = [
+        (flag, conversation),
+        ("--settings", &overlay.path),
+        ("--permission-mode", "manual"),
+        ("--setting-sources", "user"),
+    ];
+    let ours = ours.iter().flat_map(|(flag, value)| [flag.to_string(), value.to_string()]);
+    let args = ours.chain(request.args.iter().cloned()).collect();
+    let program = "claude".to_string();
+    Ok(Launch { program, args, env: hook_env(request), files: vec![overlay] })
+}
+
+/// The settings that put each event before `hook_program` (absolute), in exec form: no shell reads
+/// the path. `disableAllHooks: false` beats a repository that switches hooks off.
+pub fn overlay(hook_program: &str) -> Result<String> {
+    let is_plain = !hook_program.contains(|c: char| c.is_control() || c == '$');
+    if !hook_program.starts_with('/') || !is_plain {
+        // Claude puts values for ${NAME} into the path even in exec form.
+        return Err(Error::invalid(format!(
+            "hooks cannot run {hook_program:?}: it must be an absolute path without $ and control \
+             characters; set CODEPIPER_HOME to another directory"
+        )));
+    }
+    let mut hooks = Map::new();
+    for (event, timeout) in EVENTS {
+        let mut hook = json!({
+            "type": "command",
+            "command": hook_program,
+            "args": [HOOK_VERB],
+            "timeout": timeout,
+        });
+        if *event == hook::GATE {
+            hook["onFailure"] = "block".into();
+        }
+        hooks.insert(event.to_string(), json!([{ "hooks": [hook] }]));
+    }
+    Ok(json!({ "disableAllHooks": false, "hooks": hooks }).to_string())
+}
+
+/// Whether `text`, read back from the disk, is the overlay for `hook_program` and nothing else.
+pub fn check_overlay(text: &str, hook_program: &str) -> Result<()> {
+    let wanted = json::parse(overlay(hook_program)?.as_bytes())?;
+    match json::parse(text.as_bytes()) {
+        Ok(found) if found == wanted => Ok(()),
+        _ => Err(Error::denied("claude's settings overlay is not as it was written; not started")),
+    }
+}
+
+/// Refuses arguments that would undo the gate, also as `--flag=value` and as letters run together.
+fn check_args(args: &[String]) -> Result<()> {
+    for arg in args {
+        let option = arg.split_once('=').map_or(arg.as_str(), |(option, _)| option);
+        if let Some(reason) = refusal(option) {
+            return Err(Error::invalid(format!("{option} cannot be given to claude: {reason}")));
+        }
+        let letters = arg.strip_prefix('-').filter(|rest| rest.len() > 1 && !rest.starts_with('-'));
+        if let Some(letters) = letters
+            && letters.chars().any(|letter| refusal(&format!("-{letter}")).is_some())
+        {
+            return Err(Error::invalid(format!(
+                "{arg} cannot be given to claude: it may hold -c or -r; write options apart"
+            )));
+        }
+    }
+    Ok(())
+}
+
+fn refusal(option: &str) -> Option<&'static str> {
+    let lines = REFUSED.lines().filter(|line| !line.starts_with('#'));
+    let mut rows = lines.filter_map(|line| line.split_once(char::is_whitespace));
+    rows.find(|(refused, _)| *refused == option).map(|(_, reason)| reason.trim())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeMap;
+
+    const SESSION: &str = "0b7e4c1e-9d43-4c5e-8a7e-1f5a3b2c4d5e";
+    const TALK: &str = "f247f362-4fbd-4e57-94f6-073b3cd68e4f";
+
+    fn try_start(args: &[&str], given: &str, resume: Option<&str>) -> Result<Launch> {
+        let args: Vec<String> = args.iter().map(|a| a.to_string()).collect();
+        let given = BTreeMap::from([(given.to_string(), "1".to_string())]);
+        start(&LaunchRequest {
+            session: SESSION,
+            args: &args,
+            given: &given,
+            hook_program: "/home/u/.codepiper/hook/codepiper-1a2b",
+            hook_socket: "/home/u/.codepiper/hook/hook.sock",
+            secret: "5ec2e7",
+            dir: "/home/u/.codepiper/sessions/s",
+            resume,
+        })
+    }
+
+    #[test]
+    fn the_overlay_is_the_known_good_one() {
+        let hook = |timeout: u32, more: &str| {
+            let program = "\"args\":[\"hook-forward\"],\"command\":\"/h/codepiper-1\"";
+            format!(
+                "[{{\"hooks\":[{{{program}{more},\"timeout\":{timeout},\"type\":\"command\"}}]}}]"
+            )
+        };
+        let told = hook(10, "");
+        let gate = hook(30, ",\"onFailure\":\"block\"");
+        let want = format!(
+            "{{\"disableAllHooks\":false,\"hooks\":{{\"Notification\":{told},\
+             \"PostToolUse\":{told},\"PreToolUse\":{gate},\"SessionEnd\":{told},\
+             \"SessionStart\":{told},\"Stop\":{told},\"UserPromptSubmit\":{told}}}}}"
+        );
+        assert_eq!(overlay("/h/codepiper-1").unwrap(), want);
+        for bad in ["codepiper", "", "/h/$X/codepiper", "/h/a\nb"] {
+            assert!(overlay(bad).unwrap_err().message.contains("CODEPIPER_HOME"), "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_overlay_that_differs_in_anything_is_not_used() {
+        let good = overlay("/h/codepiper-1").unwrap();
+        check_overlay(&good, "/h/codepiper-1").unwrap();
+        for (from, to) in [
+            ("false", "true"),
+            ("\"timeout\":30", "\"timeout\":0"),
+            (",\"onFailure\":\"block\"", ""),
+            ("PreToolUse", "preToolUse"),
+            ("hook-forward", "version"),
+            ("codepiper-1", "codepiper-2"),
+            ("}]}]", "}]}],\"Setup\":[]"),
+            ("{\"disable", "{\"disableAllHooks\":true,\"disable"),
+        ] {
+            let bad = good.replacen(from, to, 1);
+            assert_ne!(bad, good);
+            assert!(check_overlay(&bad, "/h/codepiper-1").is_err(), "{from} -> {to}");
+        }
+        for end in 0..good.len() {
+            assert!(check_overlay(&good[..end], "/h/codepiper-1").is_err(), "cut at {end}");
+        }
+        assert!(check_overlay(&good, "/h/codepiper-2").is_err());
+    }
+
+    #[test]
+    fn a_first_start_names_the_conversation_and_a_resume_goes_on_with_it() {
+        let launch = try_start(&["--model", "haiku"], "LANG", None).unwrap();
+        let overlay_path = "/home/u/.codepiper/sessions/s/claude-settings.json";
+        assert_eq!(launch.program, "claude");
+        assert_eq!(
+            launch.args.join(" "),
+            format!(
+                "--session-id {SESSION} --settings {overlay_path} --permission-mode manual \
+                 --setting-sources user --model haiku"
+            )
+        );
+        assert_eq!(launch.files[0].path, overlay_path);
+        assert!(!launch.args.iter().any(|a| a.contains("5ec2e7")), "no secret in arguments");
+        assert!(!launch.files[0].text.contains("5ec2e7"), "no secret in the overlay");
+        assert!(launch.env.contains(&("CODEPIPER_SESSION", SESSION.to_string())));
+        let launch = try_start(&[], "LANG", Some(TALK)).unwrap();
+        assert_eq!(&launch.args[..2], ["--resume", TALK]);
+        assert!(!launch.args.iter().any(|a| a == "--session-id"));
+        assert!(try_start(&[], "LANG", Some("--bare")).is_err(), "an id is no option");
+    }
+
+    #[test]
+    fn arguments_that_would_undo_the_gate_are_refused_with_a_reason() {
+        let long = "--settings --setting-sources --permission-mode --dangerously-skip-permissions \
+            --allow-dangerously-skip-permissions --bare --safe-mode --session-id --resume \
+            --continue --fork-session --managed-settings --plugin-dir --bg \
+            --permission-prompt-tool";
+        for flag in long.split_whitespace() {
+            for arg in [flag.to_string(), format!("{flag}=x"), format!("{flag}=")] {
+                let error = try_start(&["--model", "haiku", &arg], "LANG", None).err();
+                let message = error.unwrap_or_else(|| panic!("{arg} was taken")).message;
+                assert!(message.starts_with(&format!("{flag} cannot be given")), "{message}");
+                assert!(message.len() > flag.len() + 40, "a reason: {message}");
+            }
+        }
+        for letters in ["-r", "-c", "-rabc", "-pc", "-cp", "-r=x"] {
+            assert!(try_start(&[letters], "LANG", None).is_err(), "{letters}");
+        }
+        for fine in
+            ["-p", "--print", "--restricted", "--add-dir=/x", "please --continue", "-", "-n"]
+        {
+            assert!(try_start(&[fine], "LANG", None).is_ok(), "{fine}");
+        }
+    }
+
+    #[test]
+    fn variables_that_would_undo_the_gate_are_refused() {
+        for name in ["CLAUDE_CODE_SIMPLE", "CLAUDE_CODE_SAFE_MODE", "CLAUDE_CODE_CHILD_SESSION"] {
+            let error = try_start(&[], name, None).err().unwrap();
+            assert!(error.message.starts_with(name), "{error}");
+        }
+        assert!(try_start(&[], "CLAUDE_CONFIG_DIR", None).is_ok());
+    }
+
+    #[test]
+    fn every_refusal_has_its_reason() {
+        for line in REFUSED.lines().filter(|line| !line.starts_with('#')) {
+            let (option, reason) = line.split_once(char::is_whitespace).expect(line);
+            assert!(option.starts_with(['-', '$']) && reason.trim().len() > 20, "{line}");
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! The environment that sessions start with: from the login shell's, by allow-list.
+//!
+//! 1. A variable MUST NOT pass unless the list names it or a person gave it by name: agent keys,
+//!    markers of another agent (CLAUDECODE, CLAUDE_*, AI_AGENT) and loader variables (LD_*) stay
+//!    out.
+//! 2. A person MUST NOT be able to give the variables that tie a session to the gate.
+
+use crate::base::error::{Error, Result};
+use crate::limits;
+use std::collections::BTreeMap;
+
+/// Where hook-forward finds the daemon.
+pub const HOOK_SOCKET: &str = "CODEPIPER_UNIX_SOCK";
+/// Which session it speaks for.
+pub const SESSION: &str = "CODEPIPER_SESSION";
+/// How it proves that.
+pub const SECRET: &str = "CODEPIPER_SECRET";
+
+/// Names that pass from the login shell; `*` at the end means any rest. TERM and COLORTERM are in
+/// the design's list too, but say what our own terminal is, so they are set below.
+const ALLOWED: &[&str] = &[
+    "PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LC_*", "TZ", "TMPDIR", "EDITOR", "VISUAL",
+    "PAGER", "XDG_*",
+];
+
+/// What our terminal model understands.
+const TERMINAL: [(&str, &str); 2] = [("TERM", "xterm-256color"), ("COLORTERM", "truecolor")];
+
+/// For a login shell that says nothing.
+const PATH: (&str, &str) = ("PATH", "/usr/local/bin:/usr/bin:/bin");
+
+/// The base environment: the terminal's own variables, then those of `login` (the login shell's)
+/// that the list allows, then `given` (`--env` and the request's `env`), which win.
+///
+/// Billing is by subscription: ANTHROPIC_API_KEY and ANTHROPIC_AUTH_TOKEN never come from the login
+/// shell. A person who gives one of them by name gets it, together with ANTHROPIC_BASE_URL and the
+/// like: that is how a session talks to a gateway or to a test's mock model.
+///
+/// Fails with `Invalid` for a name that is none, a NUL, too much, or a name of codepiper's own.
+pub fn base(
+    login: &BTreeMap<String, String>,
+    given: &BTreeMap<String, String>,
+) -> Result<BTreeMap<String, String>> {
+    check_given(given)?;
+    let mut env = BTreeMap::from([(PATH.0.to_string(), PATH.1.to_string())]);
+    let allowed = login.iter().filter(|(name, _)| is_allowed(name));
+    env.extend(allowed.map(|(name, value)| (name.clone(), value.clone())));
+    env.extend(TERMINAL.map(|(name, value)| (name.to_string(), value.to_string())));
+    env.extend(given.clone());
+    Ok(env)
+}
+
+fn is_allowed(name: &str) -> bool {
+    ALLOWED.iter().any(|allowed| match allowed.strip_suffix('*') {
+        Some(start) => name.starts_with(start),
+        None => name == *allowed,
+    })
+}
+
+fn check_given(given: &BTreeMap<String, String>) -> Result<()> {
+    if given.len() > limits::ENV_VARS {
+        let most = limits::ENV_VARS;
+        return Err(Error::invalid(format!("{} variables, at most {most}", given.len())));
+    }
+    for (name, value) in given {
+        if !is_name(name) {
+            return Err(Error::invalid(format!("{name:?} is no name of a variable")));
+        }
+        // All of them: a session's own programs must not be led to another daemon either.
+        if name.starts_with("CODEPIPER_") {
+            return Err(Error::invalid(format!("{name} is set by codepiper itself")));
+        }
+        if value.len() > limits::ENV_VALUE_BYTES || value.contains('\0') {
+            let most = limits::ENV_VALUE_BYTES;
+            return Err(Error::invalid(format!(
+                "the value of {name} has a NUL or more than {most} bytes"
+            )));
+        }
+    }
+    Ok(())
+}
+
+fn is_name(name: &str) -> bool {
+    let starts_well = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+    let goes_on_well = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    starts_well && goes_on_well && name.len() <= limits::HOOK_WORD_BYTES
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn map(list: &[(&str, &str)]) -> BTreeMap<String, String> {
+        list.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect()
+    }
+
+    #[test]
+    fn only_listed_names_pass_from_the_login_shell() {
+        let stay_out = [
+            "ANTHROPIC_API_KEY",
+            "ANTHROPIC_AUTH_TOKEN",
+            "ANTHROPIC_BASE_URL",
+            "CLAUDECODE",
+            "CLAUDE_CODE_CHILD_SESSION",
+            "CLAUDE_CONFIG_DIR",
+            "CLAUDE_PROJECT_DIR",
+            "AI_AGENT",
+            "LD_PRELOAD",
+            "LD_LIBRARY_PATH",
+            "NODE_OPTIONS",
+            "BASH_ENV",
+            "PYTHONPATH",
+            "CODEPIPER_SESSION",
+            "AWS_SECRET_ACCESS_KEY",
+            "SSH_AUTH_SOCK",
+            "PATHS",
+            "lc_ALL",
+        ];
+        let pass = ["HOME", "USER", "LOGNAME", "SHELL", "LANG", "LC_ALL", "LC_", "TZ", "TMPDIR"];
+        let more = ["EDITOR", "VISUAL", "PAGER", "XDG_RUNTIME_DIR", "PATH"];
+        let mut login = map(&[("TERM", "dumb"), ("COLORTERM", "no")]);
+        let names = stay_out.iter().chain(&pass).chain(&more);
+        login.extend(names.map(|name| (name.to_string(), "x".to_string())));
+        let env = base(&login, &BTreeMap::new()).unwrap();
+        for name in pass.iter().chain(&more) {
+            assert_eq!(env.get(*name).map(String::as_str), Some("x"), "{name}");
+        }
+        assert_eq!(
+            (env["TERM"].as_str(), env["COLORTERM"].as_str()),
+            ("xterm-256color", "truecolor")
+        );
+        assert_eq!(env.len(), pass.len() + more.len() + 2, "{:?}", env.keys());
+    }
+
+    #[test]
+    fn what_a_person_gives_by_name_wins() {
+        let login = map(&[("LANG", "C"), ("ANTHROPIC_API_KEY", "login")]);
+        let given = map(&[
+            ("LANG", "de_DE"),
+            ("TERM", "vt100"),
+            ("ANTHROPIC_API_KEY", "given"),
+            ("LD_X", ""),
+        ]);
+        let env = base(&login, &given).unwrap();
+        assert_eq!(env["LANG"], "de_DE");
+        assert_eq!(env["TERM"], "vt100");
+        assert_eq!(env["ANTHROPIC_API_KEY"], "given");
+        assert!(env.contains_key("LD_X"));
+        assert_eq!(env["PATH"], PATH.1, "a login shell without PATH still finds programs");
+    }
+
+    #[test]
+    fn the_gates_own_variables_and_broken_ones_cannot_be_given() {
+        let long = "x".repeat(limits::ENV_VALUE_BYTES + 1);
+        for (name, value) in [
+            (SECRET, "x"),
+            (HOOK_SOCKET, "/tmp/other.sock"),
+            (SESSION, "x"),
+            ("CODEPIPER_SOCKET", "x"),
+            ("", "x"),
+            ("1A", "x"),
+            ("A B", "x"),
+            ("A=B", "x"),
+            ("A\0", "x"),
+            ("A", "x\0y"),
+            ("A", long.as_str()),
+        ] {
+            let error = base(&BTreeMap::new(), &map(&[(name, value)])).unwrap_err();
+            assert!(!error.message.contains("x\0y"), "values stay out of errors");
+        }
+    }
+}

@@ -1,0 +1,265 @@
+//! Agents as rows of one table: what each can do and how it is started under the gate. Pure: it
+//! says what to run and which files to write, and does neither.
+
+pub mod canonical;
+pub mod claude;
+pub mod env;
+
+use crate::base::error::{Error, Result};
+use serde_json::Value;
+use serde_json::json;
+use std::collections::BTreeMap;
+
+/// One agent, or kind of program.
+#[derive(Debug)]
+pub struct Provider {
+    /// The word of the API and the CLI.
+    pub id: &'static str,
+    /// For people.
+    pub label: &'static str,
+    /// What its sessions run in; always a terminal of our own.
+    pub runtime: &'static str,
+    /// The program to look for; `None` where the user names it as the first argument.
+    pub program: Option<&'static str>,
+    /// What works with it here.
+    pub capabilities: Capabilities,
+    /// Versions we know, where it has some.
+    pub versions: Option<Versions>,
+    start: fn(&LaunchRequest<'_>) -> Result<Launch>,
+}
+
+/// What works with a provider in this codepiper: not what the program could do, but what a client
+/// may offer a person. The JSON names are the API's.
+#[derive(Debug)]
+pub struct Capabilities {
+    /// Its hooks bring every tool call to the gate.
+    pub native_hooks: bool,
+    /// The gate can be told to allow everything.
+    pub dangerous_mode: bool,
+    /// Its model can be changed while it runs.
+    pub model_switch: bool,
+    /// Its transcript is read as it grows.
+    pub transcript: bool,
+    /// How policy reaches it: `native-hooks` or `none`.
+    pub policy_channel: &'static str,
+    /// Where its numbers come from: `none`.
+    pub metrics_channel: &'static str,
+}
+
+/// A version: major, minor, patch.
+pub type Version = (u32, u32, u32);
+
+/// The versions of an agent that the gate stands on.
+#[derive(Debug, Clone, Copy)]
+pub struct Versions {
+    /// Older ones let a call run when its hook crashes.
+    pub oldest: Version,
+    /// The one whose behaviour was measured.
+    pub proven: Version,
+}
+
+/// All providers.
+pub const PROVIDERS: &[Provider] = &[
+    Provider {
+        id: "command",
+        label: "Any command",
+        runtime: "pty",
+        program: None,
+        capabilities: Capabilities {
+            native_hooks: false,
+            dangerous_mode: false,
+            model_switch: false,
+            transcript: false,
+            policy_channel: "none",
+            metrics_channel: "none",
+        },
+        versions: None,
+        start: start_command,
+    },
+    Provider {
+        id: "claude-code",
+        label: "Claude Code",
+        runtime: "pty",
+        program: Some("claude"),
+        capabilities: Capabilities {
+            native_hooks: true,
+            dangerous_mode: false,
+            model_switch: false,
+            transcript: false,
+            policy_channel: "native-hooks",
+            metrics_channel: "none",
+        },
+        // `onFailure` came with 2.1.295; the rest was measured on 2.1.330.
+        versions: Some(Versions { oldest: (2, 1, 295), proven: (2, 1, 330) }),
+        start: claude::start,
+    },
+];
+
+/// The provider with this id, or an error that names all.
+pub fn find(id: &str) -> Result<&'static Provider> {
+    PROVIDERS.iter().find(|p| p.id == id).ok_or_else(|| {
+        let ids: Vec<&str> = PROVIDERS.iter().map(|p| p.id).collect();
+        Error::invalid(format!("unknown provider {id:?}; known are {}", ids.join(", ")))
+    })
+}
+
+impl Provider {
+    /// Its row of `GET /providers`.
+    pub fn to_json(&self) -> Value {
+        let c = &self.capabilities;
+        json!({
+            "id": self.id,
+            "label": self.label,
+            "runtime": self.runtime,
+            "capabilities": {
+                "nativeHooks": c.native_hooks,
+                "supportsDangerousMode": c.dangerous_mode,
+                "supportsModelSwitch": c.model_switch,
+                "supportsTranscriptTailing": c.transcript,
+                "policyChannel": c.policy_channel,
+                "metricsChannel": c.metrics_channel,
+            },
+        })
+    }
+}
+
+/// The first `1.2.3` in what a program prints for `--version`.
+pub fn parse_version(text: &str) -> Option<Version> {
+    text.split(|c: char| !c.is_ascii_digit() && c != '.').find_map(|word| {
+        let mut parts = word.split('.').map(|part| part.parse().ok());
+        let version = (parts.next()??, parts.next()??, parts.next()??);
+        parts.next().is_none().then_some(version)
+    })
+}
+
+/// What a start depends on, all of it passed in. It holds the secret, so there is no `Debug`.
+#[derive(Clone, Copy)]
+pub struct LaunchRequest<'a> {
+    /// Our id of the session, a UUID.
+    pub session: &'a str,
+    /// The user's arguments.
+    pub args: &'a [String],
+    /// Variables that the user gave by name.
+    pub given: &'a BTreeMap<String, String>,
+    /// Absolute path of the pinned copy that hooks run.
+    pub hook_program: &'a str,
+    /// Absolute path of the hook socket.
+    pub hook_socket: &'a str,
+    /// The session's secret in text form.
+    pub secret: &'a str,
+    /// Absolute path of a private directory for the files of this start.
+    pub dir: &'a str,
+    /// The agent's own id of the conversation to go on with, at resume.
+    pub resume: Option<&'a str>,
+}
+
+/// What to run. `Debug` would show the secret, so there is none.
+#[derive(Clone, PartialEq)]
+pub struct Launch {
+    /// The program, as a name to look up in PATH or as a path.
+    pub program: String,
+    /// Its arguments.
+    pub args: Vec<String>,
+    /// Variables on top of [`env::base`]; they win.
+    pub env: Vec<(&'static str, String)>,
+    /// Files to write, with mode 0600, before the program starts.
+    pub files: Vec<LaunchFile>,
+}
+
+/// A file that a start needs. After writing, what is read back must pass
+/// [`claude::check_overlay`]: an agent skips a settings file with an error in it, gate and all.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LaunchFile {
+    /// Absolute path.
+    pub path: String,
+    /// Contents.
+    pub text: String,
+}
+
+/// Says how to start a session of `provider`. Refuses what would start it outside of the gate.
+pub fn launch(provider: &Provider, request: &LaunchRequest<'_>) -> Result<Launch> {
+    (provider.start)(request)
+}
+
+fn start_command(request: &LaunchRequest<'_>) -> Result<Launch> {
+    let missing = || Error::invalid("a command is missing; give it behind --, such as `-- bash`");
+    let (program, args) = request.args.split_first().ok_or_else(missing)?;
+    if program.is_empty() {
+        return Err(missing());
+    }
+    let (program, args) = (program.clone(), args.to_vec());
+    Ok(Launch { program, args, env: hook_env(request), files: Vec::new() })
+}
+
+/// How hook-forward finds its daemon and proves its session. Also for plain commands: an agent
+/// started in a shell by a person may have codepiper's hooks in its own settings.
+fn hook_env(request: &LaunchRequest<'_>) -> Vec<(&'static str, String)> {
+    vec![
+        (env::HOOK_SOCKET, request.hook_socket.to_string()),
+        (env::SESSION, request.session.to_string()),
+        (env::SECRET, request.secret.to_string()),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_provider_is_found_by_its_own_id() {
+        for provider in PROVIDERS {
+            assert_eq!(find(provider.id).unwrap().label, provider.label);
+            assert_eq!(provider.to_json()["runtime"], "pty");
+        }
+        let error = find("claude").unwrap_err();
+        assert!(error.message.contains("command, claude-code"), "{error}");
+    }
+
+    #[test]
+    fn the_capabilities_are_those_of_the_api() {
+        let row = find("claude-code").unwrap().to_json();
+        assert_eq!(
+            row.to_string(),
+            r#"{"capabilities":{"metricsChannel":"none","nativeHooks":true,"#.to_string()
+                + r#""policyChannel":"native-hooks","supportsDangerousMode":false,"#
+                + r#""supportsModelSwitch":false,"supportsTranscriptTailing":false},"#
+                + r#""id":"claude-code","label":"Claude Code","runtime":"pty"}"#
+        );
+    }
+
+    #[test]
+    fn a_command_is_the_users_own_words() {
+        let args: Vec<String> = ["bash", "-c", "--settings x"].map(String::from).to_vec();
+        let given = BTreeMap::new();
+        let request = LaunchRequest {
+            session: "s",
+            args: &args,
+            given: &given,
+            hook_program: "/h/codepiper-1",
+            hook_socket: "/h/hook.sock",
+            secret: "5ec2e7",
+            dir: "/d",
+            resume: None,
+        };
+        let launch = launch(find("command").unwrap(), &request).unwrap();
+        assert_eq!((launch.program.as_str(), launch.args.len()), ("bash", 2));
+        assert!(launch.files.is_empty());
+        assert!(launch.env.contains(&("CODEPIPER_SECRET", "5ec2e7".to_string())));
+        for none in [vec![], vec![String::new()]] {
+            let request = LaunchRequest { args: &none, ..request };
+            let error = start_command(&request).err().unwrap();
+            assert!(error.message.contains("-- bash"), "{error}");
+        }
+    }
+
+    #[test]
+    fn versions_are_read_from_what_programs_print() {
+        assert_eq!(parse_version("2.1.330 (Claude Code)\n"), Some((2, 1, 330)));
+        assert_eq!(parse_version("codex-cli 0.169.0"), Some((0, 169, 0)));
+        for bad in ["", "2.1", "v2", "1.2.3.4", "99999999999.1.1", "a.b.c"] {
+            assert_eq!(parse_version(bad), None, "{bad}");
+        }
+        let versions = find("claude-code").unwrap().versions.unwrap();
+        assert!(versions.oldest < versions.proven);
+    }
+}
