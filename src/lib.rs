@@ -6,6 +6,7 @@ compile_error!("codepiper runs on Linux only: it stands on PTYs, pidfds and name
 pub mod base;
 pub mod keeper;
 pub mod http;
+pub mod cli;
 pub mod limits;
 pub mod model;
 pub mod output;

@@ -1,0 +1,168 @@
+//! One question to the daemon over the hook socket: asked again with the same bytes until there is
+//! an answer, a refusal or no time left. Knows HTTP, and nothing of hooks.
+
+use crate::base::error::{Code, Error, Result};
+use crate::base::json;
+use crate::base::time;
+use crate::limits;
+use crate::sys::poll;
+use crate::sys::poll::Watch;
+use crate::sys::sock;
+use std::io::ErrorKind;
+use std::io::Read;
+use std::io::Write;
+use std::os::fd::AsFd;
+use std::os::fd::BorrowedFd;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::time::Duration;
+use std::time::Instant;
+
+/// What ends every wait.
+pub struct Patience<'a> {
+    /// The last moment.
+    pub deadline: Instant,
+    /// Readable once the agent has withdrawn the question.
+    pub withdrawn: BorrowedFd<'a>,
+    /// Whether the agent has gone.
+    pub orphaned: &'a dyn Fn() -> bool,
+}
+
+impl Patience<'_> {
+    /// Waits until `fd` has something. An error says that there is no point in waiting on.
+    pub fn wait(&self, fd: &impl AsFd, write: bool) -> Result<()> {
+        self.watch(Some(Watch::new(fd, true, write)), limits::HOOK_PARENT)
+    }
+
+    fn pause(&self) -> Result<()> {
+        self.watch(None, limits::RECONNECT)
+    }
+
+    fn watch(&self, watch: Option<Watch<'_>>, most: Duration) -> Result<()> {
+        let mut watches: Vec<Watch<'_>> = vec![Watch::new(&self.withdrawn, true, false)];
+        watches.extend(watch);
+        poll::wait(&mut watches, Some(most.min(time::until(self.deadline))))?;
+        if watches[0].readable() {
+            return Err(Error::denied("the agent withdrew the question"));
+        }
+        if (self.orphaned)() {
+            return Err(Error::denied("the agent has gone"));
+        }
+        if time::until(self.deadline).is_zero() {
+            return Err(Error::new(Code::Timeout, "the daemon did not answer in time"));
+        }
+        Ok(())
+    }
+}
+
+/// A whole HTTP reply.
+struct Reply {
+    status: u16,
+    body: Vec<u8>,
+}
+
+/// Sends `request` (a whole HTTP request) to the daemon at `socket` and returns the body of its
+/// 200. A daemon that is being restarted (no socket, refused, closed without an answer, 503) is
+/// asked again; every other reply is final.
+pub fn ask(socket: &Path, request: &[u8], patience: &Patience<'_>) -> Result<Vec<u8>> {
+    if socket.as_os_str().len() > sock::PATH_BYTES {
+        return Err(Error::invalid("the path of the hook socket is too long"));
+    }
+    loop {
+        let why = match once(socket, request, patience) {
+            Ok(Reply { status: 200, body }) => return Ok(body),
+            Ok(Reply { status: 503, .. }) => "it is busy".to_string(),
+            Ok(reply) => return Err(refusal(&reply)),
+            Err(error) if error.code == Code::Unreachable => error.chain(),
+            Err(error) => return Err(error),
+        };
+        if let Err(mut end) = patience.pause() {
+            if end.code == Code::Timeout {
+                end.message = format!("{}: {why}", end.message);
+            }
+            return Err(end);
+        }
+    }
+}
+
+fn once(socket: &Path, request: &[u8], patience: &Patience<'_>) -> Result<Reply> {
+    let stream = sock::connect(socket)?;
+    poll::set_nonblocking(&stream, true)?;
+    let (mut sent, mut got, mut chunk) = (0, Vec::new(), [0; 4096]);
+    loop {
+        sent += send(&stream, &request[sent..]);
+        match (&stream).read(&mut chunk) {
+            Ok(0) => return Err(lost("it closed the connection without an answer")),
+            Ok(count) => {
+                got.extend_from_slice(&chunk[..count]);
+                if let Some(reply) = parse(&got)? {
+                    return Ok(reply);
+                }
+            }
+            Err(e) if e.kind() == ErrorKind::WouldBlock => {
+                patience.wait(&stream, sent < request.len())?;
+            }
+            Err(e) if e.kind() == ErrorKind::Interrupted => {}
+            Err(_) => return Err(lost("the connection broke")),
+        }
+    }
+}
+
+fn lost(why: &str) -> Error {
+    Error::new(Code::Unreachable, why)
+}
+
+/// Sends what fits. A peer that stopped reading may have said why: then the rest counts as sent and
+/// the reading side finds out.
+fn send(stream: &UnixStream, rest: &[u8]) -> usize {
+    let mut sent = 0;
+    while sent < rest.len() {
+        match (&*stream).write(&rest[sent..]) {
+            Ok(count) => sent += count,
+            Err(e) if e.kind() == ErrorKind::WouldBlock => break,
+            Err(e) if e.kind() == ErrorKind::Interrupted => {}
+            Err(_) => return rest.len(),
+        }
+    }
+    sent
+}
+
+/// The reply, once it is whole. Only a body with one Content-Length is understood: without it, a
+/// cut-off body could pass for a whole one.
+fn parse(bytes: &[u8]) -> Result<Option<Reply>> {
+    let broken = || Error::invalid("the daemon's reply is not HTTP with a length");
+    if bytes.len() > limits::HOOK_REPLY_BYTES {
+        return Err(Error::invalid("the daemon's reply is too long"));
+    }
+    let mut fields = [httparse::EMPTY_HEADER; limits::HEAD_FIELDS];
+    let mut reply = httparse::Response::new(&mut fields);
+    let head = match reply.parse(bytes).map_err(|_| broken())? {
+        httparse::Status::Complete(length) => length,
+        httparse::Status::Partial => return Ok(None),
+    };
+    let named = |name: &str| {
+        let fields = reply.headers.iter().filter(|f| f.name.eq_ignore_ascii_case(name));
+        fields.map(|f| f.value).collect::<Vec<_>>()
+    };
+    let length = match (named("content-length").as_slice(), named("transfer-encoding").is_empty()) {
+        ([one], true) => std::str::from_utf8(one).ok().and_then(|t| t.trim().parse().ok()),
+        _ => None,
+    };
+    let length: usize = length.ok_or_else(broken)?;
+    let body = &bytes[head..];
+    if body.len() < length {
+        return Ok(None);
+    }
+    let status = reply.code.ok_or_else(broken)?;
+    Ok(Some(Reply { status, body: body[..length].to_vec() }))
+}
+
+/// The daemon's own words where it has some.
+fn refusal(reply: &Reply) -> Error {
+    let status = reply.status;
+    let body = json::parse(&reply.body).ok();
+    let said = body.as_ref().and_then(|b| b.get("error")).and_then(|e| e.as_str()).unwrap_or("");
+    let words = said.chars().filter(|c| !c.is_control()).take(limits::REASON_CHARS);
+    let words: String = words.collect();
+    Error::denied(format!("the daemon refused (HTTP {status}) {words}").trim_end().to_string())
+}
