@@ -5,6 +5,7 @@ use crate::base::error::{Error, Result};
 use crate::limits;
 use serde_json::Map;
 use serde_json::Value;
+use std::collections::HashSet;
 
 /// Parses `bytes`, refusing what two readers could understand differently: nesting deeper than
 /// [`limits::JSON_DEPTH`] and objects that name a key twice.
@@ -17,7 +18,7 @@ pub fn parse(bytes: &[u8]) -> Result<Value> {
 /// Syntax is left to the parser that follows.
 fn check(bytes: &[u8]) -> Result<()> {
     // One entry per open bracket: the keys of an object, or nothing for an array.
-    let mut open: Vec<Option<Vec<String>>> = Vec::new();
+    let mut open: Vec<Option<HashSet<String>>> = Vec::new();
     let mut expect_key = false;
     let mut at = 0;
     while at < bytes.len() {
@@ -32,7 +33,7 @@ fn check(bytes: &[u8]) -> Result<()> {
                 continue;
             }
             b'{' => {
-                open.push(Some(Vec::new()));
+                open.push(Some(HashSet::new()));
                 expect_key = true;
             }
             b'[' => open.push(None),
@@ -52,14 +53,13 @@ fn check(bytes: &[u8]) -> Result<()> {
     Ok(())
 }
 
-fn note_key(keys: &mut Vec<String>, quoted: &[u8]) -> Result<()> {
+fn note_key(keys: &mut HashSet<String>, quoted: &[u8]) -> Result<()> {
     let key: String = serde_json::from_slice(quoted)
         .map_err(|e| Error::invalid(format!("not valid JSON: {e}")))?;
-    if keys.contains(&key) {
-        return Err(Error::invalid(format!("JSON names the key {key:?} twice")));
+    match keys.replace(key) {
+        Some(key) => Err(Error::invalid(format!("JSON names the key {key:?} twice"))),
+        None => Ok(()),
     }
-    keys.push(key);
-    Ok(())
 }
 
 /// Index just behind the closing quote of the string that opens at `at`.

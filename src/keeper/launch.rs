@@ -28,6 +28,8 @@ pub struct Launch {
     pub log_keep: u64,
     /// 1 at the first start, one more at each resume.
     pub epoch: u32,
+    /// Soft limit of open files for the program; the daemon has raised its own.
+    pub descriptors: u64,
     /// Terminal columns.
     pub cols: u16,
     /// Terminal rows.
@@ -54,6 +56,7 @@ impl Launch {
             .blob(&path(&self.log_dir))
             .u64(self.log_keep)
             .u32(self.epoch)
+            .u64(self.descriptors)
             .u16(self.cols)
             .u16(self.rows)
             .blob(&path(&self.program))
@@ -77,6 +80,7 @@ impl Launch {
             log_dir: path(take.blob()?),
             log_keep: take.u64()?,
             epoch: take.u32()?,
+            descriptors: take.u64()?,
             cols: take.u16()?,
             rows: take.u16()?,
             program: path(take.blob()?),
@@ -111,6 +115,7 @@ mod tests {
             log_dir: "/s/id/log".into(),
             log_keep: 1 << 40,
             epoch: 3,
+            descriptors: 1024,
             cols: 80,
             rows: 24,
             program: "/bin/sh".into(),

@@ -5,22 +5,20 @@
 //! 2. The socket MUST accept only a peer with our uid from outside every session.
 //! 3. The exit status MUST be kept until a daemon has stored it.
 
-use crate::base::error::{Context, Error, Result};
+mod serve;
+
+use crate::base::error::{Context, Result};
 use crate::base::time;
 use crate::keeper;
 use crate::keeper::conn::Conn;
 use crate::keeper::launch::Launch;
-use crate::keeper::peer;
 use crate::keeper::program::Output;
 use crate::keeper::program::Program;
 use crate::keeper::program::Stragglers;
-use crate::keeper::proto;
 use crate::keeper::proto::Exited;
 use crate::keeper::proto::Frame;
-use crate::keeper::proto::Hello;
 use crate::limits;
 use crate::output::index::Mark;
-use crate::output::reader::Reader;
 use crate::output::writer::Writer;
 use crate::sys::poll;
 use crate::sys::poll::Watch;
@@ -29,15 +27,10 @@ use crate::sys::proc::Ended;
 use crate::sys::signal::Name;
 use crate::sys::signal::Signals;
 use crate::sys::sock;
-use crate::sys::tty::Size;
 use std::io::Read;
 use std::io::Write;
 use std::os::unix::net::UnixListener;
-use std::os::unix::net::UnixStream;
 use std::time::Instant;
-
-/// Refused peers remembered for a daemon that is away.
-const REFUSED_KEPT: usize = 16;
 
 struct Keeper {
     launch: Launch,
@@ -93,6 +86,7 @@ fn start() -> Result<Keeper> {
     let launch = Launch::decode(&bytes)?;
     let signals =
         Signals::block(&[Name::SIGCHLD, Name::SIGTERM, Name::SIGINT, Name::SIGHUP, Name::SIGPIPE])?;
+    proc::set_descriptors(launch.descriptors);
     let start = proc::own_stat()?.start;
     let mut log = Writer::open(&launch.log_dir, launch.log_keep)?;
     let listener = sock::listen(&launch.socket)?;
@@ -245,133 +239,6 @@ impl Keeper {
         self.stragglers = Some(Stragglers::hang_up());
         self.with_daemon(|conn| conn.link.send(&Frame::Exited(exited)));
     }
-
-    fn accept(&mut self) {
-        let Ok((stream, _)) = self.listener.accept() else { return };
-        if let Err(frame) = admit(&stream) {
-            if self.conn.is_none() && self.refused.len() < REFUSED_KEPT {
-                self.refused.push(frame.clone());
-            }
-            self.with_daemon(|conn| conn.link.send(&frame));
-            return;
-        }
-        // One daemon at a time: a second one is closed, and tries again if the first is just ending.
-        if self.conn.is_none()
-            && let Ok(conn) = Conn::new(stream)
-        {
-            self.conn = Some(conn);
-            self.input_done = 0;
-            let hello = Frame::Hello(Box::new(self.hello()));
-            let refused = std::mem::take(&mut self.refused);
-            self.with_daemon(|conn| {
-                conn.link.send(&hello)?;
-                refused.iter().try_for_each(|frame| conn.link.send(frame))
-            });
-        }
-    }
-
-    fn hello(&self) -> Hello {
-        Hello {
-            protocol: proto::PROTOCOL,
-            pid: std::process::id(),
-            start: self.start,
-            program_pid: self.program.pid as u32,
-            cols: self.program.size.cols,
-            rows: self.program.size.rows,
-            epoch: self.launch.epoch,
-            log_start: self.log.start(),
-            log_end: self.log.end(),
-            degraded: self.log.is_degraded(),
-            exited: self.exited,
-            session: self.launch.session.clone(),
-            build: self.launch.build.clone(),
-            program: self.launch.program.to_string_lossy().into_owned(),
-            cwd: self.launch.cwd.to_string_lossy().into_owned(),
-        }
-    }
-
-    /// Runs `act` on the attached daemon, if there is one; an error detaches it.
-    fn with_daemon(&mut self, act: impl FnOnce(&mut Conn) -> Result<()>) {
-        if let Some(conn) = &mut self.conn
-            && act(conn).is_err()
-        {
-            self.conn = None;
-        }
-    }
-
-    fn hear_daemon(&mut self) {
-        let Some(conn) = &mut self.conn else { return };
-        let heard = conn.link.flush().and_then(|()| conn.link.receive());
-        let Ok(frames) = heard else {
-            self.conn = None;
-            return;
-        };
-        for frame in frames {
-            if self.obey(frame).is_err() {
-                self.conn = None;
-                return;
-            }
-        }
-    }
-
-    fn obey(&mut self, frame: Frame) -> Result<()> {
-        match frame {
-            Frame::Follow(offset) => self.follow(offset),
-            Frame::Input(bytes) => {
-                if !self.program.queue_input(&bytes) {
-                    return Err(Error::invalid("more input than agreed"));
-                }
-                self.hand_input();
-                Ok(())
-            }
-            Frame::Resize { cols, rows } => {
-                if self.program.resize(Size { cols, rows }) {
-                    self.log.mark(None, Mark::Resize { cols, rows });
-                }
-                Ok(())
-            }
-            Frame::Signal { number, all } => {
-                if let Ok(name) = Name::try_from(number) {
-                    self.program.signal(name, all);
-                }
-                Ok(())
-            }
-            Frame::Mark { offset, fields: (kind, a, b) } => {
-                self.log.mark(Some(offset), Mark::from_fields(kind, a, b));
-                Ok(())
-            }
-            Frame::ExitStored => {
-                self.stored = self.exited.is_some();
-                Ok(())
-            }
-            // Attach tells a version; types of later versions mean nothing to us.
-            _ => Ok(()),
-        }
-    }
-
-    fn hand_input(&mut self) {
-        let taken = self.program.write_input();
-        if taken > 0 {
-            self.input_done += taken as u64;
-            let total = self.input_done;
-            self.with_daemon(|conn| conn.link.send(&Frame::InputDone(total)));
-        }
-    }
-
-    /// Relays from `offset` on, or says that the daemon must read the log first.
-    fn follow(&mut self, offset: u64) -> Result<()> {
-        let end = self.log.end();
-        let Some(conn) = &mut self.conn else { return Ok(()) };
-        let mut missed = Vec::new();
-        if offset < end && end - offset <= limits::FOLLOW_GAP {
-            missed = read_log(&self.launch, offset, end);
-        }
-        if offset + missed.len() as u64 == end {
-            conn.follow(offset, &missed)
-        } else {
-            conn.link.send(&Frame::Behind(end))
-        }
-    }
 }
 
 /// What the poll loop found.
@@ -381,30 +248,4 @@ struct Ready {
     output: bool,
     input_room: bool,
     daemon: bool,
-}
-
-/// Output between two offsets, or less where there is a gap.
-fn read_log(launch: &Launch, from: u64, to: u64) -> Vec<u8> {
-    let mut bytes = vec![0; (to - from) as usize];
-    let (mut reader, mut have) = (Reader::new(&launch.log_dir), 0);
-    while have < bytes.len() {
-        match reader.read(from + have as u64, &mut bytes[have..]) {
-            Ok(chunk) if chunk.len > 0 && chunk.from == from + have as u64 => have += chunk.len,
-            _ => break,
-        }
-    }
-    bytes.truncate(have);
-    bytes
-}
-
-/// Checks a peer; a refused one comes back as the frame that reports it.
-fn admit(stream: &UnixStream) -> std::result::Result<(), Frame> {
-    let refused = |pid: i32| {
-        let name = proc::stat(pid).map(|s| s.comm).unwrap_or_default();
-        Frame::Refused { pid: pid.max(0) as u32, name }
-    };
-    let peer = sock::peer(stream).map_err(|_| refused(0))?;
-    let own = proc::uid();
-    let outside = || peer::session_of(peer.pid).is_ok_and(|keeper| keeper.is_none());
-    if peer.uid == own && outside() { Ok(()) } else { Err(refused(peer.pid)) }
 }

@@ -182,6 +182,24 @@ pub fn hide_memory() {
     let _ = nix::sys::resource::setrlimit(nix::sys::resource::Resource::RLIMIT_CORE, 0, 0);
 }
 
+/// Raises the limit of open files as far as it goes; returns what it was, for our children.
+pub fn raise_descriptors() -> u64 {
+    use nix::sys::resource::Resource;
+    let Ok((soft, hard)) = nix::sys::resource::getrlimit(Resource::RLIMIT_NOFILE) else {
+        return 1024;
+    };
+    let _ = nix::sys::resource::setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
+    soft
+}
+
+/// Sets the soft limit of open files back: programs that use select(2) break above 1024.
+pub fn set_descriptors(soft: u64) {
+    use nix::sys::resource::Resource;
+    if let Ok((_, hard)) = nix::sys::resource::getrlimit(Resource::RLIMIT_NOFILE) {
+        let _ = nix::sys::resource::setrlimit(Resource::RLIMIT_NOFILE, soft.min(hard), hard);
+    }
+}
+
 /// Leads a session of its own: no terminal, no process group of the caller's.
 pub fn leave_terminal() {
     let _ = nix::unistd::setsid();
