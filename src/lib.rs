@@ -1,16 +1,98 @@
-//! codepiper
+//! codepiper runs AI coding agents on your own server: sessions in terminals that outlive every
+//! crash and upgrade, one gate for every tool call, and a log of what was decided.
+//!
+//! # Bird's eye
+//!
+//! ```text
+//!  cli ──control socket──┐                                  ┌── keeper a ── PTY a ── program a
+//!                        ├── daemon ── one socket each ─────┼── keeper b ── PTY b ── program b
+//!  hook-forward ─hook────┘     │                            └── keeper c ── PTY c ── program c
+//!  socket                      └── SQLite                          │
+//!                                                                  └── output log (files)
+//! ```
+//!
+//! One binary is three programs. A **keeper** per session owns the terminal, the program and the
+//! output log; it has one thread and hardly a reason to change. The **daemon** is everything else,
+//! and may be killed at any moment. **Clients** are every other verb: HTTP over a Unix socket.
+//!
+//! A byte of output: program → PTY → keeper → log file, and then, if the daemon keeps up, over the
+//! keeper's socket → screen model and [`service::tail`] → viewers. Whoever does not keep up reads
+//! the log from its own offset; that is also how a new daemon takes over ([`service::adopt`]). A
+//! byte of input: viewer or `send` → [`service::input`] → keeper → PTY. A tool call: agent → hook →
+//! hook socket → [`service::gate`] → [`policy::evaluate`] → one durable row → answer.
+//!
+//! # Floors
+//!
+//! Each room may import only rooms above it in this list; `tests/tidy.rs` has the exact table.
+//!
+//! | room | what it is |
+//! |---|---|
+//! | [`limits`] | every capacity and time-out |
+//! | [`base`] | errors, time, threads, log, JSON: what std leaves out |
+//! | [`sys`] | the only `unsafe`: files, sockets, processes, terminals |
+//! | [`model`] | what codepiper is about: session, event, tool call, verdict |
+//! | [`config`] | where everything lives on disk |
+//! | [`term`] | bytes in, screen out; keys, pastes, recordings |
+//! | [`policy`] | rules and a call in, a verdict out |
+//! | [`provider`] | the table of agents: how each starts and how its hooks speak |
+//! | [`output`] | the output log's files |
+//! | [`keeper`] | the process around one program, and its wire |
+//! | [`store`] | SQLite: one writer thread, read-only readers; the only SQL |
+//! | [`service`] | what codepiper does: sessions, the gate, waiting, settings |
+//! | [`http`] | the API: front, routes, handlers, WebSocket |
+//! | [`cli`] | the command line, a client like any other |
+//! | [`daemon`] | builds the house |
+//!
+//! # Invariants
+//!
+//! 1. A program never waits for us: the keeper drains its terminal whether or not anybody watches,
+//!    and a viewer has a place in the output, never a queue.
+//! 2. `kill -9` of the daemon loses no byte of output, no stored event, no decision.
+//! 3. A decision is a durable row before it is an answer; what cannot be stored is denied.
+//! 4. Nothing is ever typed into a terminal as an answer to an agent's question.
+//! 5. A process inside a session reaches the hook door of its own session and nothing else. Who is
+//!    inside is decided by ancestry alone ([`keeper::peer`]).
+//! 6. Keeper and policy know nothing of the rest; neither do store and keeper of each other: only
+//!    service introduces them. The client never touches the store.
+//! 7. All formats that outlive a process stand in one doc comment each: wire of the keeper
+//!    ([`keeper::proto`]), output log ([`output`]), state directory ([`config::paths`]), database
+//!    (`schema.sql`), terminal WebSocket ([`http::viewer`]), states of a session
+//!    ([`model::session`]), API (`codepiper help api`).
+//!
+//! # Threads of the daemon
+//!
+//! | thread | how many | owns | its queue | when full |
+//! |---|---|---|---|---|
+//! | main | 1 | signals, start and stop order | | |
+//! | front | 1 | all HTTP connections until a request is whole and its reply is out | outcomes, 2 a connection | cannot be |
+//! | http-N | 4 | one request at a time, as a value | jobs, 256 | 503 |
+//! | ws-N | 1 a viewer, at most 64 | a socket after its upgrade | none: a place in the log | |
+//! | live-ID | 1 a session | connection to the keeper, screen, input | commands, 64 | `Busy` |
+//! | db-writer | 1 | the writing connection | writes, 256 | wait 5 s, then `Busy` |
+//! | waits | 1 | deadlines of parked requests; sleeps while there are none | 256 | `Busy` |
+//! | adopt, adopt-ID, check | at start | old sessions; the database check | | |
+//!
+//! A panic ends one thread and is logged. Locks are held for a line, never over I/O or a send; the
+//! two exceptions say so (the login shell's probe, the condition of a parked request).
 
 #[cfg(not(target_os = "linux"))]
 compile_error!("codepiper runs on Linux only: it stands on PTYs, pidfds and namespaces");
 
 pub mod base;
-pub mod keeper;
-pub mod http;
 pub mod cli;
+pub mod config;
+pub mod daemon;
+pub mod http;
+pub mod keeper;
 pub mod limits;
 pub mod model;
 pub mod output;
-pub mod store;
 pub mod policy;
 pub mod provider;
+pub mod service;
+pub mod store;
 pub mod sys;
+pub mod term;
+
+/// The name of this build: version and a hash over its sources.
+pub const BUILD: &str = env!("CODEPIPER_BUILD");

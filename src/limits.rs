@@ -6,6 +6,8 @@ use std::time::Duration;
 
 /// Live sessions at once. Each costs a keeper process and a thread; a runaway script stops here.
 pub const SESSIONS_LIVE: usize = 64;
+/// The most that the setting may say: each session has a thread and a few descriptors.
+pub const SESSIONS_MOST: usize = 512;
 /// Terminal size limits: `vt100` keeps every cell, and 1000 × 1000 cells is already 32 MB.
 pub const COLS_MAX: u16 = 1000;
 /// See [`COLS_MAX`].
@@ -59,6 +61,8 @@ pub const FRAME_BYTES: usize = 256 * 1024;
 pub const PTY_CHUNK: usize = 64 * 1024;
 /// Input the keeper holds for a program that does not read. The daemon never has more in flight.
 pub const INPUT_QUEUE: usize = 64 * 1024;
+/// Input one session's queue holds in the daemon: a whole `send` and some keystrokes.
+pub const INPUT_WAITING: usize = 8 * 1024 * 1024;
 /// Relayed output the keeper holds for a daemon that reads slowly; beyond it relaying stops.
 pub const RELAY_QUEUE: usize = 256 * 1024;
 /// A daemon this far behind is brought up by the keeper itself; further back it reads the log.
@@ -86,6 +90,9 @@ pub const SESSION_QUEUE: usize = 64;
 /// An application that never ends its synchronized update is painted after this.
 pub const SYNC_UPDATE: Duration = Duration::from_millis(150);
 
+/// How long a reader of the screen waits while a session's thread reads a backlog.
+pub const PICTURE_WAIT: Duration = Duration::from_secs(5);
+
 // Store.
 
 /// Writes waiting for the writer thread. Full: callers wait up to [`WRITE_WAIT`], then `Busy`.
@@ -100,6 +107,11 @@ pub const READERS: usize = 4;
 pub const DB_CACHE_KIB: usize = 256;
 /// Another process (a backup) may hold the database lock this long.
 pub const DB_BUSY: Duration = Duration::from_secs(5);
+
+/// Bytes of an event's payload; a hook may bring megabytes of tool output.
+pub const EVENT_PAYLOAD: usize = 16 * 1024;
+/// Characters of a command in an event; the decision's row has the whole.
+pub const EVENT_COMMAND: usize = 300;
 
 // HTTP.
 
@@ -153,6 +165,11 @@ pub const PARK_WAIT: Duration = Duration::from_secs(3600);
 /// JSON nesting.
 pub const JSON_DEPTH: usize = 32;
 
+/// Bytes of raw output in one reply.
+pub const LOG_PIECE: usize = 1024 * 1024;
+/// Events or decisions in one reply.
+pub const PAGE: u64 = 1000;
+
 // WebSocket.
 
 /// Bytes of one message from a client.
@@ -182,7 +199,7 @@ pub const HOOK_STDIN_BYTES: usize = 8 * 1024 * 1024;
 /// hook-forward's own deadline at PreToolUse; the agent's is 30 s and fails open on some paths.
 pub const HOOK_DEADLINE: Duration = Duration::from_secs(20);
 /// Deadline for events that are only told, never asked.
-pub const HOOK_TELL: Duration = Duration::from_secs(5);
+pub const HOOK_TELL: Duration = Duration::from_secs(2);
 /// Bytes of the daemon's whole reply to a hook: a verdict and its reason.
 pub const HOOK_REPLY_BYTES: usize = 64 * 1024;
 /// Bytes of a name, id or word in a hook's input; MCP tool names are the longest at some 130.
@@ -199,5 +216,7 @@ pub const REATTACH_NOTE: Duration = Duration::from_secs(2);
 pub const DAEMON_READY: Duration = Duration::from_secs(10);
 /// `daemon stop`: from SIGTERM to a free lock.
 pub const DAEMON_STOP: Duration = Duration::from_secs(10);
+/// Replies on their way when the daemon stops get this long.
+pub const SHUTDOWN_GRACE: Duration = Duration::from_secs(1);
 /// Log lines kept in `daemon.log` before it moves to `daemon.log.1`.
 pub const LOG_FILE_BYTES: u64 = 8 * 1024 * 1024;

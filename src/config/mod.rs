@@ -1,0 +1,3 @@
+//! Where the daemon's state lives and what the environment says about it.
+
+pub mod paths;

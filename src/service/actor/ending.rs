@@ -1,0 +1,101 @@
+//! How a session's thread deals with ends: asked for, reported, or found out.
+
+use crate::base::error::{Error, Result};
+use crate::base::time;
+use crate::keeper::client;
+use crate::keeper::proto::Frame;
+use crate::limits;
+use crate::model::session::Change;
+use crate::model::session::Exit;
+use crate::output::index;
+use crate::output::index::Mark;
+use crate::service::actor::Actor;
+use crate::sys::proc;
+use crate::sys::signal::Name;
+
+impl Actor {
+    /// Asks the program to end, or ends it; asked in vain it is ended after a while.
+    pub(super) fn stop(&mut self, now: bool) -> Result<()> {
+        self.start.records.stop_wanted(&self.start.live);
+        let signals: &[(Name, bool)] = if now {
+            &[(Name::SIGKILL, true)]
+        } else {
+            // A shell ignores SIGTERM and a daemon may ignore SIGHUP; a stopped one must wake up.
+            &[(Name::SIGHUP, false), (Name::SIGTERM, false), (Name::SIGCONT, false)]
+        };
+        for (name, all) in signals {
+            self.start.link.send(&Frame::Signal { number: *name as i32, all: *all })?;
+        }
+        let grace = if now { limits::KILL_GRACE } else { limits::STOP_GRACE };
+        self.kill_at = Some(time::now() + grace);
+        Ok(())
+    }
+
+    /// Stores the end once all output is read; the keeper goes only after that.
+    pub(super) fn finish(&mut self) -> Result<()> {
+        let Some(exited) = self.exited.filter(|e| self.at >= e.log_end) else { return Ok(()) };
+        self.publish();
+        let exit = match exited.by_signal {
+            true => Exit::Signal(exited.value),
+            false => Exit::Code(exited.value),
+        };
+        match self.start.records.ended(&self.start.live, exit, exited.at_ms, self.at) {
+            Ok(()) => {
+                self.checkpoint();
+                self.done = true;
+                self.start.link.send(&Frame::ExitStored)
+            }
+            Err(error) => {
+                log::error!("the end of {} is not stored: {}", self.start.live.id, error.chain());
+                self.store_again = Some(time::now() + limits::DISK_RETRY);
+                Ok(())
+            }
+        }
+    }
+
+    /// The connection is gone: connect again while the keeper lives, else tell the truth.
+    pub(super) fn lost(&mut self, error: &Error) {
+        if self.done {
+            return;
+        }
+        let row = self.start.live.row();
+        let alive = row.keeper.is_some_and(|(pid, start)| proc::is_alive(pid, start));
+        if alive {
+            log::warn!("session {}: {}; connecting again", row.id, error.chain());
+            let deadline = time::now() + limits::KEEPER_READY;
+            if let Ok(connected) = client::connect(&self.start.socket, crate::BUILD, deadline) {
+                self.start.link = connected.link;
+                self.input.reconnected();
+                self.exited = connected.hello.exited;
+                self.behind = Some(connected.hello.log_end);
+                connected.reports.into_iter().for_each(|frame| self.hear(frame));
+                return;
+            }
+            std::thread::sleep(limits::RECONNECT);
+            return;
+        }
+        self.keeper_gone();
+    }
+
+    fn keeper_gone(&mut self) {
+        let records = index::read(&self.start.log_dir).unwrap_or_default();
+        let (_, end) = self.log.bounds().unwrap_or((0, self.at));
+        let stored = match index::last_end(&records).map(|r| (r.mark, r.unix_ms)) {
+            Some((Mark::EndCode(code), ms)) => {
+                self.start.records.ended(&self.start.live, Exit::Code(code), ms, end)
+            }
+            Some((Mark::EndSignal(number), ms)) => {
+                self.start.records.ended(&self.start.live, Exit::Signal(number), ms, end)
+            }
+            _ => {
+                let gone = Change::KeeperGone { rebooted: false };
+                self.start.records.keeper_gone(&self.start.live, gone, end)
+            }
+        };
+        if let Err(error) = stored {
+            log::error!("the end of {} is not stored: {}", self.start.live.id, error.chain());
+        }
+        let _ = std::fs::remove_file(&self.start.socket);
+        self.done = true;
+    }
+}

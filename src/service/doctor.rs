@@ -1,0 +1,111 @@
+//! Looks at what codepiper stands on, one row per check. Later rooms add theirs.
+
+use crate::provider;
+use crate::service::Service;
+use crate::service::program;
+use crate::sys::file;
+use crate::sys::sock;
+use std::path::Path;
+
+/// One finding.
+pub struct Row {
+    /// What was looked at.
+    pub name: String,
+    /// Whether it is as it should be.
+    pub ok: bool,
+    /// What was found.
+    pub detail: String,
+    /// What to do about it.
+    pub fix: Option<String>,
+}
+
+fn good(name: &str, detail: String) -> Row {
+    Row { name: name.to_string(), ok: true, detail, fix: None }
+}
+
+fn bad(name: &str, detail: String, fix: &str) -> Row {
+    Row { name: name.to_string(), ok: false, detail, fix: Some(fix.to_string()) }
+}
+
+impl Service {
+    /// All rows.
+    pub fn doctor(&self) -> Vec<Row> {
+        let mut rows = vec![self.state_directory(), self.database()];
+        rows.push(self.socket("control socket", self.paths.control()));
+        rows.push(self.socket("hook socket", &self.paths.hook_socket()));
+        rows.push(self.keepers());
+        rows.extend(self.tmp_link());
+        rows.extend(self.programs());
+        rows
+    }
+
+    fn state_directory(&self) -> Row {
+        let shown = self.paths.home().display();
+        match file::check_private(self.paths.home(), true) {
+            Ok(()) => good("state directory", format!("{shown}, yours alone")),
+            Err(error) => bad("state directory", error.chain(), "follow the message, then restart"),
+        }
+    }
+
+    fn database(&self) -> Row {
+        let shown = self.paths.database().display().to_string();
+        match self.store().damage() {
+            None => good("database", format!("{shown}, sound")),
+            Some(damage) => {
+                bad("database", damage, "stop the daemon, restore the file, start again")
+            }
+        }
+    }
+
+    fn socket(&self, name: &str, path: &Path) -> Row {
+        match sock::connect(path) {
+            Ok(_) => good(name, format!("{} answers", path.display())),
+            Err(error) => bad(name, error.chain(), "restart the daemon"),
+        }
+    }
+
+    fn keepers(&self) -> Row {
+        let live = self.records.all_live();
+        let adopting = live.iter().filter(|l| l.view().adopting).count();
+        let degraded = live.iter().filter(|l| l.row().log_degraded).count();
+        let detail = format!("{} running, {adopting} being adopted", live.len());
+        match degraded {
+            0 => good("sessions", detail),
+            _ => bad(
+                "sessions",
+                format!("{detail}, {degraded} cannot write their log"),
+                "make room on the disk; output goes on from then",
+            ),
+        }
+    }
+
+    fn tmp_link(&self) -> Option<Row> {
+        let link = self.paths.tmp_link()?;
+        let name = "documented socket";
+        let shown = link.display();
+        Some(match std::fs::read_link(link) {
+            Ok(target) if target == self.paths.control() => {
+                good(name, format!("{shown} leads to the control socket"))
+            }
+            _ => bad(
+                name,
+                format!("{shown} is not ours"),
+                "remove it if it is yours, or give clients --socket",
+            ),
+        })
+    }
+
+    fn programs(&self) -> Vec<Row> {
+        let env = self.login_env.get();
+        let path = env.get("PATH").cloned().unwrap_or_default();
+        let agents = provider::PROVIDERS.iter().filter_map(|p| Some((p, p.program?)));
+        let find = |(row, name): (&provider::Provider, &str)| {
+            let found = program::resolve(name, &path, Path::new("/"), Path::new("/"));
+            match found {
+                Ok(path) => good(row.label, path.display().to_string()),
+                Err(error) => bad(row.label, error.chain(), "install it, or mend the PATH"),
+            }
+        };
+        agents.map(find).collect()
+    }
+}

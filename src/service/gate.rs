@@ -1,0 +1,194 @@
+//! The gate: a hook's call in, a verdict out, and the decision durable in between.
+//!
+//! 1. A hook MUST come from a process of the session it names and carry that session's secret.
+//! 2. A decision MUST be stored before it is answered; what cannot be stored is denied.
+//! 3. The same request MUST get the same answer, whatever the policy says by then.
+
+use crate::base::error::{Error, Result};
+use crate::base::time;
+use crate::keeper::peer;
+use crate::limits;
+use crate::model::call::Action;
+use crate::model::call::NewDecision;
+use crate::model::call::ToolCall;
+use crate::model::call::Verdict;
+use crate::model::event::NewEvent;
+use crate::model::event::Source;
+use crate::model::session::Change;
+use crate::model::session::Session;
+use crate::output::index::Mark;
+use crate::policy;
+use crate::provider::canonical;
+use crate::provider::claude::hook;
+use crate::provider::claude::hook::HookEvent;
+use crate::service::Service;
+use crate::service::live::Command;
+use crate::service::live::Live;
+use crate::store::decisions;
+use crate::store::events;
+use crate::sys::proc;
+use serde_json::Value;
+use serde_json::json;
+use sha2::Digest;
+use sha2::Sha256;
+use std::sync::Arc;
+use subtle::ConstantTimeEq;
+
+/// What hook-forward sent.
+pub struct HookCall<'a> {
+    /// Process at the other end.
+    pub peer: i32,
+    /// The session it speaks for.
+    pub session: &'a str,
+    /// What proves that.
+    pub secret: &'a str,
+    /// Id of the request; asked again after a lost connection.
+    pub request: &'a str,
+    /// The hook's event.
+    pub event: &'a str,
+    /// The hook's whole standard input.
+    pub data: &'a Value,
+}
+
+/// What hook-forward is told.
+pub struct HookReply {
+    /// The verdict, for an event that asks.
+    pub verdict: Option<Verdict>,
+    /// What it prints for the agent.
+    pub output: Option<Value>,
+}
+
+impl Service {
+    /// Takes one hook call. An error is a refusal: hook-forward then blocks the call.
+    pub fn hook(&self, call: &HookCall<'_>) -> Result<HookReply> {
+        let live = self.authenticate(call)?;
+        if call.request.is_empty() || call.request.len() > limits::HOOK_WORD_BYTES {
+            return Err(Error::invalid("the request id is missing or too long"));
+        }
+        let event = hook::parse(call.event, call.data)?;
+        let mut verdict = None;
+        match &event {
+            HookEvent::PreToolUse(tool_call) => {
+                verdict = Some(self.decide(&live, call.request, tool_call)?);
+            }
+            other => self.told(&live, call, other),
+        }
+        let output = verdict.as_ref().and_then(|verdict| hook::answer(&event, verdict));
+        Ok(HookReply { verdict, output })
+    }
+
+    fn authenticate(&self, call: &HookCall<'_>) -> Result<Arc<Live>> {
+        let refuse = |why: &str| {
+            let name = proc::stat(call.peer).map(|s| s.comm).unwrap_or_default();
+            self.records.refused(call.session, "hook", call.peer, &name);
+            Err(Error::denied(why.to_string()))
+        };
+        let Some(live) = self.records.live(call.session) else {
+            return Err(Error::not_found(format!("Session not found: {}", call.session)));
+        };
+        let row = live.row();
+        let hash: [u8; 32] = Sha256::digest(call.secret.as_bytes()).into();
+        let known = row.secret_sha256.unwrap_or_default();
+        if row.secret_sha256.is_none() || !bool::from(hash.ct_eq(&known)) {
+            return refuse("the secret is not this session's");
+        }
+        if !self.is_inside(call.peer, &row)? {
+            return refuse("the process does not belong to this session");
+        }
+        Ok(live)
+    }
+
+    fn is_inside(&self, pid: i32, row: &Session) -> Result<bool> {
+        let keeper = peer::session_of(pid)?.map(|stat| (stat.pid, stat.start));
+        Ok(keeper.is_some() && keeper == row.keeper)
+    }
+
+    /// Decides a tool call once: asked again, the stored decision is the answer.
+    fn decide(&self, live: &Live, request: &str, call: &ToolCall) -> Result<Verdict> {
+        let verdict = policy::evaluate(&self.policy(), call);
+        let decision = NewDecision {
+            session: live.id.clone(),
+            at_ms: time::unix_ms(),
+            request: request.to_string(),
+            call: call.clone(),
+            input_sha256: canonical::sha256(&call.input),
+            verdict,
+        };
+        let (id, stored) = self.store().write(move |tx| {
+            if let Some((id, known)) = decisions::find(tx, &decision.session, &decision.request)? {
+                let same = known.input_sha256 == decision.input_sha256
+                    && known.call.tool == decision.call.tool;
+                let other = || Error::denied("this request id was used for another call");
+                return if same { Ok((id, known)) } else { Err(other()) };
+            }
+            let id = decisions::append(tx, &decision)?;
+            events::append(tx, &decision_event(id, &decision))?;
+            Ok((id, decision))
+        })?;
+        let number = u32::try_from(id).unwrap_or(u32::MAX);
+        // A mark that is not written costs a jump target in the replay, nothing else.
+        let _ = live.ask(Command::Mark(Mark::ToolCall(number)));
+        self.records.waits.notify(&live.id);
+        Ok(stored.verdict)
+    }
+
+    /// An event that only tells something.
+    fn told(&self, live: &Live, call: &HookCall<'_>, event: &HookEvent) {
+        let payload = match call.data.to_string().len() {
+            size if size > limits::EVENT_PAYLOAD => json!({"truncated": true, "bytes": size}),
+            _ => call.data.clone(),
+        };
+        self.records.event(NewEvent {
+            session: live.id.clone(),
+            at_ms: time::unix_ms(),
+            source: Source::Hook,
+            kind: call.event.to_string(),
+            payload,
+        });
+        match event {
+            HookEvent::SessionStart { agent_session, transcript_path, .. } => {
+                let (agent, transcript) = (agent_session.clone(), transcript_path.clone());
+                self.records.note(live, "guarded", |row| {
+                    row.guarded = true;
+                    row.agent_session = Some(agent);
+                    row.transcript_path = transcript;
+                });
+                self.records.transition(live, Change::Settled);
+            }
+            HookEvent::Prompt => self.records.transition(live, Change::Works),
+            HookEvent::Stop => self.records.transition(live, Change::AsksInput),
+            HookEvent::Notification { kind } if kind == "permission_prompt" => {
+                self.records.transition(live, Change::AsksPermission);
+            }
+            HookEvent::Notification { kind } if kind == "idle_prompt" => {
+                self.records.transition(live, Change::AsksInput);
+            }
+            _ => {}
+        }
+    }
+}
+
+fn decision_event(id: i64, decision: &NewDecision) -> NewEvent {
+    let NewDecision { call, verdict, .. } = decision;
+    let command = call.input.get("command").and_then(Value::as_str);
+    let shown = command.map(|c| c.chars().take(limits::EVENT_COMMAND).collect::<String>());
+    NewEvent {
+        session: decision.session.clone(),
+        at_ms: decision.at_ms,
+        source: Source::Decision,
+        kind: verdict.action.word().to_string(),
+        payload: json!({
+            "decisionId": id,
+            "tool": call.tool,
+            "command": shown,
+            "decision": verdict.action.word(),
+            "rule": verdict.rule,
+            "reason": verdict.reason,
+        }),
+    }
+}
+
+/// The word of a verdict in hook-forward's reply; events that only tell are `allow`.
+pub fn word(verdict: Option<&Verdict>) -> &'static str {
+    verdict.map_or(Action::Allow, |v| v.action).word()
+}

@@ -1,0 +1,197 @@
+//! The handle of one running session: what other threads may ask of the thread that owns it.
+
+use crate::base::error::{Code, Error, Result};
+use crate::limits;
+use crate::model::session::Session;
+use crate::output::index::Mark;
+use crate::service::input::Input;
+use crate::service::tail::Tail;
+use crate::sys::poll::Waker;
+use crate::sys::tty::Size;
+use crate::term::agent::AgentState;
+use crate::term::query::Filter;
+use crossbeam_channel::Receiver;
+use crossbeam_channel::Sender;
+use crossbeam_channel::bounded;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+
+/// What the session's thread can be asked.
+pub enum Command {
+    /// Type this.
+    Input(Input),
+    /// Change the terminal's size.
+    Resize(Size),
+    /// Make a full-screen program repaint.
+    Nudge,
+    /// End the program: nicely first, or at once.
+    Stop {
+        /// Kill without asking.
+        now: bool,
+    },
+    /// The screen as it is.
+    Picture(Sender<Picture>),
+    /// A record for the index, at the current end.
+    Mark(Mark),
+}
+
+/// The screen at one moment.
+pub struct Picture {
+    /// Output up to here is in it.
+    pub offset: u64,
+    /// Bytes that repaint it in an empty terminal.
+    pub repaint: Vec<u8>,
+    /// What must see the output that follows, for a viewer.
+    pub filter: Filter,
+    /// The visible text.
+    pub text: String,
+    /// Column and row of the cursor from 0, and whether it shows.
+    pub cursor: (u16, u16, bool),
+    /// Terminal size.
+    pub size: (u16, u16),
+    /// Bracketed paste is on.
+    pub bracketed_paste: bool,
+    /// Cursor keys send application codes.
+    pub application_cursor: bool,
+}
+
+/// What lists and waits want to know without asking the thread.
+#[derive(Debug, Clone, Default)]
+pub struct View {
+    /// Last line on the screen with text.
+    pub last_line: String,
+    /// What the agent says of itself, where it does.
+    pub agent: Option<AgentState>,
+    /// How often the agent has come to rest: a turn has ended when this has grown.
+    pub turns: u64,
+    /// The log is still being read after a restart of the daemon.
+    pub adopting: bool,
+    /// Whether user asked for the end.
+    pub stopping: bool,
+}
+
+/// One running session.
+pub struct Live {
+    /// Session id.
+    pub id: String,
+    /// Its newest output.
+    pub tail: Tail,
+    commands: Sender<Command>,
+    waker: Arc<Waker>,
+    row: Mutex<Session>,
+    view: Mutex<View>,
+    typist: Mutex<Option<u64>>,
+    viewers: Mutex<Vec<u64>>,
+}
+
+impl Live {
+    /// A handle for `row`, and the thread's end of its queue. `end` is where the output stands.
+    pub fn new(row: Session, end: u64) -> Result<(Arc<Live>, Receiver<Command>, Arc<Waker>)> {
+        let (commands, receiver) = bounded(limits::SESSION_QUEUE);
+        let waker = Arc::new(Waker::new()?);
+        let live = Live {
+            id: row.id.clone(),
+            tail: Tail::new(end),
+            commands,
+            waker: waker.clone(),
+            row: Mutex::new(row),
+            view: Mutex::new(View::default()),
+            typist: Mutex::new(None),
+            viewers: Mutex::new(Vec::new()),
+        };
+        Ok((Arc::new(live), receiver, waker))
+    }
+
+    /// Asks the thread; a full queue is `Busy`, an ended session a conflict.
+    pub fn ask(&self, command: Command) -> Result<()> {
+        use crossbeam_channel::TrySendError;
+        let sent = self.commands.try_send(command);
+        self.waker.wake();
+        match sent {
+            Ok(()) => Ok(()),
+            Err(TrySendError::Full(_)) => Err(Error::busy("the session is busy; try again")),
+            Err(TrySendError::Disconnected(_)) => Err(Error::conflict("the session has ended")),
+        }
+    }
+
+    /// The screen now. Waits while the thread reads a backlog, up to [`limits::PICTURE_WAIT`].
+    pub fn picture(&self) -> Result<Picture> {
+        let (tell, told) = bounded(1);
+        self.ask(Command::Picture(tell))?;
+        let late = |_| Error::new(Code::Busy, "the session is still reading its output; try again");
+        told.recv_timeout(limits::PICTURE_WAIT).map_err(late)
+    }
+
+    /// A copy of the row.
+    pub fn row(&self) -> Session {
+        lock(&self.row).clone()
+    }
+
+    /// Changes the row in memory and returns the copy to store. Viewers are woken.
+    pub fn change(&self, change: impl FnOnce(&mut Session)) -> Session {
+        let row = {
+            let mut row = lock(&self.row);
+            change(&mut row);
+            row.clone()
+        };
+        self.tail.bump();
+        row
+    }
+
+    /// A copy of the view.
+    pub fn view(&self) -> View {
+        lock(&self.view).clone()
+    }
+
+    /// Changes the view; true when the agent's state changed.
+    pub fn set_view(&self, change: impl FnOnce(&mut View)) -> bool {
+        let mut view = lock(&self.view);
+        let before = view.agent;
+        change(&mut view);
+        let came_to_rest = view.agent != before && view.agent.is_some_and(is_at_rest);
+        if came_to_rest {
+            view.turns += 1;
+        }
+        view.agent != before
+    }
+
+    /// A viewer that may type has come; true when it is the only one, so that its size counts.
+    pub fn join(&self, viewer: u64) -> bool {
+        let mut viewers = lock(&self.viewers);
+        viewers.push(viewer);
+        viewers.len() == 1
+    }
+
+    /// A viewer has gone.
+    pub fn leave(&self, viewer: u64) {
+        lock(&self.viewers).retain(|v| *v != viewer);
+        let mut typist = lock(&self.typist);
+        if *typist == Some(viewer) {
+            *typist = None;
+        }
+    }
+
+    /// A viewer typed: from now on its size counts. True when that is new.
+    pub fn typed(&self, viewer: u64) -> bool {
+        let mut typist = lock(&self.typist);
+        let new = *typist != Some(viewer);
+        *typist = Some(viewer);
+        new
+    }
+
+    /// Whether this viewer's size counts: it typed last, or nobody did and it is alone.
+    pub fn size_counts(&self, viewer: u64) -> bool {
+        let typist = *lock(&self.typist);
+        typist == Some(viewer) || (typist.is_none() && lock(&self.viewers).len() <= 1)
+    }
+}
+
+/// Whether an agent in this state has nothing to do.
+pub fn is_at_rest(agent: AgentState) -> bool {
+    matches!(agent, AgentState::Idle | AgentState::Done)
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(|e| e.into_inner())
+}

@@ -1,0 +1,68 @@
+//! What codepiper does: sessions and their threads, the gate, waiting, settings. Knows nothing of
+//! HTTP or of the command line.
+
+pub mod actor;
+pub mod adopt;
+pub mod doctor;
+pub mod gate;
+pub mod input;
+pub mod live;
+pub mod login_env;
+pub mod pin;
+pub mod program;
+pub mod rebuild;
+pub mod records;
+pub mod sessions;
+pub mod settings;
+pub mod settle;
+pub mod start;
+pub mod tail;
+pub mod waits;
+
+use crate::base::error::Result;
+use crate::config::paths::Paths;
+use crate::policy::rule::Rule;
+use crate::service::login_env::LoginEnv;
+use crate::service::records::Records;
+use crate::service::waits::Waits;
+use crate::store::Store;
+use crate::sys::proc;
+use std::sync::Arc;
+use std::sync::Mutex;
+
+/// The handles that a request may use; nothing else is global.
+pub struct Service {
+    /// Where everything lives.
+    pub paths: Paths,
+    /// Sessions, events and who waits for them.
+    pub records: Arc<Records>,
+    /// What sessions' environments start from.
+    pub login_env: LoginEnv,
+    /// This boot of the host.
+    pub boot_id: String,
+    /// Keepers get systemd scopes of their own.
+    pub scopes: bool,
+    /// Soft limit of open files that programs get.
+    pub soft_limit: u64,
+    /// The policy in force.
+    rules: Mutex<Arc<Vec<Rule>>>,
+}
+
+impl Service {
+    /// Puts the pieces together. `scopes` when the daemon was started by systemd.
+    pub fn new(paths: Paths, store: Store, scopes: bool, soft_limit: u64) -> Result<Arc<Service>> {
+        let records = Arc::new(Records::new(store, Waits::start()?));
+        let (login_env, boot_id) = (LoginEnv::default(), proc::boot_id()?);
+        let rules = Mutex::default();
+        let service = Service { paths, records, login_env, boot_id, scopes, soft_limit, rules };
+        if let Err(error) = service.load_policy() {
+            log::error!("the policy cannot be read, so every tool call asks: {}", error.chain());
+        }
+        Ok(Arc::new(service))
+    }
+
+    /// The database.
+    pub fn store(&self) -> &Store {
+        &self.records.store
+    }
+}

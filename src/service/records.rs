@@ -1,0 +1,216 @@
+//! The one place where sessions change: in memory, in the store, in the event list, and for those
+//! who wait.
+
+use crate::base::error::{Error, Result};
+use crate::base::time;
+use crate::model::event::NewEvent;
+use crate::model::event::Source;
+use crate::model::session::Change;
+use crate::model::session::Exit;
+use crate::model::session::Session;
+use crate::model::session::transition;
+use crate::service::live::Live;
+use crate::service::waits::Waits;
+use crate::store::Store;
+use crate::store::events;
+use crate::store::sessions;
+use crate::term::agent::AgentState;
+use crate::term::agent::Kind;
+use serde_json::Value;
+use serde_json::json;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+
+/// Live sessions by id, and the way to the store for everything that happens to them.
+pub struct Records {
+    /// The database.
+    pub store: Store,
+    /// Who waits.
+    pub waits: Arc<Waits>,
+    live: Mutex<HashMap<String, Arc<Live>>>,
+}
+
+impl Records {
+    /// Empty, over an open store.
+    pub fn new(store: Store, waits: Arc<Waits>) -> Records {
+        Records { store, waits, live: Mutex::default() }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Arc<Live>>> {
+        self.live.lock().unwrap_or_else(|e| e.into_inner())
+    }
+
+    /// The running session with this id.
+    pub fn live(&self, id: &str) -> Option<Arc<Live>> {
+        self.lock().get(id).cloned()
+    }
+
+    /// All running sessions.
+    pub fn all_live(&self) -> Vec<Arc<Live>> {
+        self.lock().values().cloned().collect()
+    }
+
+    /// Adds a running session; an id that runs already is a conflict.
+    pub fn add(&self, live: Arc<Live>) -> Result<()> {
+        let mut all = self.lock();
+        if all.contains_key(&live.id) {
+            return Err(Error::conflict("the session runs already"));
+        }
+        all.insert(live.id.clone(), live);
+        Ok(())
+    }
+
+    /// Takes an ended session out; who waits for its end is answered.
+    pub fn forget(&self, id: &str) {
+        self.lock().remove(id);
+        self.waits.notify(id);
+    }
+
+    /// Makes a change to a running session and stores it with an event, in one transaction.
+    fn change(
+        &self,
+        live: &Live,
+        kind: &str,
+        payload: Value,
+        change: impl FnOnce(&mut Session),
+    ) -> Result<()> {
+        let row = live.change(|row| {
+            change(row);
+            row.updated_ms = time::unix_ms();
+        });
+        let event = session_event(&row.id, kind, payload);
+        let stored = self.store.write(move |tx| {
+            sessions::update(tx, &row)?;
+            events::append(tx, &event).map(drop)
+        });
+        self.waits.notify(&live.id);
+        stored
+    }
+
+    /// A change that must not stop the session when it cannot be stored.
+    fn change_or_log(
+        &self,
+        live: &Live,
+        kind: &str,
+        payload: Value,
+        change: impl FnOnce(&mut Session),
+    ) {
+        if let Err(error) = self.change(live, kind, payload, change) {
+            log::warn!("{kind} of session {} is not stored: {}", live.id, error.chain());
+        }
+    }
+
+    /// Applies a change of state; nothing happens where it means nothing.
+    pub fn transition(&self, live: &Live, what: Change) {
+        let from = live.row().state;
+        let Some((to, reason)) = transition(from, what) else { return };
+        let payload = json!({"from": from.word(), "to": to.word(), "reason": reason});
+        self.change_or_log(live, "state", payload, |row| {
+            row.state = to;
+            row.reason = reason;
+        });
+    }
+
+    /// Notes something about a session's log.
+    pub fn note(&self, live: &Live, kind: &str, change: impl FnOnce(&mut Session)) {
+        self.change_or_log(live, kind, json!({}), change);
+    }
+
+    /// The terminal has a new size. Not an event: a person dragging a window makes hundreds.
+    pub fn resized(&self, live: &Live, cols: u16, rows: u16) {
+        live.change(|row| {
+            row.cols = cols;
+            row.rows = rows;
+        });
+    }
+
+    /// The user asked for the end.
+    pub fn stop_wanted(&self, live: &Live) {
+        if !live.row().stop_wanted {
+            self.change_or_log(live, "stop wanted", json!({}), |row| row.stop_wanted = true);
+        }
+    }
+
+    /// The agent tells its own state. A hint for people, never a ground for a decision.
+    pub fn agent_said(&self, live: &Live, agent: AgentState) {
+        let change = match agent {
+            AgentState::Working => Change::Works,
+            AgentState::Blocked(Kind::Question) => Change::AsksInput,
+            AgentState::Blocked(_) => Change::AsksPermission,
+            AgentState::Idle | AgentState::Done | AgentState::Clear => Change::AsksInput,
+        };
+        self.transition(live, change);
+        self.waits.notify(&live.id);
+    }
+
+    /// The program ended. An error means that the end is not stored: try again.
+    pub fn ended(&self, live: &Live, exit: Exit, at_ms: i64, log_end: u64) -> Result<()> {
+        let wanted = live.row().stop_wanted;
+        self.end(live, Change::Ended { exit, wanted }, Some(exit), at_ms, log_end)
+    }
+
+    /// The keeper is gone, and nobody knows how the program ended.
+    pub fn keeper_gone(&self, live: &Live, gone: Change, log_end: u64) -> Result<()> {
+        self.end(live, gone, None, time::unix_ms(), log_end)
+    }
+
+    fn end(
+        &self,
+        live: &Live,
+        change: Change,
+        exit: Option<Exit>,
+        at_ms: i64,
+        log_end: u64,
+    ) -> Result<()> {
+        let row = live.row();
+        let (state, reason) = transition(row.state, change).unwrap_or((row.state, None));
+        let payload = json!({"to": state.word(), "reason": reason, "exit": exit.map(exit_json)});
+        self.change(live, "ended", payload, |row| {
+            row.state = state;
+            row.reason = reason;
+            row.exit = exit;
+            row.ended_ms = Some(at_ms);
+            row.log_end = log_end;
+            row.pid = None;
+            row.keeper = None;
+            row.secret_sha256 = None;
+        })
+    }
+
+    /// A peer was turned away at one of a session's doors.
+    pub fn refused(&self, session: &str, door: &str, pid: i32, name: &str) {
+        log::warn!("session {session}: process {pid} ({name}) refused at the {door} door");
+        let payload = json!({"door": door, "pid": pid, "name": name});
+        self.event(session_event(session, "refused", payload));
+    }
+
+    /// Stores an event; one that cannot be stored is logged.
+    pub fn event(&self, event: NewEvent) {
+        let session = event.session.clone();
+        let kind = event.kind.clone();
+        if let Err(error) = self.store.write(move |tx| events::append(tx, &event)) {
+            log::warn!("event {kind} of session {session} is not stored: {}", error.chain());
+        }
+        self.waits.notify(&session);
+    }
+}
+
+/// An event of the daemon's own.
+pub fn session_event(session: &str, kind: &str, payload: Value) -> NewEvent {
+    NewEvent {
+        session: session.to_string(),
+        at_ms: time::unix_ms(),
+        source: Source::Session,
+        kind: kind.to_string(),
+        payload,
+    }
+}
+
+fn exit_json(exit: Exit) -> Value {
+    match exit {
+        Exit::Code(code) => json!({"code": code}),
+        Exit::Signal(number) => json!({"signal": number}),
+    }
+}

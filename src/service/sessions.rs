@@ -1,0 +1,243 @@
+//! What can be done with sessions: find, list, stop, type, rename, remove.
+
+use crate::base::error::{Error, Result};
+use crate::base::time;
+use crate::config::paths;
+use crate::keeper::peer;
+use crate::limits;
+use crate::model::event::NewEvent;
+use crate::model::session;
+use crate::model::session::Session;
+use crate::output;
+use crate::service::Service;
+use crate::service::input::Done;
+use crate::service::input::Input;
+use crate::service::live::Command;
+use crate::service::live::Live;
+use crate::service::live::Picture;
+use crate::service::rebuild;
+use crate::service::records::session_event;
+use crate::store::events;
+use crate::store::sessions;
+use crate::sys::tty::Size;
+use crate::term::keys;
+use crate::term::paste;
+use crate::term::query::Filter;
+use serde_json::json;
+use std::sync::Arc;
+use std::time::Duration;
+
+impl Service {
+    /// All sessions, newest first; running ones as they are now.
+    pub fn list(&self) -> Result<Vec<Session>> {
+        let mut rows = self.store().read(sessions::list)?;
+        for row in &mut rows {
+            if let Some(live) = self.records.live(&row.id) {
+                *row = live.row();
+            }
+        }
+        // With a damaged database the running ones are still known.
+        for live in self.records.all_live() {
+            if !rows.iter().any(|row| row.id == live.id) {
+                rows.insert(0, live.row());
+            }
+        }
+        Ok(rows)
+    }
+
+    /// The session with this whole id.
+    pub fn find(&self, id: &str) -> Result<Session> {
+        if let Some(live) = self.records.live(id) {
+            return Ok(live.row());
+        }
+        let key = id.to_string();
+        let row = self.store().read(move |conn| sessions::get(conn, &key))?;
+        row.ok_or_else(|| Error::not_found(format!("Session not found: {id}")))
+    }
+
+    /// The session that a person means: by id, by name, or by the beginning of an id.
+    pub fn resolve(&self, words: &str) -> Result<Session> {
+        if words.len() == 36
+            && let Ok(row) = self.find(words)
+        {
+            return Ok(row);
+        }
+        let rows = self.list()?;
+        let by_name: Vec<&Session> =
+            rows.iter().filter(|row| row.name.as_deref() == Some(words)).collect();
+        let by_id: Vec<&Session> =
+            rows.iter().filter(|row| !words.is_empty() && row.id.starts_with(words)).collect();
+        match (by_name.as_slice(), by_id.as_slice()) {
+            ([one], _) | ([], [one]) => Ok((*one).clone()),
+            ([], []) => Err(Error::not_found(format!("Session not found: {words}"))),
+            (many @ [_, ..], _) | ([], many) => {
+                let ids: Vec<&str> =
+                    many.iter().map(|row| &row.id[..row.id.len().min(13)]).collect();
+                let all = ids.join(", ");
+                Err(Error::conflict(format!("{words:?} could be any of {all}; write more of it")))
+            }
+        }
+    }
+
+    /// The session that a process belongs to, by its keeper; `None` outside of all.
+    pub fn session_of(&self, pid: i32) -> Result<Option<String>> {
+        let Some(keeper) = peer::session_of(pid)? else { return Ok(None) };
+        let own = |row: &Session| row.keeper == Some((keeper.pid, keeper.start));
+        let live = self.records.all_live().into_iter().find(|live| own(&live.row()));
+        // A keeper that is not ours, or not adopted yet, is a session all the same.
+        Ok(Some(live.map_or_else(|| format!("of keeper {}", keeper.pid), |l| l.id.clone())))
+    }
+
+    /// A checked name that no other session has.
+    pub fn free_name(&self, name: &str, own: Option<&str>) -> Result<Option<String>> {
+        let Some(name) = session::clean_name(name)? else { return Ok(None) };
+        let taken = |row: &Session| row.name.as_deref() == Some(&name) && Some(&*row.id) != own;
+        if self.list()?.iter().any(taken) {
+            return Err(Error::conflict(format!("another session is called {name:?} already")));
+        }
+        Ok(Some(name))
+    }
+
+    /// The running session, or a conflict that says how it ended.
+    pub fn need_live(&self, row: &Session) -> Result<Arc<Live>> {
+        self.records.live(&row.id).ok_or_else(|| {
+            let state = row.state.word();
+            Error::conflict(format!("session {} is not running ({state}); resume it first", row.id))
+        })
+    }
+
+    /// Asks a session to end. Nothing happens to one that has ended.
+    pub fn stop(&self, row: &Session, now: bool) -> Result<()> {
+        match self.records.live(&row.id) {
+            Some(live) => live.ask(Command::Stop { now }),
+            None => Ok(()),
+        }
+    }
+
+    /// Types text into a session, as one paste where the program understands that, and then Enter
+    /// where `enter` is set. `done` hears when the program's terminal has taken it.
+    pub fn send(&self, row: &Session, text: &str, enter: bool, done: Done) -> Result<()> {
+        let live = self.need_live(row)?;
+        if text.chars().count() > limits::SEND_CHARS {
+            let most = limits::SEND_CHARS;
+            return Err(Error::invalid(format!("text may have {most} characters at once")));
+        }
+        refuse_while_blocked(&live)?;
+        let bytes = paste::paste(text, live.picture()?.bracketed_paste);
+        let pasted = !bytes.is_empty();
+        let (text_done, enter_done) = if enter { (None, Some(done)) } else { (Some(done), None) };
+        if pasted || !enter {
+            live.ask(Command::Input(Input { bytes, not_before: None, done: text_done }))?;
+        }
+        if enter {
+            let not_before = pasted.then(|| time::now() + limits::PASTE_TO_ENTER);
+            let bytes = b"\r".to_vec();
+            live.ask(Command::Input(Input { bytes, not_before, done: enter_done }))?;
+        }
+        Ok(())
+    }
+
+    /// Presses keys by name.
+    pub fn press(&self, row: &Session, names: &[String], done: Done) -> Result<()> {
+        if names.is_empty() || names.len() > limits::KEYS {
+            return Err(Error::invalid(format!("1 to {} keys at once", limits::KEYS)));
+        }
+        let live = self.need_live(row)?;
+        refuse_while_blocked(&live)?;
+        let application = live.picture()?.application_cursor;
+        let mut bytes = Vec::new();
+        for name in names {
+            bytes.extend(keys::encode(name, application)?);
+        }
+        live.ask(Command::Input(Input { bytes, not_before: None, done: Some(done) }))
+    }
+
+    /// Gives a session's terminal another size.
+    pub fn resize(&self, row: &Session, size: Size) -> Result<()> {
+        self.need_live(row)?.ask(Command::Resize(size))
+    }
+
+    /// The screen now, or as the session left it.
+    pub fn picture(&self, row: &Session) -> Result<Picture> {
+        if let Some(live) = self.records.live(&row.id) {
+            return live.picture();
+        }
+        let dir = self.paths.session_log(&row.id);
+        let (screen, offset) = rebuild::screen(&dir, row.log_end)?;
+        let mut filter = Filter::new();
+        Ok(Picture {
+            offset,
+            repaint: screen.repaint(&mut filter),
+            filter,
+            text: screen.text(),
+            cursor: screen.cursor(),
+            size: screen.size(),
+            bracketed_paste: false,
+            application_cursor: false,
+        })
+    }
+
+    /// Renames a session; an empty name takes it away.
+    pub fn rename(&self, row: &Session, name: &str) -> Result<Session> {
+        let name = self.free_name(name, Some(&row.id))?;
+        let event = session_event(&row.id, "renamed", json!({"name": name}));
+        let set = |row: &mut Session| {
+            row.name.clone_from(&name);
+            row.updated_ms = time::unix_ms();
+        };
+        let row = match self.records.live(&row.id) {
+            Some(live) => live.change(set),
+            None => {
+                let mut row = self.find(&row.id)?;
+                set(&mut row);
+                row
+            }
+        };
+        self.store_with_event(row, event)
+    }
+
+    fn store_with_event(&self, row: Session, event: NewEvent) -> Result<Session> {
+        self.store().write(move |tx| {
+            sessions::update(tx, &row)?;
+            events::append(tx, &event)?;
+            Ok(row)
+        })
+    }
+
+    /// Removes an ended session with its log and directory. Its decisions stay.
+    pub fn remove(&self, row: &Session) -> Result<()> {
+        if row.state.is_live() || self.records.live(&row.id).is_some() {
+            let id = &row.id;
+            return Err(Error::conflict(format!("session {id} is running; stop it first")));
+        }
+        let id = row.id.clone();
+        self.store().write(move |tx| sessions::delete(tx, &id))?;
+        output::writer::remove(&self.paths.session_log(&row.id))?;
+        paths::remove_session(&self.paths, &row.id)
+    }
+
+    /// Removes sessions that ended longer ago than `age`; returns their ids.
+    pub fn prune(&self, age: Duration) -> Result<Vec<String>> {
+        let before = time::unix_ms() - age.as_millis().min(i64::MAX as u128) as i64;
+        let mut removed = Vec::new();
+        for row in self.list()? {
+            let old = row.ended_ms.is_some_and(|at| at < before);
+            if old && !row.state.is_live() && self.records.live(&row.id).is_none() {
+                self.remove(&row)?;
+                removed.push(row.id);
+            }
+        }
+        Ok(removed)
+    }
+}
+
+/// Typed text would answer the agent's dialog: Enter takes its default, which is yes.
+fn refuse_while_blocked(live: &Live) -> Result<()> {
+    use crate::term::agent::AgentState;
+    if matches!(live.view().agent, Some(AgentState::Blocked(_))) {
+        return Err(Error::conflict(
+            "the agent waits for an answer in its terminal; attach to give it",
+        ));
+    }
+    Ok(())
+}

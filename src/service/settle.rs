@@ -1,0 +1,61 @@
+//! Waits until a started agent stands or falls, and clears away what a failed start left.
+
+use crate::base::error::{Code, Error};
+use crate::config::paths;
+use crate::limits;
+use crate::model::session::Change;
+use crate::model::session::Session;
+use crate::model::session::State;
+use crate::provider;
+use crate::service::Service;
+use crate::store::sessions;
+use std::sync::Arc;
+
+impl Service {
+    /// Waits until an agent has said hello, has lived for [`limits::START_SETTLE`], or has ended;
+    /// the result is the session, or for a failed start what the program had printed.
+    pub fn settle(
+        self: &Arc<Service>,
+        id: &str,
+        done: impl FnOnce(std::result::Result<Session, (Error, String)>) + Send + 'static,
+    ) {
+        let (service, session) = (self.clone(), id.to_string());
+        let (look, watched) = (self.clone(), id.to_string());
+        let check = move || look.find(&watched).is_ok_and(|row| row.state != State::Starting);
+        let finish = move |_| done(service.settled(&session));
+        if let Err(error) =
+            self.records.waits.park(id, limits::START_SETTLE, Box::new(check), Box::new(finish))
+        {
+            log::warn!("session {id} is started but nobody waits for it: {}", error.chain());
+        }
+    }
+
+    fn settled(&self, id: &str) -> std::result::Result<Session, (Error, String)> {
+        let row = self.find(id).map_err(|error| (error, String::new()))?;
+        let hooked = provider::find(&row.provider).is_ok_and(|p| p.capabilities.native_hooks);
+        if let Some(live) = self.records.live(id).filter(|_| row.state == State::Starting) {
+            self.records.transition(&live, Change::Settled);
+            return Ok(live.row());
+        }
+        if row.state.is_live() || !hooked {
+            return Ok(row);
+        }
+        let output = self.picture(&row).map(|picture| picture.text).unwrap_or_default();
+        let how = row.exit.map_or("without a word".to_string(), |exit| format!("with {exit}"));
+        let program = row.program.clone();
+        if row.epoch == 1 {
+            self.remove_traces(id);
+        }
+        let message = format!("{program} ended at once {how}");
+        Err((Error::new(Code::Invalid, message), output.trim_end().to_string()))
+    }
+
+    /// Clears away everything that a failed start made.
+    pub fn remove_traces(&self, id: &str) {
+        let row = id.to_string();
+        let _ = self.store().write(move |tx| sessions::delete(tx, &row));
+        if let Err(error) = paths::remove_session(&self.paths, id) {
+            log::warn!("{}", error.chain());
+        }
+    }
+}
