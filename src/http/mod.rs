@@ -17,16 +17,22 @@ pub mod doors;
 pub mod front;
 #[cfg(test)]
 mod fuzz;
+pub mod guard;
+pub mod handlers;
 pub mod head;
 pub mod message;
 pub mod pool;
 pub mod router;
+pub mod routes;
 #[cfg(test)]
 mod serving;
+pub mod shape;
 #[cfg(test)]
 mod space;
 pub mod stream;
 pub mod target;
+pub mod viewer;
+pub mod ws;
 
 /// A running front with its workers.
 pub struct Server {

@@ -1,0 +1,31 @@
+//! Looks at who asks before any handler runs.
+//!
+//! 1. A process inside a session MUST NOT reach the control door: it could answer its own
+//!    questions. The attempt is recorded.
+//! 2. A peer that has ended or cannot be traced MUST be refused: its children may hold the socket.
+
+use crate::base::error::{Error, Result};
+use crate::http::message::Door;
+use crate::http::message::Peer;
+use crate::service::Service;
+use crate::sys::proc;
+
+/// Lets a request pass, or says why not.
+pub fn check(service: &Service, door: Door, peer: &Peer) -> Result<()> {
+    match door {
+        // The hook door's own check needs the session and its secret; see the gate.
+        Door::Hook => Ok(()),
+        Door::Control => outside(service, peer),
+    }
+}
+
+fn outside(service: &Service, peer: &Peer) -> Result<()> {
+    let session = service.session_of(peer.pid);
+    if peer.pidfd.as_ref().is_some_and(proc::has_ended) {
+        return Err(Error::denied("the process that connected has ended"));
+    }
+    let Some(session) = session? else { return Ok(()) };
+    let name = proc::stat(peer.pid).map(|s| s.comm).unwrap_or_default();
+    service.records.refused(&session, "control", peer.pid, &name);
+    Err(Error::denied("programs inside a session cannot control codepiper; use your own terminal"))
+}

@@ -1,0 +1,98 @@
+//! What happened: events of a session, and decisions.
+
+use crate::base::error::{Error, Result};
+use crate::http::answer::Answer;
+use crate::http::handlers::Api;
+use crate::http::handlers::number;
+use crate::http::handlers::waiting;
+use crate::http::message::Reply;
+use crate::http::message::Request;
+use crate::http::router::Params;
+use crate::http::shape;
+use crate::limits;
+use crate::model::call::Action;
+use crate::model::event::Source;
+use crate::service::waits::Check;
+use crate::store::decisions;
+use crate::store::events;
+use crate::store::events::Page;
+use serde_json::Value;
+use serde_json::json;
+
+/// `{events: [event], hasMore}` selected by `?since=&before=&limit=&source=&type=&order=asc|desc`.
+/// Without `since` the newest, in ascending order. With `wait=SECONDS` it answers as soon as there
+/// is one, or empty when the time is over.
+pub fn list(api: &Api, request: Request, params: &Params, answer: Answer) {
+    let asked = page(api, &request, params).and_then(|p| Ok((p, number(&request, "wait", 0)?)));
+    let (page, seconds) = match asked {
+        Ok(asked) => asked,
+        Err(error) => return answer.send(Reply::error(&error)),
+    };
+    if seconds == 0 {
+        return answer.send(read(api, &page).unwrap_or_else(|error| Reply::error(&error)));
+    }
+    let (service, look) = (api.clone(), page.clone());
+    let check: Check = Box::new(move || {
+        let found = service.store().read(|conn| events::page(conn, &look));
+        found.is_ok_and(|found| !found.events.is_empty())
+    });
+    let (service, session) = (api.clone(), page.session.clone());
+    waiting::park(api, &session, seconds, check, answer, move |_| {
+        read(&service, &page).unwrap_or_else(|error| Reply::error(&error))
+    });
+}
+
+fn read(api: &Api, page: &Page) -> Result<Reply> {
+    let found = api.store().read(|conn| events::page(conn, page))?;
+    let shown: Vec<Value> = found.events.iter().map(shape::event).collect();
+    Ok(Reply::json(200, &json!({"events": shown, "hasMore": found.has_more})))
+}
+
+fn page(api: &Api, request: &Request, params: &Params) -> Result<Page> {
+    let row = api.resolve(params.get("id"))?;
+    let optional = |name| request.query(name).map(|_| number(request, name, 0)).transpose();
+    let source = match request.query("source") {
+        None => None,
+        Some(word) => Some(Source::from_word(word).ok_or_else(|| {
+            let words: Vec<&str> = Source::ALL.iter().map(|s| s.word()).collect();
+            Error::invalid(format!("unknown source {word:?}; known are {}", words.join(", ")))
+        })?),
+    };
+    let newest_first = match request.query("order") {
+        None | Some("asc") => false,
+        Some("desc") => true,
+        Some(other) => {
+            return Err(Error::invalid(format!("order is asc or desc, not {other:?}")));
+        }
+    };
+    let as_id = |id: u64| i64::try_from(id).unwrap_or(i64::MAX);
+    Ok(Page {
+        session: row.id,
+        since: optional("since")?.map(as_id),
+        before: optional("before")?.map(as_id),
+        limit: number(request, "limit", 100)?.clamp(1, limits::PAGE) as usize,
+        source,
+        kind: request.query("type").map(str::to_string),
+        newest_first,
+    })
+}
+
+/// `{decisions: [decision]}`, newest last; `?sessionId=&decision=&limit=` select.
+pub fn decisions(api: &Api, request: &Request, _: &Params) -> Result<Reply> {
+    let decision = match request.query("decision") {
+        None => None,
+        Some(word) => Some(Action::from_word(word).ok_or_else(|| {
+            Error::invalid(format!("decision is allow, deny or ask, not {word:?}"))
+        })?),
+    };
+    let session = match request.query("sessionId") {
+        None => None,
+        // Decisions outlive their session: an id that is not there any more is looked up as it is.
+        Some(id) => Some(api.resolve(id).map_or_else(|_| id.to_string(), |row| row.id)),
+    };
+    let limit = number(request, "limit", 100)?.clamp(1, limits::PAGE) as usize;
+    let page = decisions::Page { session, decision, limit };
+    let found = api.store().read(|conn| decisions::page(conn, &page))?;
+    let shown: Vec<Value> = found.iter().map(|(id, d)| shape::decision(*id, d)).collect();
+    Ok(Reply::json(200, &json!({"decisions": shown})))
+}

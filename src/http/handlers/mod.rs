@@ -1,0 +1,41 @@
+//! One file per resource: parse, call the service, shape the answer.
+
+pub mod events;
+pub mod hooks;
+pub mod input;
+pub mod output;
+pub mod sessions;
+pub mod system;
+pub mod waiting;
+
+use crate::base::error::{Error, Result};
+use crate::http::message::Reply;
+use crate::http::message::Request;
+use crate::http::shape;
+use crate::model::session::Session;
+use crate::service::Service;
+use serde_json::json;
+use std::sync::Arc;
+
+/// What every handler gets.
+pub type Api = Arc<Service>;
+
+/// `{session}` with any status.
+fn session_reply(api: &Api, status: u16, row: &Session) -> Reply {
+    Reply::json(status, &json!({"session": shape::session(api, row)}))
+}
+
+/// `{success: true}`.
+fn success() -> Reply {
+    Reply::json(200, &json!({"success": true}))
+}
+
+/// A query parameter that is a whole number, or what it is without.
+fn number(request: &Request, name: &str, default: u64) -> Result<u64> {
+    match request.query(name) {
+        None => Ok(default),
+        Some(text) => text
+            .parse()
+            .map_err(|_| Error::invalid(format!("{name} must be a whole number, not {text:?}"))),
+    }
+}

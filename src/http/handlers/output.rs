@@ -1,0 +1,57 @@
+//! Output: the screen, the raw log and its index.
+
+use crate::base::error::{Context, Result};
+use crate::http::handlers::Api;
+use crate::http::handlers::number;
+use crate::http::message::Reply;
+use crate::http::message::Request;
+use crate::http::router::Params;
+use crate::limits;
+use crate::output::reader::Reader;
+use serde_json::json;
+
+const RAW: &str = "application/octet-stream";
+
+/// The visible screen: `{output, cols, rows, cursor: {x, y, visible}, offset}`; of an ended session
+/// the last one.
+pub fn screen(api: &Api, _: &Request, params: &Params) -> Result<Reply> {
+    let picture = api.picture(&api.resolve(params.get("id"))?)?;
+    let (x, y, visible) = picture.cursor;
+    let (cols, rows) = picture.size;
+    Ok(Reply::json(
+        200,
+        &json!({
+            "output": picture.text,
+            "cols": cols,
+            "rows": rows,
+            "cursor": {"x": x, "y": y, "visible": visible},
+            "offset": picture.offset,
+        }),
+    ))
+}
+
+/// Raw output from `?from=` on, at most `?max=` bytes. `X-CodePiper-From` is the offset of the
+/// first byte (later than asked for where output is gone), `-Start` the oldest kept, `-End` where
+/// the log ends. Empty at the end.
+pub fn log(api: &Api, request: &Request, params: &Params) -> Result<Reply> {
+    let row = api.resolve(params.get("id"))?;
+    let most = limits::LOG_PIECE as u64;
+    let (from, max) = (number(request, "from", 0)?, number(request, "max", most)?);
+    let mut reader = Reader::new(&api.paths.session_log(&row.id));
+    let mut bytes = vec![0; max.min(most) as usize];
+    let chunk = reader.read(from, &mut bytes)?;
+    let (start, end) = reader.bounds()?;
+    bytes.truncate(chunk.len);
+    Ok(Reply::bytes(200, RAW, bytes)
+        .header("X-CodePiper-From", chunk.from.to_string())
+        .header("X-CodePiper-Start", start.to_string())
+        .header("X-CodePiper-End", end.to_string()))
+}
+
+/// The log's index as it is on disk: records of 24 bytes.
+pub fn index(api: &Api, _: &Request, params: &Params) -> Result<Reply> {
+    let row = api.resolve(params.get("id"))?;
+    let path = api.paths.session_log(&row.id).join("index");
+    let bytes = std::fs::read(&path).internal(|| format!("cannot read {}", path.display()))?;
+    Ok(Reply::bytes(200, RAW, bytes))
+}

@@ -1,0 +1,67 @@
+//! The daemon itself: health, version, providers, settings, doctor.
+
+use crate::base::error::{Error, Result};
+use crate::base::json::Fields;
+use crate::http::handlers::Api;
+use crate::http::message::Reply;
+use crate::http::message::Request;
+use crate::http::router::Params;
+use crate::provider;
+use serde_json::Value;
+use serde_json::json;
+
+/// `{status: "ok"}`; with a damaged database `{status: "degraded", reason}`.
+pub fn health(api: &Api, _: &Request, _: &Params) -> Result<Reply> {
+    Ok(Reply::json(
+        200,
+        &match api.store().damage() {
+            None => json!({"status": "ok"}),
+            Some(reason) => json!({"status": "degraded", "reason": reason}),
+        },
+    ))
+}
+
+/// `{version, build, pid}`.
+pub fn version(_: &Api, _: &Request, _: &Params) -> Result<Reply> {
+    let (version, build, pid) = (env!("CARGO_PKG_VERSION"), crate::BUILD, std::process::id());
+    Ok(Reply::json(200, &json!({"version": version, "build": build, "pid": pid})))
+}
+
+/// `{providers: [{id, label, runtime, capabilities}]}`.
+pub fn providers(_: &Api, _: &Request, _: &Params) -> Result<Reply> {
+    let rows: Vec<Value> = provider::PROVIDERS.iter().map(|p| p.to_json()).collect();
+    Ok(Reply::json(200, &json!({"providers": rows})))
+}
+
+/// `{settings: {key: value}}`.
+pub fn settings(api: &Api, _: &Request, _: &Params) -> Result<Reply> {
+    Ok(Reply::json(200, &json!({"settings": api.settings()?})))
+}
+
+/// Takes `{key: value, …}`, all or nothing; answers like [`settings`]. `null` means the default.
+pub fn set_settings(api: &Api, request: &Request, _: &Params) -> Result<Reply> {
+    let body = request.json()?;
+    let changes = body.as_object().ok_or_else(|| Error::invalid("expected a JSON object"))?;
+    Ok(Reply::json(200, &json!({"settings": api.set(changes)?})))
+}
+
+/// `{checks: [{name, ok, detail, fix?}]}`.
+pub fn doctor(api: &Api, _: &Request, _: &Params) -> Result<Reply> {
+    let checks: Vec<Value> = api
+        .doctor()
+        .into_iter()
+        .map(|r| json!({"name": r.name, "ok": r.ok, "detail": r.detail, "fix": r.fix}))
+        .collect();
+    Ok(Reply::json(200, &json!({"checks": checks})))
+}
+
+/// Takes `{olderThanSeconds}`; answers `{removed: [id]}`.
+pub fn prune(api: &Api, request: &Request, _: &Params) -> Result<Reply> {
+    let body = request.json()?;
+    let fields = Fields::of(&body)?;
+    fields.only(&["olderThanSeconds"])?;
+    let missing = || Error::invalid("field \"olderThanSeconds\" is missing");
+    let seconds = fields.number("olderThanSeconds")?.ok_or_else(missing)?;
+    let removed = api.prune(std::time::Duration::from_secs(seconds))?;
+    Ok(Reply::json(200, &json!({"removed": removed})))
+}

@@ -1,0 +1,146 @@
+//! Requests that wait: for a state, for the end, for the next event. Each is a parked value.
+
+use crate::base::error::{Code, Error, Result};
+use crate::http::answer::Answer;
+use crate::http::handlers::Api;
+use crate::http::handlers::number;
+use crate::http::handlers::session_reply;
+use crate::http::message::Reply;
+use crate::http::message::Request;
+use crate::http::router::Params;
+use crate::limits;
+use crate::model::session::Session;
+use crate::provider;
+use crate::service::live;
+use crate::service::waits::Check;
+use crate::service::waits::Finish;
+use crate::term::agent::AgentState;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::time::Duration;
+
+/// Parks `answer` until `check` is true after a change in `session`, or `seconds` are over;
+/// `reply` then makes the reply. A client that hangs up is forgotten.
+pub fn park(
+    api: &Api,
+    session: &str,
+    seconds: u64,
+    check: Check,
+    answer: Answer,
+    reply: impl FnOnce(bool) -> Reply + Send + 'static,
+) {
+    let ticket = Arc::new(Mutex::new(None));
+    let (waits, known) = (api.records.waits.clone(), ticket.clone());
+    answer.on_gone(move || {
+        if let Some(ticket) = *known.lock().unwrap_or_else(|e| e.into_inner()) {
+            waits.cancel(ticket);
+        }
+    });
+    let place = Arc::new(Mutex::new(Some(answer)));
+    let later = place.clone();
+    let take =
+        |place: &Mutex<Option<Answer>>| place.lock().unwrap_or_else(|e| e.into_inner()).take();
+    let finish: Finish = Box::new(move |met| {
+        if let Some(answer) = take(&later) {
+            answer.send(reply(met));
+        }
+    });
+    match api.records.waits.park(session, Duration::from_secs(seconds), check, finish) {
+        Ok(number) => *ticket.lock().unwrap_or_else(|e| e.into_inner()) = Some(number),
+        Err(error) => {
+            if let Some(answer) = take(&place) {
+                answer.send(Reply::error(&error));
+            }
+        }
+    }
+}
+
+/// `?for=idle|blocked|ended&timeout=SECONDS`: `{session}` once it is so, else 408. `idle` with
+/// `turn=` waits until the agent has finished more turns than that.
+pub fn wait(api: &Api, request: Request, params: &Params, answer: Answer) {
+    let asked =
+        api.resolve(params.get("id")).and_then(|row| Ok((condition(api, &request, &row)?, row)));
+    let (check, row) = match asked {
+        Ok(asked) => asked,
+        Err(error) => return answer.send(Reply::error(&error)),
+    };
+    let seconds = match number(&request, "timeout", limits::PARK_WAIT.as_secs()) {
+        Ok(seconds) => seconds,
+        Err(error) => return answer.send(Reply::error(&error)),
+    };
+    let (service, id) = (api.clone(), row.id.clone());
+    park(api, &row.id, seconds, check, answer, move |met| match service.find(&id) {
+        Ok(row) if met => session_reply(&service, 200, &row),
+        Ok(row) => {
+            let state = row.state.word();
+            let message = format!("the time is over; the session is {state}");
+            Reply::error(&Error::new(Code::Timeout, message))
+        }
+        Err(error) => Reply::error(&error),
+    });
+}
+
+fn condition(api: &Api, request: &Request, row: &Session) -> Result<Check> {
+    let (service, id) = (api.clone(), row.id.clone());
+    let ended = move || service.records.live(&id).is_none();
+    let what = request.query("for").unwrap_or("ended");
+    if what == "ended" {
+        return Ok(Box::new(ended));
+    }
+    if what != "idle" && what != "blocked" {
+        let message = format!("cannot wait for {what:?}; for is idle, blocked or ended");
+        return Err(Error::invalid(message));
+    }
+    if !provider::find(&row.provider)?.capabilities.native_hooks {
+        return Err(Error::invalid(format!(
+            "a {} session does not tell when it is {what}; wait for ended",
+            row.provider
+        )));
+    }
+    let idle = what == "idle";
+    let turns = number(request, "turn", 0)?;
+    let (service, id) = (api.clone(), row.id.clone());
+    Ok(Box::new(move || {
+        // An ended session will not come to rest any more: the reply shows that it ended.
+        let Some(live) = service.records.live(&id) else { return true };
+        let view = live.view();
+        match view.agent {
+            Some(agent) if idle => live::is_at_rest(agent) && view.turns > turns,
+            Some(agent) => matches!(agent, AgentState::Blocked(_)),
+            None => false,
+        }
+    }))
+}
+
+/// Ends a session nicely; answers `{session}` once it has ended.
+pub fn stop(api: &Api, request: Request, params: &Params, answer: Answer) {
+    end(api, request, params, answer, false);
+}
+
+/// Ends a session at once; answers `{session}` once it has ended.
+pub fn kill(api: &Api, request: Request, params: &Params, answer: Answer) {
+    end(api, request, params, answer, true);
+}
+
+fn end(api: &Api, _: Request, params: &Params, answer: Answer, now: bool) {
+    let asked = api.resolve(params.get("id")).and_then(|row| {
+        api.stop(&row, now)?;
+        Ok(row)
+    });
+    let row = match asked {
+        Ok(row) => row,
+        Err(error) => return answer.send(Reply::error(&error)),
+    };
+    let (service, id) = (api.clone(), row.id.clone());
+    let check: Check = Box::new(move || service.records.live(&id).is_none());
+    let seconds = (limits::STOP_GRACE + limits::KILL_GRACE + limits::KILL_GRACE).as_secs();
+    let (service, id) = (api.clone(), row.id.clone());
+    park(api, &row.id, seconds, check, answer, move |met| match service.find(&id) {
+        Ok(row) if met => session_reply(&service, 200, &row),
+        Ok(_) => Reply::error(&Error::new(
+            Code::Timeout,
+            "the program does not end; it may hang in the kernel (see ps)",
+        )),
+        Err(error) => Reply::error(&error),
+    });
+}

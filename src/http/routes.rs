@@ -1,0 +1,72 @@
+//! The whole API: one row per route. `codepiper help api` prints it.
+
+use crate::http::handlers::Api;
+use crate::http::handlers::events;
+use crate::http::handlers::hooks;
+use crate::http::handlers::input;
+use crate::http::handlers::output;
+use crate::http::handlers::sessions;
+use crate::http::handlers::system;
+use crate::http::handlers::waiting;
+use crate::http::message::Door;
+use crate::http::router::Route;
+use crate::http::router::Run;
+use crate::http::ws;
+use tiny_http::Method;
+
+const CONTROL: &[Door] = &[Door::Control];
+const HOOK: &[Door] = &[Door::Hook];
+
+const fn row(method: Method, path: &'static str, about: &'static str, run: Run<Api>) -> Route<Api> {
+    Route { method, path, doors: CONTROL, about, run }
+}
+
+/// Every route.
+#[rustfmt::skip]
+pub const ROUTES: &[Route<Api>] = &[
+    row(Method::Get, "/health", "is the daemon well", Run::Now(system::health)),
+    row(Method::Get, "/version", "which daemon this is", Run::Now(system::version)),
+    row(Method::Get, "/providers", "what sessions can run", Run::Now(system::providers)),
+    row(Method::Get, "/doctor", "what codepiper stands on", Run::Now(system::doctor)),
+    row(Method::Get, "/settings/daemon", "all settings", Run::Now(system::settings)),
+    row(Method::Put, "/settings/daemon", "change settings", Run::Now(system::set_settings)),
+    row(Method::Get, "/sessions", "list sessions", Run::Now(sessions::list)),
+    row(Method::Post, "/sessions", "start a session", Run::Later(sessions::start)),
+    row(Method::Post, "/sessions/prune", "remove old ended sessions", Run::Now(system::prune)),
+    row(Method::Get, "/sessions/:id", "show a session", Run::Now(sessions::show)),
+    row(Method::Delete, "/sessions/:id", "remove an ended session", Run::Now(sessions::remove)),
+    row(Method::Put, "/sessions/:id/name", "rename a session", Run::Now(sessions::rename)),
+    row(Method::Post, "/sessions/:id/stop", "end a session nicely", Run::Later(waiting::stop)),
+    row(Method::Post, "/sessions/:id/kill", "end a session at once", Run::Later(waiting::kill)),
+    row(Method::Post, "/sessions/:id/resume", "start it again", Run::Later(sessions::resume)),
+    row(Method::Get, "/sessions/:id/wait", "wait for a state", Run::Later(waiting::wait)),
+    row(Method::Post, "/sessions/:id/send", "type text", Run::Later(input::send)),
+    row(Method::Post, "/sessions/:id/keys", "press keys", Run::Later(input::keys)),
+    row(Method::Post, "/sessions/:id/resize", "change the size", Run::Now(input::resize)),
+    row(Method::Get, "/sessions/:id/output", "the visible screen", Run::Now(output::screen)),
+    row(Method::Get, "/sessions/:id/log", "raw output by offset", Run::Now(output::log)),
+    row(Method::Get, "/sessions/:id/index", "the log's index", Run::Now(output::index)),
+    row(Method::Get, "/sessions/:id/events", "what happened in it", Run::Later(events::list)),
+    row(Method::Get, "/policy-decisions", "what the gate decided", Run::Now(events::decisions)),
+    row(Method::Get, "/ws", "a terminal as WebSocket", Run::Later(ws::open)),
+    Route {
+        method: Method::Post,
+        path: "/hooks/claude",
+        doors: HOOK,
+        about: "an agent's hook",
+        run: Run::Now(hooks::claude),
+    },
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_hook_door_has_exactly_one_route() {
+        let behind = |door| ROUTES.iter().filter(move |r| r.doors.contains(&door));
+        let paths: Vec<&str> = behind(Door::Hook).map(|r| r.path).collect();
+        assert_eq!(paths, ["/hooks/claude"]);
+        assert!(behind(Door::Control).all(|r| r.doors == CONTROL));
+    }
+}

@@ -1,0 +1,104 @@
+//! The JSON that the API shows of sessions, events and decisions.
+
+use crate::base::id;
+use crate::base::time;
+use crate::model::call::NewDecision;
+use crate::model::event::Event;
+use crate::model::session::Exit;
+use crate::model::session::Session;
+use crate::service::Service;
+use serde_json::Map;
+use serde_json::Value;
+use serde_json::json;
+
+/// A session: `{id, provider, cwd, status, createdAt, updatedAt, name?, pid?, ptyRows, ptyCols,
+/// program, args, transcriptPath?, endedAt?, exitCode?, exitSignal?, reason?, epoch, guarded,
+/// adopting, logBytes, logDegraded, lastLine?, agent?, turns, metadata}`. What is not known is
+/// absent, never null.
+pub fn session(service: &Service, row: &Session) -> Value {
+    let live = service.records.live(&row.id);
+    let view = live.as_ref().map(|live| live.view());
+    let end = live.as_ref().map_or(row.log_end, |live| live.tail.end());
+    let mut out = json!({
+        "id": row.id,
+        "provider": row.provider,
+        "cwd": row.cwd,
+        "status": row.state.word(),
+        "createdAt": time::rfc3339(row.created_ms),
+        "updatedAt": time::rfc3339(row.updated_ms),
+        "ptyCols": row.cols,
+        "ptyRows": row.rows,
+        "program": row.program,
+        "args": row.args,
+        "epoch": row.epoch,
+        "guarded": row.guarded,
+        // A session that should run but has no thread yet is still being adopted.
+        "adopting": view.as_ref().map_or(row.state.is_live(), |v| v.adopting),
+        "logBytes": end,
+        "logDegraded": row.log_degraded,
+        "turns": view.as_ref().map_or(0, |v| v.turns),
+        "metadata": {"ui": {"customName": row.name}, "providerSession": {"id": row.agent_session}},
+    });
+    let optional = [
+        ("name", row.name.clone().map(Value::from)),
+        ("pid", row.pid.map(Value::from)),
+        ("reason", row.reason.clone().map(Value::from)),
+        ("transcriptPath", row.transcript_path.clone().map(Value::from)),
+        ("endedAt", row.ended_ms.map(|ms| time::rfc3339(ms).into())),
+        ("exitCode", exit(row, false)),
+        ("exitSignal", exit(row, true)),
+        ("lastLine", view.as_ref().map(|v| v.last_line.clone().into())),
+        ("agent", view.as_ref().and_then(|v| v.agent).map(|a| a.body().into())),
+    ];
+    add(&mut out, optional);
+    out
+}
+
+fn exit(row: &Session, signal: bool) -> Option<Value> {
+    match row.exit? {
+        Exit::Code(code) if !signal => Some(code.into()),
+        Exit::Signal(number) if signal => Some(number.into()),
+        _ => None,
+    }
+}
+
+fn add<const N: usize>(to: &mut Value, fields: [(&str, Option<Value>); N]) {
+    let Some(map) = to.as_object_mut() else { return };
+    let known = fields.into_iter().filter_map(|(name, value)| Some((name.to_string(), value?)));
+    map.extend(known.collect::<Map<String, Value>>());
+}
+
+/// An event: `{id, sessionId, timestamp, source, type, payload}`.
+pub fn event(event: &Event) -> Value {
+    json!({
+        "id": event.id,
+        "sessionId": event.event.session,
+        "timestamp": time::rfc3339(event.event.at_ms),
+        "source": event.event.source.word(),
+        "type": event.event.kind,
+        "payload": event.event.payload,
+    })
+}
+
+/// A decision: `{id, sessionId, toolName, args, argsSha256, cwd, decision, reason, ruleId?,
+/// toolUseId?, agentId?, timestamp}`.
+pub fn decision(id: i64, decision: &NewDecision) -> Value {
+    let mut out = json!({
+        "id": id,
+        "sessionId": decision.session,
+        "timestamp": time::rfc3339(decision.at_ms),
+        "toolName": decision.call.tool,
+        "args": decision.call.input,
+        "argsSha256": id::hex(&decision.input_sha256),
+        "cwd": decision.call.cwd,
+        "decision": decision.verdict.action.word(),
+        "reason": decision.verdict.reason,
+    });
+    let optional = [
+        ("ruleId", decision.verdict.rule.clone().map(Value::from)),
+        ("toolUseId", decision.call.call_id.clone().map(Value::from)),
+        ("agentId", decision.call.agent_id.clone().map(Value::from)),
+    ];
+    add(&mut out, optional);
+    out
+}
