@@ -1,0 +1,156 @@
+//! Builds the house: takes the lock, opens the store, the doors and the old sessions, and waits
+//! for a signal. The table of threads is in the crate's documentation.
+//!
+//! Start order: lock, store, survey of what an earlier daemon left, doors (from here on the control
+//! socket answers: ready), adoption, database check. Stop order: doors, store; keepers stay.
+
+mod doors;
+mod notify;
+
+use crate::base::error::{Error, Result};
+use crate::base::log as log_sink;
+use crate::base::thread;
+use crate::config::paths::Paths;
+use crate::http;
+use crate::http::doors::Listen;
+use crate::http::guard;
+use crate::http::message::Door;
+use crate::http::message::Reply;
+use crate::http::router;
+use crate::http::routes::ROUTES;
+use crate::limits;
+use crate::service::Service;
+use crate::store::Store;
+use crate::sys::file;
+use crate::sys::poll;
+use crate::sys::poll::Watch;
+use crate::sys::proc;
+use crate::sys::signal::Name;
+use crate::sys::signal::Signals;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// What `codepiper daemon` was asked to be.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Options {
+    /// Listen here instead of in the state directory.
+    pub socket: Option<PathBuf>,
+    /// Log to `daemon.log` in the state directory instead of stderr.
+    pub log_file: bool,
+}
+
+/// The API as a table, for `help api`.
+pub fn api_table() -> String {
+    router::table(ROUTES)
+}
+
+/// Runs the daemon until a signal ends it; returns the process's exit code.
+pub fn serve(options: Options) -> i32 {
+    // A person at the terminal reads stderr, the parent of a detached daemon its log.
+    let detached = options.log_file;
+    match run(options) {
+        Ok(()) => 0,
+        Err(error) => {
+            match detached {
+                true => log::error!("{}", error.chain()),
+                false => eprintln!("error: {}", error.chain()),
+            }
+            1
+        }
+    }
+}
+
+fn run(options: Options) -> Result<()> {
+    let paths = Paths::from_env(options.socket)?;
+    paths.prepare()?;
+    if options.log_file {
+        log_sink::to_file(paths.log(), file::open_append(&paths.log())?);
+    } else {
+        log_sink::to_stderr();
+    }
+    let _lock = file::lock(&paths.lock()).map_err(|_| already_running(&paths))?;
+    // Before the first thread: threads inherit the mask.
+    let signals = Signals::block(&[Name::SIGTERM, Name::SIGINT, Name::SIGHUP])?;
+    proc::hide_memory();
+    let soft_limit = proc::raise_descriptors();
+    let database = paths.database();
+    if database.exists() {
+        file::check_private(&database, false)?;
+    }
+    let store = Store::open(&database)?;
+    if let Some(damage) = store.damage() {
+        log::error!("{damage}");
+    }
+    let service = Service::new(paths.clone(), store.clone(), notify::under_systemd(), soft_limit)?;
+    let survey = service.survey();
+    let control = doors::open(paths.control())?;
+    let hook = doors::open(&paths.hook_socket())?;
+    let listens = vec![
+        Listen { listener: control.listener()?, door: Door::Control },
+        Listen { listener: hook.listener()?, door: Door::Hook },
+    ];
+    let server = http::serve(listens, handler(&service))?;
+    let link = doors::link(&paths);
+    file::replace(&paths.pid(), format!("{}\n", std::process::id()).as_bytes(), 0o600, false)?;
+    notify::tell("READY=1");
+    log::info!("ready: {} at {}", crate::BUILD, paths.control().display());
+    afterwards(&service, survey)?;
+    wait_for_end(&signals)?;
+    notify::tell("STOPPING=1");
+    log::info!("stopping; sessions go on");
+    drop((control, hook, link));
+    server.shutdown(limits::SHUTDOWN_GRACE);
+    let _ = std::fs::remove_file(paths.pid());
+    store.close()
+}
+
+fn already_running(paths: &Paths) -> Error {
+    let pid = std::fs::read_to_string(paths.pid()).unwrap_or_default();
+    let home = paths.home().display();
+    Error::conflict(format!(
+        "a daemon (pid {}) runs on {home} already; use it, or set CODEPIPER_HOME for another",
+        pid.trim()
+    ))
+}
+
+fn handler(service: &Arc<Service>) -> Arc<http::pool::Handler> {
+    let service = service.clone();
+    Arc::new(move |request, answer| match guard::check(&service, request.door, &request.peer) {
+        Ok(()) => router::serve(ROUTES, &service, request, answer),
+        Err(error) => answer.send(Reply::error(&error)),
+    })
+}
+
+/// What need not be done before the first answer.
+fn afterwards(service: &Arc<Service>, survey: crate::service::adopt::Survey) -> Result<()> {
+    let adopting = service.clone();
+    thread::spawn("adopt", move || {
+        if let Err(error) = adopting.adopt_all(survey) {
+            log::error!("sessions are not all adopted: {}", error.chain());
+        }
+    })?;
+    let checking = service.clone();
+    thread::spawn("check", move || {
+        if let Err(error) = checking.store().check() {
+            log::error!("{}", error.chain());
+        }
+        if let Err(error) = checking.prune_pinned() {
+            log::warn!("{}", error.chain());
+        }
+        // The first session need not wait for the login shell.
+        checking.login_env.get();
+    })?;
+    Ok(())
+}
+
+fn wait_for_end(signals: &Signals) -> Result<()> {
+    loop {
+        poll::wait(&mut [Watch::new(signals, true, false)], None)?;
+        match signals.next() {
+            None => {}
+            // The terminal that started it is gone; the daemon stays.
+            Some(Name::SIGHUP) => log::info!("hang-up ignored"),
+            Some(_) => return Ok(()),
+        }
+    }
+}
