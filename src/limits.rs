@@ -166,7 +166,7 @@ pub const PARK_WAIT: Duration = Duration::from_secs(3600);
 pub const JSON_DEPTH: usize = 32;
 
 /// Bytes of raw output in one reply.
-pub const LOG_PIECE: usize = 1024 * 1024;
+pub const LOG_PIECE: u64 = 1024 * 1024;
 /// Events or decisions in one reply.
 pub const PAGE: u64 = 1000;
 

@@ -22,27 +22,33 @@ use std::process::Stdio;
 use std::time::Instant;
 
 /// Starts a keeper and waits until its program runs. The keeper is this very executable, also when
-/// the file behind it has been replaced meanwhile. In `scope` it gets a systemd scope of its own,
-/// so that stopping the daemon's unit leaves it alone.
-pub fn start(launch: &Launch, scope: bool) -> Result<Child> {
-    if scope && let Ok(child) = spawn(scoped(launch), launch) {
-        return Ok(child);
+/// the file behind it has been replaced meanwhile. With `scoped`, a copy of the executable that
+/// others can open, it gets a systemd scope of its own, so that stopping the daemon's unit leaves
+/// it alone; where systemd refuses, it is started without.
+pub fn start(launch: &Launch, scoped: Option<&Path>) -> Result<Child> {
+    if let Some(program) = scoped {
+        match spawn(in_scope(launch, program), launch) {
+            // The program's own fault is no reason to try again.
+            Err(error) if error.code == Code::Invalid => return Err(error),
+            Err(error) => log::warn!("no systemd scope for {}: {}", launch.session, error.chain()),
+            started => return started,
+        }
     }
     spawn(plain(launch), launch)
 }
 
 fn plain(launch: &Launch) -> Command {
     let mut command = Command::new("/proc/self/exe");
-    command.arg0("codepiper").args(["keeper", &launch.session]);
+    command.env_clear().arg0("codepiper").args(["keeper", &launch.session]);
     command
 }
 
-fn scoped(launch: &Launch) -> Command {
+fn in_scope(launch: &Launch, program: &Path) -> Command {
     let mut command = Command::new("systemd-run");
+    command.env_clear();
     let unit = format!("--unit=codepiper-keeper-{}-{}", launch.session, launch.epoch);
     command.args(["--user", "--scope", "--quiet", "--collect", &unit, "--"]);
-    // systemd-run runs it in its own process, where /proc/self would be systemd-run.
-    command.arg(format!("/proc/{}/exe", std::process::id())).args(["keeper", &launch.session]);
+    command.arg(program).args(["keeper", &launch.session]);
     for name in ["XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS", "PATH"] {
         if let Some(value) = std::env::var_os(name) {
             command.env(name, value);
@@ -52,9 +58,6 @@ fn scoped(launch: &Launch) -> Command {
 }
 
 fn spawn(mut command: Command, launch: &Launch) -> Result<Child> {
-    if command.get_program() == "/proc/self/exe" {
-        command.env_clear();
-    }
     command.current_dir("/").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
     let mut child = command.spawn().internal(|| "cannot start a keeper".into())?;
     let answer = talk(&mut child, launch);

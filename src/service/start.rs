@@ -266,7 +266,11 @@ impl Service {
 
     /// Starts the keeper, connects to it, and gives the session its thread.
     fn launch(&self, row: &mut Session, launch: &Launch, provider: &Provider) -> Result<Session> {
-        let child = client::start(launch, self.scopes)?;
+        let copy = self.paths.hook_program(crate::BUILD);
+        if self.scopes {
+            pin::pin(&copy)?;
+        }
+        let child = client::start(launch, Some(&*copy).filter(|_| self.scopes))?;
         let deadline = time::now() + limits::KEEPER_READY;
         let connected = client::connect(&launch.socket, crate::BUILD, deadline)?;
         // A plain command has settled once it runs; an agent has to say hello or stay alive.

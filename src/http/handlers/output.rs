@@ -35,7 +35,7 @@ pub fn screen(api: &Api, _: &Request, params: &Params) -> Result<Reply> {
 /// the log ends. Empty at the end.
 pub fn log(api: &Api, request: &Request, params: &Params) -> Result<Reply> {
     let row = api.resolve(params.get("id"))?;
-    let most = limits::LOG_PIECE as u64;
+    let most = limits::LOG_PIECE;
     let (from, max) = (number(request, "from", 0)?, number(request, "max", most)?);
     let mut reader = Reader::new(&api.paths.session_log(&row.id));
     let mut bytes = vec![0; max.min(most) as usize];
