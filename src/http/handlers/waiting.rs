@@ -12,6 +12,7 @@ use crate::limits;
 use crate::model::session::Session;
 use crate::provider;
 use crate::service::live;
+use crate::service::live::View;
 use crate::service::waits::Check;
 use crate::service::waits::Finish;
 use crate::term::agent::AgentState;
@@ -81,35 +82,43 @@ pub fn wait(api: &Api, request: Request, params: &Params, answer: Answer) {
 }
 
 fn condition(api: &Api, request: &Request, row: &Session) -> Result<Check> {
-    let (service, id) = (api.clone(), row.id.clone());
-    let ended = move || service.records.live(&id).is_none();
-    let what = request.query("for").unwrap_or("ended");
-    if what == "ended" {
-        return Ok(Box::new(ended));
+    match request.query("for").unwrap_or("ended") {
+        "ended" => {
+            let (service, id) = (api.clone(), row.id.clone());
+            Ok(Box::new(move || service.records.live(&id).is_none()))
+        }
+        "idle" => at_rest(api, row, number(request, "turn", 0)?),
+        "blocked" => {
+            let is_blocked = |view: &View| matches!(view.agent, Some(AgentState::Blocked(_)));
+            agent_check(api, row, "blocked", is_blocked)
+        }
+        other => Err(Error::invalid(format!(
+            "cannot wait for {other:?}; for is idle, blocked or ended"
+        ))),
     }
-    if what != "idle" && what != "blocked" {
-        let message = format!("cannot wait for {what:?}; for is idle, blocked or ended");
-        return Err(Error::invalid(message));
-    }
+}
+
+/// True once the agent rests and has finished more than `turns` turns.
+pub fn at_rest(api: &Api, row: &Session, turns: u64) -> Result<Check> {
+    let rests = move |view: &View| view.agent.is_some_and(live::is_at_rest) && view.turns > turns;
+    agent_check(api, row, "idle", rests)
+}
+
+fn agent_check(
+    api: &Api,
+    row: &Session,
+    what: &str,
+    wanted: impl Fn(&View) -> bool + Send + 'static,
+) -> Result<Check> {
     if !provider::find(&row.provider)?.capabilities.native_hooks {
+        let provider = &row.provider;
         return Err(Error::invalid(format!(
-            "a {} session does not tell when it is {what}; wait for ended",
-            row.provider
+            "a {provider} session does not tell when it is {what}; wait for ended"
         )));
     }
-    let idle = what == "idle";
-    let turns = number(request, "turn", 0)?;
     let (service, id) = (api.clone(), row.id.clone());
-    Ok(Box::new(move || {
-        // An ended session will not come to rest any more: the reply shows that it ended.
-        let Some(live) = service.records.live(&id) else { return true };
-        let view = live.view();
-        match view.agent {
-            Some(agent) if idle => live::is_at_rest(agent) && view.turns > turns,
-            Some(agent) => matches!(agent, AgentState::Blocked(_)),
-            None => false,
-        }
-    }))
+    // An ended session will not change any more: the reply shows that it ended.
+    Ok(Box::new(move || service.records.live(&id).is_none_or(|live| wanted(&live.view()))))
 }
 
 /// Ends a session nicely; answers `{session}` once it has ended.
