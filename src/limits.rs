@@ -92,6 +92,23 @@ pub const SYNC_UPDATE: Duration = Duration::from_millis(150);
 
 /// How long a reader of the screen waits while a session's thread reads a backlog.
 pub const PICTURE_WAIT: Duration = Duration::from_secs(5);
+// Terminal model.
+
+/// Narrowest screen the model keeps: in one column `vt100` panics on an emoji that turns wide.
+pub const COLS_MIN: u16 = 2;
+/// Characters kept of a window title; it is shown in lists and sent with every repaint.
+pub const TITLE_CHARS: usize = 256;
+/// Bytes of one OSC given to the model. The parser buffers it whole, and nothing we read is longer.
+pub const OSC_BYTES: usize = 64 * 1024;
+/// Bytes kept of an escape sequence that is still coming in, so that a repaint can end with it.
+pub const SEQUENCE_BYTES: usize = 4 * 1024;
+/// Answers to terminal queries waiting to be typed; a flood of queries gets no more than this.
+pub const REPLY_BYTES: usize = 4 * 1024;
+/// Pushed kitty keyboard flags; terminals keep about this many and drop the oldest.
+pub const KITTY_STACK: usize = 8;
+/// Bytes a viewer's query filter holds back. 256 colours set in one OSC 4 still fit; a longer
+/// candidate is nothing a terminal needs and is dropped.
+pub const QUERY_HOLD: usize = 8 * 1024;
 
 // Store.
 

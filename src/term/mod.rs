@@ -1,0 +1,18 @@
+//! The terminal, as values: bytes in, screen out. Knows no file descriptor, clock or thread.
+
+pub mod agent;
+mod answer;
+pub mod cast;
+pub mod escape;
+mod feed;
+pub mod keys;
+mod modes;
+mod paint;
+pub mod paste;
+pub mod query;
+mod question;
+pub mod screen;
+mod seq;
+pub mod snapshot;
+#[cfg(test)]
+mod streams;
