@@ -225,6 +225,20 @@ pub const HOOK_WORD_BYTES: usize = 512;
 pub const HOOK_PARENT: Duration = Duration::from_secs(1);
 /// Pause before a client connects again.
 pub const RECONNECT: Duration = Duration::from_millis(50);
+/// Longest pause between two attempts of a client to reach a daemon that is away.
+pub const RECONNECT_MAX: Duration = Duration::from_secs(1);
+/// Bytes of one answer that a client takes: the index of a session that printed for a month.
+pub const ANSWER_BYTES: usize = 512 * 1024 * 1024;
+/// Bytes of one WebSocket message that a client takes: a repaint of the largest screen.
+pub const WS_REPLY: usize = 16 * 1024 * 1024;
+/// Bytes of the log that a client asks for at once: a screenful is found in the first piece.
+pub const TAIL_PIECE: u64 = 64 * 1024;
+/// Longest pause of a replay; nobody waits for a night to pass.
+pub const REPLAY_IDLE: Duration = Duration::from_secs(3);
+/// A client puts the terminal back within this, also one that takes no more bytes.
+pub const LEAVE_WAIT: Duration = Duration::from_secs(1);
+/// Pause between two looks at a daemon that is coming up or going down.
+pub const LOOK_AGAIN: Duration = Duration::from_millis(10);
 /// A client's plain request.
 pub const CLIENT_WAIT: Duration = Duration::from_secs(60);
 /// `attach` waits this long for a daemon that is being restarted before it says so and goes on.

@@ -1,0 +1,380 @@
+//! The command line as data: what a command is, and the parser that reads words by that table.
+//! Parsing touches nothing outside; it only says what the user typed.
+
+use crate::base::error::{Error, Result};
+use crate::cli::Invocation;
+use crate::cli::near::nearest;
+use lexopt::Arg;
+use std::ffi::OsString;
+
+/// One option of a command.
+pub struct Opt {
+    /// Its names with their dashes; the last is the one used in code and in messages.
+    pub names: &'static [&'static str],
+    /// What its value is called in help; `None` for a switch.
+    pub value: Option<&'static str>,
+    /// One line of help.
+    pub about: &'static str,
+}
+
+/// Which words a command takes besides its options.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Words {
+    /// From so many to so many words. Words behind `--` count as well.
+    Count(usize, usize),
+    /// No words before `--`; everything behind it belongs to the program that is started.
+    AfterDashes,
+    /// One id, and everything behind it is text, dashes or not.
+    Text,
+}
+
+/// The heading that a command stands under in `codepiper help`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Group {
+    /// Starting, listing and ending sessions.
+    Sessions,
+    /// Looking into a session and typing into it.
+    Terminal,
+    /// The daemon and this machine.
+    Daemon,
+    /// Help itself.
+    Help,
+    /// Run by codepiper, not by people.
+    Hidden,
+}
+
+/// One command: feeds parsing, help and suggestions.
+pub struct Command {
+    /// Its name.
+    pub name: &'static str,
+    /// Other names for it.
+    pub aliases: &'static [&'static str],
+    /// Where help lists it.
+    pub group: Group,
+    /// What follows the name in the usage line.
+    pub usage: &'static str,
+    /// One line of help.
+    pub about: &'static str,
+    /// Its own options, besides [`GLOBAL`].
+    pub options: &'static [Opt],
+    /// The words it takes.
+    pub words: Words,
+    /// What else a user must know.
+    pub details: &'static str,
+    /// Lines to copy.
+    pub examples: &'static [&'static str],
+    /// Does it; returns the exit code.
+    pub run: fn(&Invocation<'_>) -> Result<i32>,
+}
+
+/// A switch.
+pub const fn switch(names: &'static [&'static str], about: &'static str) -> Opt {
+    Opt { names, value: None, about }
+}
+
+/// An option with a value.
+pub const fn value(
+    names: &'static [&'static str],
+    value: &'static str,
+    about: &'static str,
+) -> Opt {
+    Opt { names, value: Some(value), about }
+}
+
+impl Opt {
+    /// The name used in code and in messages.
+    pub fn name(&self) -> &'static str {
+        self.names.last().expect("every option has a name; a test says so")
+    }
+}
+
+/// Options of every command.
+pub const GLOBAL: &[Opt] = &[
+    value(&["--socket"], "PATH", "its socket; else CODEPIPER_SOCKET, else at home"),
+    switch(&["--json"], "print the API's own answer"),
+    switch(&["--no-color"], "no colours; NO_COLOR does the same"),
+    switch(&["-h", "--help"], "this help"),
+    switch(&["-V", "--version"], "the version"),
+];
+
+/// The options and words that one command was given.
+#[derive(Debug, Default)]
+pub struct Args {
+    /// Words that are no options.
+    pub words: Vec<String>,
+    /// Whether `--` stood among them.
+    pub dashes: bool,
+    options: Vec<(&'static str, Option<String>)>,
+}
+
+impl Args {
+    /// Whether the option was given; `name` is the last of its names.
+    pub fn has(&self, name: &str) -> bool {
+        self.options.iter().any(|(n, _)| *n == name)
+    }
+
+    /// The option's last value.
+    pub fn value(&self, name: &str) -> Option<&str> {
+        self.values(name).last().copied()
+    }
+
+    /// All values of an option that may be repeated.
+    pub fn values(&self, name: &str) -> Vec<&str> {
+        let given = self.options.iter().filter(|(n, _)| *n == name);
+        given.filter_map(|(_, value)| value.as_deref()).collect()
+    }
+
+    /// The option's value as a number of type `T`.
+    pub fn number<T: std::str::FromStr>(&self, name: &str) -> Result<Option<T>> {
+        let Some(text) = self.value(name) else { return Ok(None) };
+        match text.parse() {
+            Ok(number) => Ok(Some(number)),
+            Err(_) => Err(Error::invalid(format!("{name} takes a number, not {text:?}"))),
+        }
+    }
+
+    /// The option's value as a duration (`90`, `45s`, `30m`, `12h`, `7d`).
+    pub fn duration(&self, name: &str) -> Result<Option<std::time::Duration>> {
+        let Some(text) = self.value(name) else { return Ok(None) };
+        match crate::base::time::parse_duration(text) {
+            Some(duration) => Ok(Some(duration)),
+            None => Err(Error::invalid(format!(
+                "{name} takes a duration like 90, 45s, 30m, 12h or 7d, not {text:?}"
+            ))),
+        }
+    }
+}
+
+/// What the user typed.
+pub enum Parsed {
+    /// A command to run.
+    Run(&'static Command, Args),
+    /// Help on one command, or on all.
+    Help(Option<&'static Command>),
+    /// The version.
+    Version,
+}
+
+/// Reads the words behind the program's name. Errors are [`crate::base::error::Code::Invalid`] and
+/// name the command's help.
+pub fn parse(tables: &[&'static [Command]], words: Vec<OsString>) -> Result<Parsed> {
+    let mut parser = lexopt::Parser::from_args(words);
+    let mut args = Args::default();
+    let mut command: Option<&'static Command> = None;
+    loop {
+        if let Some(mut raw) = parser.try_raw_args() {
+            match raw.peek().and_then(|w| w.to_str()) {
+                Some("--") if command.is_some() => {
+                    raw.next();
+                    args.dashes = true;
+                    take_rest(&mut args, raw)?;
+                    break;
+                }
+                // `-1` is a number that somebody got wrong, not a bundle of switches.
+                Some(word) if command.is_some() && is_negative(word) => {
+                    args.words.push(word.to_string());
+                    raw.next();
+                    continue;
+                }
+                _ => {}
+            }
+        }
+        let arg = parser.next().map_err(|e| usage_error(&e.to_string(), command))?;
+        let option = match arg {
+            None => break,
+            Some(Arg::Value(word)) => {
+                let word = utf8(word)?;
+                let Some(command) = command else {
+                    command = Some(find(tables, &word)?);
+                    continue;
+                };
+                args.words.push(word);
+                if command.words == Words::Text {
+                    let mut raw =
+                        parser.try_raw_args().expect("a whole word was read, nothing is pending");
+                    // One `--` between id and text is the user being careful.
+                    args.dashes = raw.next_if(|w| w == "--").is_some();
+                    take_rest(&mut args, raw)?;
+                    break;
+                }
+                continue;
+            }
+            Some(Arg::Short(c)) => format!("-{c}"),
+            Some(Arg::Long(name)) => format!("--{name}"),
+        };
+        let Some(opt) = known(&option, command) else {
+            return Err(unknown_option(&option, command));
+        };
+        let value = match opt.value {
+            None => None,
+            Some(_) => {
+                let value = parser.value().map_err(|e| usage_error(&e.to_string(), command))?;
+                Some(utf8(value)?)
+            }
+        };
+        match opt.name() {
+            "--help" => return Ok(Parsed::Help(command)),
+            "--version" => return Ok(Parsed::Version),
+            name => args.options.push((name, value)),
+        }
+    }
+    let Some(command) = command else { return Ok(Parsed::Help(None)) };
+    check_words(command, &args)?;
+    Ok(Parsed::Run(command, args))
+}
+
+fn take_rest(args: &mut Args, raw: lexopt::RawArgs<'_>) -> Result<()> {
+    for word in raw {
+        args.words.push(utf8(word)?);
+    }
+    Ok(())
+}
+
+fn is_negative(word: &str) -> bool {
+    let digits = word.strip_prefix('-').unwrap_or("");
+    !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit())
+}
+
+fn utf8(word: OsString) -> Result<String> {
+    word.into_string()
+        .map_err(|word| Error::invalid(format!("{word:?} is not UTF-8, codepiper takes only that")))
+}
+
+fn known(option: &str, command: Option<&'static Command>) -> Option<&'static Opt> {
+    let own = command.map_or(&[][..], |c| c.options);
+    own.iter().chain(GLOBAL).find(|o| o.names.contains(&option))
+}
+
+fn check_words(command: &Command, args: &Args) -> Result<()> {
+    let usage = format!("usage: codepiper {} {}", command.name, command.usage);
+    let (least, most) = match command.words {
+        Words::Count(least, most) => (least, most),
+        Words::AfterDashes if args.dashes || args.words.is_empty() => return Ok(()),
+        Words::AfterDashes => {
+            let first = &args.words[0];
+            return Err(Error::invalid(format!(
+                "unexpected word {first:?}; the program to start stands behind --; {usage}"
+            )));
+        }
+        Words::Text => (2, usize::MAX),
+    };
+    if args.words.len() < least {
+        return Err(Error::invalid(format!("something is missing; {usage}")));
+    }
+    match args.words.get(most) {
+        Some(word) => Err(Error::invalid(format!("unexpected word {word:?}; {usage}"))),
+        None => Ok(()),
+    }
+}
+
+/// The command called `word`, or an error that names the nearest one.
+pub fn find(tables: &[&'static [Command]], word: &str) -> Result<&'static Command> {
+    let all = || tables.iter().flat_map(|table| table.iter());
+    if let Some(command) = all().find(|c| c.name == word || c.aliases.contains(&word)) {
+        return Ok(command);
+    }
+    let names = all().filter(|c| c.group != Group::Hidden).map(|c| c.name);
+    let hint = nearest(word, names).map(|n| format!("did you mean {n}? ")).unwrap_or_default();
+    Err(Error::invalid(format!("unknown command {word:?}; {hint}see: codepiper help")))
+}
+
+fn unknown_option(option: &str, command: Option<&'static Command>) -> Error {
+    let own = command.map_or(&[][..], |c| c.options);
+    let names = own.iter().chain(GLOBAL).map(Opt::name);
+    let hint = match nearest(option, names) {
+        Some(name) if option.starts_with("--") => format!("; did you mean {name}?"),
+        _ => String::new(),
+    };
+    usage_error(&format!("unknown option {option:?}{hint}"), command)
+}
+
+fn usage_error(what: &str, command: Option<&'static Command>) -> Error {
+    match command {
+        Some(c) => Error::invalid(format!("{what}; see: codepiper help {}", c.name)),
+        None => Error::invalid(format!("{what}; see: codepiper help")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::TABLES;
+
+    fn run(words: &[&str]) -> Result<(&'static str, Args)> {
+        match parse(TABLES, words.iter().map(OsString::from).collect())? {
+            Parsed::Run(command, args) => Ok((command.name, args)),
+            Parsed::Help(command) => Ok((command.map_or("help", |c| c.name), Args::default())),
+            Parsed::Version => Ok(("version", Args::default())),
+        }
+    }
+
+    fn error(words: &[&str]) -> String {
+        run(words).unwrap_err().message
+    }
+
+    #[test]
+    fn ids_stand_before_or_behind_flags_and_global_options_anywhere() {
+        for line in ["tail -f -n 3 abc", "tail abc -fn3", "--json tail abc --lines=3 --follow"] {
+            let (name, args) = run(&line.split(' ').collect::<Vec<_>>()).unwrap();
+            assert_eq!((name, args.words.as_slice()), ("tail", &["abc".to_string()][..]), "{line}");
+            assert!(args.has("--follow") && args.value("--lines") == Some("3"), "{line}");
+        }
+        assert!(run(&["stop", "a", "--socket", "/x", "b"]).unwrap().1.words == ["a", "b"]);
+    }
+
+    #[test]
+    fn text_behind_the_id_is_text_even_with_dashes() {
+        let (_, args) = run(&["send", "--wait", "id", "--no-newline", "-x", "--help"]).unwrap();
+        assert_eq!(args.words, ["id", "--no-newline", "-x", "--help"]);
+        assert!(args.has("--wait") && !args.has("--no-newline"));
+        assert_eq!(run(&["send", "id", "--", "--", "x"]).unwrap().1.words, ["id", "--", "x"]);
+        assert_eq!(run(&["send", "id", "-"]).unwrap().1.words, ["id", "-"]);
+    }
+
+    #[test]
+    fn a_program_stands_behind_the_dashes_with_its_own_flags() {
+        let (_, args) = run(&["start", "-p", "command", "-d", ".", "--", "ls", "-h"]).unwrap();
+        assert_eq!((args.words, args.dashes), (vec!["ls".to_string(), "-h".to_string()], true));
+        assert!(error(&["start", "-p", "command", "ls"]).contains("behind --"));
+        assert!(run(&["start", "-p", "claude-code"]).unwrap().1.words.is_empty());
+    }
+
+    #[test]
+    fn unknown_flags_and_commands_are_named_with_the_nearest_and_the_help() {
+        let text = error(&["stop", "--jsn", "x"]);
+        assert!(text.contains("\"--jsn\"") && text.contains("did you mean --json"), "{text}");
+        assert!(text.ends_with("codepiper help stop"), "{text}");
+        assert!(error(&["stop", "-x", "id"]).contains("unknown option \"-x\"; see"));
+        assert!(error(&["--what", "stop"]).contains("codepiper help"));
+        assert!(error(&["sesions"]).contains("did you mean sessions?"));
+        assert!(error(&["att"]).contains("did you mean attach?"));
+        assert!(!error(&["frobnicate"]).contains("did you mean"));
+        assert!(!error(&["keepe"]).contains("keeper"), "hidden commands are not offered");
+    }
+
+    #[test]
+    fn missing_and_surplus_words_show_the_usage() {
+        assert!(error(&["show"]).contains("usage: codepiper show"));
+        assert!(error(&["show", "a", "b"]).contains("unexpected word \"b\""));
+        assert!(error(&["send", "id"]).contains("usage: codepiper send"));
+        assert!(error(&["tail", "x", "--lines"]).contains("--lines"));
+        assert!(error(&["tail", "x", "--raw=1"]).contains("--raw"));
+        assert_eq!(run(&["resize", "id", "-1", "70000"]).unwrap().1.words[1], "-1");
+    }
+
+    #[test]
+    fn help_and_version_are_found_anywhere_before_the_dashes() {
+        assert_eq!(run(&[]).unwrap().0, "help");
+        assert_eq!(run(&["tail", "x", "y", "z", "--help"]).unwrap().0, "tail");
+        assert_eq!(run(&["-h"]).unwrap().0, "help");
+        assert_eq!(run(&["sessions", "-V"]).unwrap().0, "version");
+        assert_eq!(run(&["start", "-p", "c", "--", "ls", "--help"]).unwrap().0, "start");
+    }
+
+    #[test]
+    fn words_that_are_not_utf8_are_refused() {
+        use std::os::unix::ffi::OsStringExt;
+        let words = vec![OsString::from("show"), OsString::from_vec(vec![0xff, b'x'])];
+        assert!(parse(TABLES, words).err().unwrap().message.contains("not UTF-8"));
+    }
+}

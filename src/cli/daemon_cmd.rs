@@ -1,0 +1,200 @@
+//! `daemon`: runs it, starts it in the background, ends it, and says whether it runs.
+
+use crate::base::error::{Code, Context, Error, Result};
+use crate::base::time;
+use crate::cli::DaemonOptions;
+use crate::cli::Invocation;
+use crate::cli::command::Command;
+use crate::cli::command::Group;
+use crate::cli::command::Words;
+use crate::cli::command::switch;
+use crate::cli::describe::{is_live, word};
+use crate::cli::text;
+use crate::config::paths::Paths;
+use crate::limits;
+use crate::sys::poll;
+use crate::sys::signal::Name as Signal;
+use serde_json::Value;
+use serde_json::json;
+use std::io::Read;
+use std::io::Seek;
+use std::path::PathBuf;
+use std::process::Child;
+use std::process::Stdio;
+
+/// The command of this file.
+pub const COMMANDS: &[Command] = &[Command {
+    name: "daemon",
+    aliases: &[],
+    group: Group::Daemon,
+    usage: "[start|stop|status] [--detach]",
+    about: "Run, stop or look at the daemon that owns the sessions",
+    options: &[
+        switch(&["--detach"], "start it in the background"),
+        switch(&["--log-file"], "log to daemon.log, leave the terminal (as --detach)"),
+    ],
+    words: Words::Count(0, 1),
+    details: "start (default) runs until SIGTERM or Ctrl-C. Sessions live on when the daemon\n\
+              stops or is killed; the next one finds them again.\n\
+              status ends with 3 when no daemon runs, stop with 0.",
+    examples: &["codepiper daemon --detach", "codepiper daemon status", "codepiper daemon stop"],
+    run: daemon,
+}];
+
+fn daemon(call: &Invocation<'_>) -> Result<i32> {
+    let verb = call.args.words.first().map_or("start", String::as_str);
+    if verb != "start" && (call.args.has("--detach") || call.args.has("--log-file")) {
+        return Err(Error::invalid(format!("--detach and --log-file do not go with {verb}")));
+    }
+    match verb {
+        "start" if call.args.has("--detach") => detach(call),
+        "start" => {
+            let log_file = call.args.has("--log-file");
+            if log_file {
+                // A terminal that closes would end us with its hang-up.
+                crate::sys::proc::leave_terminal();
+            }
+            let socket = call.args.value("--socket").map(PathBuf::from);
+            Ok((call.outside.serve)(DaemonOptions { socket, log_file }))
+        }
+        "stop" => stop(call),
+        "status" => status(call),
+        other => Err(Error::invalid(format!("daemon takes start, stop or status, not {other:?}"))),
+    }
+}
+
+fn detach(call: &Invocation<'_>) -> Result<i32> {
+    if let Ok(version) = call.client.get("/version") {
+        if call.out.json {
+            call.out.body(&version)?;
+        } else {
+            call.out.line(&format!("already running, pid {}", version["pid"]))?;
+        }
+        return Ok(0);
+    }
+    let log = Paths::from_env(None)?.log();
+    let before = std::fs::metadata(&log).map_or(0, |m| m.len());
+    let mut child = spawn(call)?;
+    let deadline = time::now() + limits::DAEMON_READY;
+    let pid = child.id();
+    loop {
+        // A daemon that answers is the one we started, or the one that was there before it.
+        if let Ok(version) = call.client.json("GET", "/version", None, limits::DAEMON_READY) {
+            started(call, &version)?;
+            return Ok(0);
+        }
+        let ended = child.try_wait().internal(|| "cannot wait for the daemon".into())?;
+        if let Some(status) = ended {
+            let said = last_lines(&log, before);
+            return Err(Error::new(Code::Unreachable, format!("the daemon ended: {status}{said}")));
+        }
+        if time::until(deadline).is_zero() {
+            let said = last_lines(&log, before);
+            let text = format!("the daemon (pid {pid}) does not answer yet; see {}", log.display());
+            return Err(Error::new(Code::Unreachable, text + &said));
+        }
+        std::thread::sleep(limits::LOOK_AGAIN);
+    }
+}
+
+fn started(call: &Invocation<'_>, version: &Value) -> Result<()> {
+    if call.out.json {
+        return call.out.body(version);
+    }
+    let path = call.client.path.display();
+    call.out.line(&format!("daemon running, pid {}, socket {path}", version["pid"]))?;
+    call.out.line("next: codepiper start -p command -- bash")
+}
+
+/// Our own program as a daemon, away from this terminal.
+fn spawn(call: &Invocation<'_>) -> Result<Child> {
+    // The link, not its target: an upgrade may have replaced the file since we started.
+    let mut command = std::process::Command::new("/proc/self/exe");
+    command.args(["daemon", "start", "--log-file"]);
+    if let Some(socket) = call.args.value("--socket") {
+        // Absolute, for it leaves our directory.
+        let socket = std::path::absolute(socket).code(Code::Invalid, || "--socket".into())?;
+        command.arg("--socket").arg(socket);
+    }
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).current_dir("/");
+    command.spawn().internal(|| "cannot start codepiper again".into())
+}
+
+/// What the daemon has logged since it was started, at most five lines of it.
+fn last_lines(log: &std::path::Path, from: u64) -> String {
+    let mut bytes = Vec::new();
+    let read = std::fs::File::open(log).and_then(|mut file| {
+        let end = file.metadata()?.len();
+        let newest = end.saturating_sub(8 * 1024);
+        file.seek(std::io::SeekFrom::Start(if from <= end { from.max(newest) } else { newest }))?;
+        file.take(8 * 1024).read_to_end(&mut bytes)
+    });
+    if read.is_err() {
+        return String::new();
+    }
+    let said = String::from_utf8_lossy(&bytes).into_owned();
+    let lines: Vec<&str> = said.lines().collect();
+    let newest = &lines[lines.len().saturating_sub(5)..];
+    newest.iter().map(|line| format!("\n{}", text::clean(line))).collect()
+}
+
+fn stop(call: &Invocation<'_>) -> Result<i32> {
+    let version = match call.client.get("/version") {
+        Ok(version) => version,
+        Err(error) if error.code == Code::Unreachable && !answers(call) => {
+            match call.out.json {
+                true => call.out.body(&json!({"running": false}))?,
+                false => call.out.line("not running")?,
+            }
+            return Ok(0);
+        }
+        Err(error) => return Err(error),
+    };
+    let Some(pid) = version["pid"].as_i64().filter(|pid| *pid > 1 && *pid <= i32::MAX as i64)
+    else {
+        return Err(Error::internal("the daemon does not say its process id"));
+    };
+    let pid = pid as i32;
+    let start = crate::sys::proc::stat(pid).map(|stat| stat.start);
+    crate::sys::proc::signal(pid, Signal::SIGTERM)?;
+    let deadline = time::now() + limits::DAEMON_STOP;
+    let runs = || start.is_some_and(|start| crate::sys::proc::is_alive(pid, start));
+    while runs() || answers(call) {
+        if time::until(deadline).is_zero() {
+            let text = format!("the daemon (pid {pid}) has not ended yet; run: kill -9 {pid}");
+            return Err(Error::new(Code::Timeout, text));
+        }
+        std::thread::sleep(limits::LOOK_AGAIN);
+    }
+    match call.out.json {
+        true => call.out.body(&json!({"running": false, "pid": pid}))?,
+        false => call.out.line("daemon stopped; sessions live on")?,
+    }
+    Ok(0)
+}
+
+/// Whether somebody listens at the socket, whether or not he says anything.
+fn answers(call: &Invocation<'_>) -> bool {
+    call.client.connect().is_ok_and(|stream| poll::set_nonblocking(&stream, true).is_ok())
+}
+
+fn status(call: &Invocation<'_>) -> Result<i32> {
+    let version = call.client.get("/version")?;
+    let sessions = call.client.get("/sessions")?;
+    let all = sessions["sessions"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let live = all.iter().filter(|s| is_live(s)).count();
+    let socket = call.client.path.display().to_string();
+    if call.out.json {
+        call.out.body(&json!({
+            "running": true, "pid": version["pid"], "version": version["version"],
+            "build": version["build"], "socket": socket, "sessions": all.len(), "live": live,
+        }))?;
+        return Ok(0);
+    }
+    let (number, build) = (word(&version, "version"), word(&version, "build"));
+    call.out.line(&format!("running, pid {}", version["pid"]))?;
+    call.out.line(&text::clean(&format!("version  {number} ({build})")))?;
+    call.out.line(&format!("sessions {} ({live} live)", all.len()))?;
+    call.out.line(&text::clean(&format!("socket   {socket}")))?;
+    Ok(0)
+}

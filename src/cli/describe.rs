@@ -1,0 +1,137 @@
+//! A session in words, from the API's JSON. Everything here is safe to print: names, paths and
+//! reasons come from strangers.
+
+use crate::cli::text;
+use crate::model::session::State;
+use serde_json::Value;
+use serde_json::json;
+
+/// A member of a session as text, empty where it has none.
+pub fn word<'a>(session: &'a Value, name: &str) -> &'a str {
+    session[name].as_str().unwrap_or("")
+}
+
+/// What a user may type for this session: its name, else the start of its id.
+pub fn label(session: &Value) -> String {
+    match word(session, "name") {
+        "" => text::clean(short(word(session, "id"))),
+        name => text::clean(name),
+    }
+}
+
+/// The first eight characters of an id.
+pub fn short(id: &str) -> &str {
+    id.get(..8).unwrap_or(id)
+}
+
+/// Whether the session's program may still run.
+pub fn is_live(session: &Value) -> bool {
+    State::from_word(word(session, "status")).is_some_and(State::is_live)
+}
+
+/// How a program ended, in words: `exit code 3`, `SIGKILL`, `host restarted`.
+pub fn how_it_ended(session: &Value) -> String {
+    if let Some(code) = session["exitCode"].as_i64() {
+        return format!("exit code {code}");
+    }
+    if let Some(number) = session["exitSignal"].as_i64() {
+        return crate::sys::signal::name(number as i32);
+    }
+    match word(session, "reason") {
+        "" => "without a word".into(),
+        reason => text::clean(reason),
+    }
+}
+
+/// The lines of `show`; nothing is shown that is not there.
+pub fn facts(session: &Value) -> Vec<(&'static str, String)> {
+    let mut facts: Vec<(&'static str, String)> = Vec::new();
+    let mut add = |name, value: String| {
+        if !value.is_empty() {
+            facts.push((name, value));
+        }
+    };
+    let plain = |name: &str| text::clean(word(session, name));
+    let number = |name: &str| session[name].as_i64().map(|n| n.to_string()).unwrap_or_default();
+    add("id", plain("id"));
+    add("name", plain("name"));
+    add("status", plain("status"));
+    add("reason", plain("reason"));
+    if !is_live(session) {
+        add("ended", how_it_ended(session));
+    }
+    add("provider", plain("provider"));
+    add("directory", plain("cwd"));
+    let args = session["args"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let words = args.iter().filter_map(Value::as_str).map(|a| format!(" {}", quote(a)));
+    add("program", plain("program") + &words.collect::<String>());
+    add("pid", number("pid"));
+    add("size", format!("{}x{}", number("ptyCols"), number("ptyRows")));
+    add("created", plain("createdAt"));
+    add("updated", plain("updatedAt"));
+    match session["epoch"].as_i64() {
+        Some(2) => add("resumed", "once".into()),
+        Some(epoch) if epoch > 2 => add("resumed", format!("{} times", epoch - 1)),
+        _ => {}
+    }
+    if let Some(bytes) = session["logBytes"].as_u64() {
+        let degraded = session["logDegraded"] == json!(true);
+        let note = if degraded { " (with a gap: the disk was full)" } else { "" };
+        add("output", text::bytes(bytes) + note);
+    }
+    if let Some(guarded) = session["guarded"].as_bool() {
+        add("guarded", if guarded { "yes" } else { "no" }.into());
+    }
+    add("transcript", plain("transcriptPath"));
+    add("last line", plain("lastLine"));
+    facts
+}
+
+/// A word as a shell would need it, harmless on a terminal.
+fn quote(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,@%+".contains(c);
+    match !word.is_empty() && word.chars().all(plain) {
+        true => word.to_string(),
+        false => format!("'{}'", text::clean(&word.replace('\'', "'\\''"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn session() -> Value {
+        json!({
+            "id": "0b7e4c1e-0000-4000-8000-000000000000", "provider": "command", "cwd": "/tmp/a b",
+            "status": "CRASHED", "exitCode": 3, "reason": "exit code 3", "program": "/bin/sh",
+            "args": ["-c", "it's", "\u{1b}[2J"], "ptyCols": 80, "ptyRows": 24, "epoch": 2,
+            "logBytes": 4200, "logDegraded": true, "lastLine": "bye\u{7}"
+        })
+    }
+
+    #[test]
+    fn facts_show_what_is_there_and_nothing_raw() {
+        let facts = facts(&session());
+        let find = |name: &str| facts.iter().find(|(n, _)| *n == name).map(|(_, v)| v.as_str());
+        assert_eq!(find("program"), Some(r"/bin/sh -c 'it'\''s' '\x1b[2J'"));
+        assert_eq!(find("ended"), Some("exit code 3"));
+        assert_eq!(find("output"), Some("4.1K (with a gap: the disk was full)"));
+        assert_eq!((find("resumed"), find("size")), (Some("once"), Some("80x24")));
+        assert_eq!(find("last line"), Some("bye\\x07"));
+        assert_eq!((find("pid"), find("name")), (None, None));
+    }
+
+    #[test]
+    fn the_end_is_told_by_code_signal_or_reason() {
+        assert_eq!(how_it_ended(&json!({"exitSignal": 9})), "SIGKILL");
+        assert_eq!(how_it_ended(&json!({"reason": "host restarted"})), "host restarted");
+        assert_eq!(how_it_ended(&json!({})), "without a word");
+    }
+
+    #[test]
+    fn a_session_is_called_by_its_name_or_the_start_of_its_id() {
+        assert_eq!(label(&session()), "0b7e4c1e");
+        assert_eq!(label(&json!({"id": "x", "name": "b\u{1b}"})), "b\\x1b");
+        assert!(is_live(&json!({"status": "NEEDS_INPUT"})) && !is_live(&session()));
+    }
+}

@@ -1,0 +1,184 @@
+//! `start`: a program or agent in a session of its own.
+
+use crate::base::error::{Context, Error, Result};
+use crate::cli;
+use crate::cli::Invocation;
+use crate::cli::attach;
+use crate::cli::command::Command;
+use crate::cli::command::Group;
+use crate::cli::command::Words;
+use crate::cli::command::switch;
+use crate::cli::command::value;
+use crate::cli::describe::{short, word};
+use crate::cli::text;
+use crate::limits;
+use serde_json::Map;
+use serde_json::Value;
+use serde_json::json;
+
+/// The command of this file.
+pub const COMMANDS: &[Command] = &[Command {
+    name: "start",
+    aliases: &[],
+    group: Group::Sessions,
+    usage: "-p PROVIDER [-d DIR] [OPTIONS] [-- ARGS...]",
+    about: "Start a program or an agent in a session of its own",
+    options: &[
+        value(&["-p", "--provider"], "PROVIDER", "what to start; see: codepiper providers"),
+        value(&["-d", "--dir"], "DIR", "where it works; default here"),
+        value(&["-n", "--name"], "NAME", "a name for the session"),
+        value(&["-e", "--env"], "NAME", "give it this variable of yours; may be repeated"),
+        switch(&["-a", "--attach"], "attach to it at once"),
+    ],
+    words: Words::AfterDashes,
+    details: "What stands behind -- goes to the program: for the provider `command` it is the\n\
+              program itself with its arguments, for an agent its own arguments.\n\
+              A session gets the environment of a login shell, not yours: name what it\n\
+              needs with --env. A value never stands on the command line, where others\n\
+              can read it. When the program ends at once, its own output is the error\n\
+              message and no session is left behind.",
+    examples: &[
+        "codepiper start -p command -d /srv/app -- bash",
+        "codepiper start -p claude-code -n build --attach",
+        "codepiper start -p command -e SSH_AUTH_SOCK -- make deploy",
+    ],
+    run: start,
+}];
+
+fn start(call: &Invocation<'_>) -> Result<i32> {
+    let lookup = |name: &str| std::env::var_os(name);
+    let size = crate::sys::tty::size(&std::io::stdin()).filter(|_| call.out.terminal);
+    let mut body = body(call, lookup)?;
+    if let Some(size) = size {
+        body.insert("cols".into(), json!(size.cols.min(limits::COLS_MAX)));
+        body.insert("rows".into(), json!(size.rows.min(limits::ROWS_MAX)));
+    }
+    if call.args.has("--attach") {
+        attach::needs_terminal()?;
+    }
+    // The login shell's probe and the keeper may both take their time.
+    let wait = limits::CLIENT_WAIT + limits::SHELL_PROBE + limits::KEEPER_READY;
+    let reply = call.client.request("POST", "/sessions", Some(&Value::Object(body)), wait)?;
+    let answer: Value = serde_json::from_slice(&reply.body).unwrap_or(Value::Null);
+    if reply.status >= 300 {
+        let error = reply.error();
+        if call.out.json {
+            // The API's own body, which has the program's output as well.
+            call.out.body(&answer)?;
+        } else if let Some(output) = answer["output"].as_str().filter(|o| !o.trim().is_empty()) {
+            eprintln!("{}", text::clean_lines(output.trim_end()));
+        }
+        if !call.out.json {
+            cli::report(&error, false);
+        }
+        return Ok(cli::exit_code(error.code));
+    }
+    let session = &answer["session"];
+    let id = word(session, "id");
+    if call.args.has("--attach") {
+        return attach::to(call, id);
+    }
+    if call.out.json {
+        call.out.body(&answer)?;
+        return Ok(0);
+    }
+    let name = match word(session, "name") {
+        "" => String::new(),
+        name => format!(" {}", text::clean(name)),
+    };
+    let (provider, cwd) = (word(session, "provider"), word(session, "cwd"));
+    call.out.line(&format!("started{name} {} ({provider}) in {}", short(id), text::clean(cwd)))?;
+    call.out.line(&format!("next: codepiper attach {}", short(id)))?;
+    Ok(0)
+}
+
+/// The request's body. `lookup` reads the caller's environment.
+fn body(
+    call: &Invocation<'_>,
+    lookup: impl Fn(&str) -> Option<std::ffi::OsString>,
+) -> Result<Map<String, Value>> {
+    let Some(provider) = call.args.value("--provider") else {
+        return Err(Error::invalid("say what to start with -p; see: codepiper providers"));
+    };
+    let dir = call.args.value("--dir").unwrap_or(".");
+    if dir.is_empty() {
+        return Err(Error::invalid("--dir is empty; name a directory, or leave it out for here"));
+    }
+    let cwd = std::path::absolute(dir).internal(|| "cannot read the working directory".into())?;
+    let Some(cwd) = cwd.to_str() else {
+        return Err(Error::invalid(format!("{} is not UTF-8; rename it", cwd.display())));
+    };
+    let mut body = Map::new();
+    body.insert("provider".into(), json!(provider));
+    body.insert("cwd".into(), json!(cwd));
+    if !call.args.words.is_empty() {
+        body.insert("args".into(), json!(call.args.words));
+    }
+    if let Some(name) = call.args.value("--name") {
+        body.insert("name".into(), json!(name));
+    }
+    let mut env = Map::new();
+    for name in call.args.values("--env") {
+        if name.contains('=') {
+            let name = name.split('=').next().unwrap_or("");
+            return Err(Error::invalid(format!(
+                "--env takes only a name, so that no value shows in the process list; \
+                 run: export {name}=... and give --env {name}"
+            )));
+        }
+        let Some(value) = lookup(name) else {
+            return Err(Error::invalid(format!("--env {name}: no such variable is exported here")));
+        };
+        let value = value.into_string().map_err(|_| {
+            Error::invalid(format!("--env {name}: its value is not UTF-8, the API takes only that"))
+        })?;
+        env.insert(name.to_string(), Value::String(value));
+    }
+    if !env.is_empty() {
+        body.insert("env".into(), Value::Object(env));
+    }
+    Ok(body)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::fake::Fake;
+    use crate::cli::fake::invocation;
+
+    fn check(line: &[&str]) -> Result<Map<String, Value>> {
+        let fake = Fake::api(|_, _| (200, "{}".into()));
+        let lookup = |name: &str| (name == "TOKEN").then(|| "s3cret".into());
+        body(&invocation(&fake, line), lookup)
+    }
+
+    #[test]
+    fn the_request_holds_what_was_typed_with_an_absolute_directory() {
+        let line = ["start", "-p", "command", "-d", "sub", "-e", "TOKEN", "--", "ls", "--all"];
+        let body = check(&line).unwrap();
+        let cwd = std::env::current_dir().unwrap().join("sub");
+        assert_eq!(body["cwd"], json!(cwd.to_str().unwrap()));
+        assert_eq!(body["args"], json!(["ls", "--all"]));
+        assert_eq!(body["env"], json!({"TOKEN": "s3cret"}));
+        assert!(!check(&["start", "-p", "claude-code"]).unwrap().contains_key("args"));
+    }
+
+    #[test]
+    fn values_of_variables_never_stand_on_the_command_line_or_in_messages() {
+        let error = check(&["start", "-p", "x", "-e", "TOKEN=s3cret"]).unwrap_err();
+        assert!(error.message.contains("export TOKEN=...") && !error.message.contains("s3cret"));
+        let error = check(&["start", "-p", "x", "-e", "NOPE"]).unwrap_err();
+        assert!(error.message.contains("NOPE"), "{error}");
+        assert!(check(&["start"]).unwrap_err().message.contains("-p"));
+        assert!(check(&["start", "-p", "x", "-d", ""]).unwrap_err().message.contains("--dir"));
+    }
+
+    #[test]
+    fn a_failed_start_ends_with_the_code_of_its_error() {
+        let reply = r#"{"error":"it ended at once","code":"conflict","output":"no such file\n"}"#;
+        let fake = Fake::api(move |_, _| (422, reply.to_string()));
+        let call = invocation(&fake, &["start", "-p", "command", "--", "nope"]);
+        assert_eq!(start(&call).unwrap(), 1);
+        assert_eq!(fake.lines(), ["POST /sessions"]);
+    }
+}

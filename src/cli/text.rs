@@ -1,0 +1,171 @@
+//! Words for a terminal: what strangers wrote is made harmless, measured and cut to fit.
+
+/// `text` without anything that a terminal would act on or that would hide its true order: control
+/// characters and bidirectional overrides are written as `\x1b` or `\u{202e}`.
+pub fn clean(text: &str) -> String {
+    let mut clean = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            c if (c as u32) < 0x100 && c.is_control() => {
+                clean.push_str(&format!("\\x{:02x}", c as u32));
+            }
+            '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
+                clean.push_str(&c.escape_unicode().to_string());
+            }
+            c => clean.push(c),
+        }
+    }
+    clean
+}
+
+/// Like [`clean`], but lines and tabs stay: for text that may be longer than a line, such as the
+/// output of a program that failed to start.
+pub fn clean_lines(text: &str) -> String {
+    let lines = text.split('\n').map(|l| l.trim_end_matches('\r').split('\t'));
+    let lines = lines.map(|cells| cells.map(clean).collect::<Vec<_>>().join("\t"));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// Columns that `text` takes on a terminal. Right for what names and paths hold in practice; a
+/// wrong guess moves a column, nothing more.
+pub fn width(text: &str) -> usize {
+    text.chars().map(char_width).sum()
+}
+
+fn char_width(c: char) -> usize {
+    match c as u32 {
+        0x0300..=0x036f | 0x200b..=0x200f | 0x20d0..=0x20ff | 0xfe00..=0xfe0f | 0xfe20..=0xfe2f => {
+            0
+        }
+        0x1100..=0x115f
+        | 0x2e80..=0xa4cf
+        | 0xac00..=0xd7a3
+        | 0xf900..=0xfaff
+        | 0xfe30..=0xfe6f
+        | 0xff00..=0xff60
+        | 0xffe0..=0xffe6
+        | 0x1f300..=0x1faff
+        | 0x20000..=0x3fffd => 2,
+        _ => 1,
+    }
+}
+
+/// The end of `text` in at most `columns`, with `…` for what was cut: of a path, the end tells.
+pub fn keep_end(text: &str, columns: usize) -> String {
+    if width(text) <= columns {
+        return text.to_string();
+    }
+    let mut kept: Vec<char> = Vec::new();
+    let mut used = 1;
+    for c in text.chars().rev() {
+        used += char_width(c);
+        if used > columns {
+            break;
+        }
+        kept.push(c);
+    }
+    std::iter::once('…').chain(kept.into_iter().rev()).collect()
+}
+
+/// The start of `text` in at most `columns`, with `…` for what was cut.
+pub fn keep_start(text: &str, columns: usize) -> String {
+    if width(text) <= columns {
+        return text.to_string();
+    }
+    let mut used = 1;
+    let fits = |c: &char| {
+        used += char_width(*c);
+        used <= columns
+    };
+    let mut kept: String = text.chars().take_while(fits).collect();
+    kept.push('…');
+    kept
+}
+
+/// A span of time in one unit: `12s`, `5m`, `3h`, `2d`.
+pub fn age(milliseconds: i64) -> String {
+    let seconds = milliseconds.max(0) / 1000;
+    match seconds {
+        0..60 => format!("{seconds}s"),
+        60..3600 => format!("{}m", seconds / 60),
+        3600..86_400 => format!("{}h", seconds / 3600),
+        _ => format!("{}d", seconds / 86_400),
+    }
+}
+
+/// Bytes in a unit that people read: `812`, `4.1K`, `63.9M`.
+pub fn bytes(count: u64) -> String {
+    const UNITS: [&str; 4] = ["K", "M", "G", "T"];
+    if count < 1024 {
+        return count.to_string();
+    }
+    let mut value = count as f64 / 1024.0;
+    let mut unit = 0;
+    while value >= 1024.0 && unit + 1 < UNITS.len() {
+        value /= 1024.0;
+        unit += 1;
+    }
+    format!("{value:.1}{}", UNITS[unit])
+}
+
+/// Unix milliseconds of the API's RFC 3339 times (`2026-11-24T06:50:47.123Z`); `None` where it is
+/// none.
+pub fn parse_time(text: &str) -> Option<i64> {
+    let (date, clock) = text.strip_suffix('Z')?.split_once('T')?;
+    let mut date = date.split('-').map(|part| part.parse::<i64>().ok());
+    let (year, month, day) = (date.next()??, date.next()??, date.next()??);
+    let (clock, fraction) = clock.split_once('.').unwrap_or((clock, "0"));
+    let mut clock = clock.split(':').map(|part| part.parse::<i64>().ok());
+    let (h, m, s) = (clock.next()??, clock.next()??, clock.next()??);
+    if !(1..=12).contains(&month) || !(0..=9999).contains(&year) {
+        return None;
+    }
+    let ms = format!("{fraction:0<3}").get(..3)?.parse::<i64>().ok()?;
+    // Days from the civil date, years counted from March so that leap days come last.
+    let (y, shifted) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
+    let era = y.div_euclid(400);
+    let of_era = y.rem_euclid(400);
+    let of_year = (153 * shifted + 2) / 5 + day - 1;
+    let days = era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468;
+    Some(((days * 24 + h) * 60 + m) * 60_000 + s * 1000 + ms)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_strangers_wrote_never_reaches_the_terminal_raw() {
+        assert_eq!(clean("a\x1b[31m\r\n\x7f\u{9b}b"), "a\\x1b[31m\\x0d\\x0a\\x7f\\x9bb");
+        assert_eq!(clean("x\u{202e}cod.exe"), "x\\u{202e}cod.exe");
+        assert_eq!(clean("Größe 終 ✓"), "Größe 終 ✓");
+        assert_eq!(clean_lines("a\r\n\tb\x07"), "a\n\tb\\x07");
+    }
+
+    #[test]
+    fn wide_characters_count_two_and_accents_nothing() {
+        assert_eq!((width("ab"), width("終端"), width("e\u{301}"), width("🚀")), (2, 4, 1, 2));
+        assert_eq!(keep_end("/home/ann/project", 8), "…project");
+        assert_eq!(keep_end("終端終端", 5), "…終端");
+        assert_eq!(keep_start("終端終端", 4), "終…");
+        assert_eq!(keep_end("short", 5), "short");
+    }
+
+    #[test]
+    fn times_read_back_what_the_api_writes() {
+        for ms in [0, 1_709_210_096_789, 4_107_542_400_000, -1, 951_782_400_000] {
+            assert_eq!(parse_time(&crate::base::time::rfc3339(ms)), Some(ms));
+        }
+        assert_eq!(parse_time("2026-11-24T06:50:47Z"), Some(1_795_503_047_000));
+        for bad in ["", "yesterday", "2026-13-01T00:00:00Z", "2026-01-01T00:00Z", "T:Z"] {
+            assert_eq!(parse_time(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn ages_and_sizes_are_short() {
+        let ages = [-5, 59_999, 60_000, 7_200_000, 172_800_000].map(age);
+        assert_eq!(ages, ["0s", "59s", "1m", "2h", "2d"]);
+        assert_eq!([812, 4200, 67_000_000].map(bytes), ["812", "4.1K", "63.9M"]);
+    }
+}
