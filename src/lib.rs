@@ -64,7 +64,7 @@
 //! | thread | how many | owns | its queue | when full |
 //! |---|---|---|---|---|
 //! | main | 1 | signals, start and stop order | | |
-//! | front | 1 | all HTTP connections until a request is whole and its reply is out | outcomes, 2 a connection | cannot be |
+//! | front | 1 | HTTP connections, but for handlers | outcomes, 2 a connection | cannot be |
 //! | http-N | 4 | one request at a time, as a value | jobs, 256 | 503 |
 //! | ws-N | 1 a viewer, at most 64 | a socket after its upgrade | none: a place in the log | |
 //! | live-ID | 1 a session | connection to the keeper, screen, input | commands, 64 | `Busy` |

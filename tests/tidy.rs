@@ -331,11 +331,21 @@ fn dead_modules(sources: &[Source], tests: &[Source]) -> Vec<String> {
             let near = s.module().is_some_and(|m| m == parent || m.starts_with(parent));
             says(s, &module) || near && !parent.is_empty() && says(s, &beside)
         });
-        if !parent.is_empty() && !used && !for_tests.contains(&module) {
+        if !parent.is_empty() && !used && !adds_methods(source) && !for_tests.contains(&module) {
             complaints.push(format!("{}: nobody uses {module}", source.path));
         }
     }
     complaints
+}
+
+/// Whether a file adds methods to a type that is defined elsewhere: it is used through the type.
+fn adds_methods(source: &Source) -> bool {
+    let types = source.bare.lines().filter_map(|line| line.strip_prefix("impl "));
+    types.map(identifier).any(|name| {
+        let defines =
+            |line: &str| ["struct", "enum"].iter().any(|k| line.contains(&format!("{k} {name}")));
+        !name.is_empty() && !source.bare.lines().any(defines)
+    })
 }
 
 /// Modules that exist in test builds only, by their full names.

@@ -4,18 +4,18 @@
 //!
 //! | from | message | meaning |
 //! |---|---|---|
-//! | client | `{"op":"attach","sessionId","from":"screen"\|"end"\|offset,"cols","rows","readonly","resize"}` | first; `resize` gives this client a say about the size |
+//! | client | `{"op":"attach","sessionId","from","cols","rows","readonly","resize"}` | first |
 //! | client | `{"op":"resize","cols","rows"}` | its terminal changed |
 //! | client | 1, bytes | input, byte for byte |
 //! | server | `{"op":"attached","sessionId","offset","cols","rows","readonly","session"}` | |
 //! | server | 1, u64 LE, bytes | output; the stream goes on at this offset of the log |
-//! | server | 2, u64 LE, bytes | repaint of the whole screen; the stream goes on at this offset |
+//! | server | 2, u64 LE, bytes | repaint of the screen; the stream goes on at this offset |
 //! | server | `{"op":"resized","cols","rows"}`, `{"op":"state","session"}` | |
-//! | server | `{"op":"gap","from","to"}` | this output is gone (full disk, or older than what is kept) |
+//! | server | `{"op":"gap","from","to"}` | output is gone (full disk, or older than kept) |
 //! | server | `{"op":"ended","session"}`, `{"op":"error","error","code"}` | last message |
 //!
-//! A viewer is a real terminal and would answer the program's queries a second time; so queries
-//! are taken out of what it gets, and the daemon alone answers.
+//! `from` is `"screen"` (a repaint, then the stream), `"end"`, or an offset of the log; `resize`
+//! gives the client a say about the terminal's size.
 
 use crate::base::error::{Error, Result};
 use crate::base::json;
@@ -25,17 +25,16 @@ use crate::http::handlers::Api;
 use crate::http::shape;
 use crate::http::stream::Stream;
 use crate::limits;
-use crate::output::reader::Reader;
 use crate::service::input::Input;
 use crate::service::live::Command;
 use crate::service::live::Live;
+use crate::service::place::Next;
+use crate::service::place::Place;
 use crate::service::program;
-use crate::service::tail::Read;
 use crate::sys::poll;
 use crate::sys::poll::Waker;
 use crate::sys::poll::Watch;
 use crate::sys::tty::Size;
-use crate::term::query::Filter;
 use serde_json::Value;
 use serde_json::json;
 use std::io::ErrorKind;
@@ -99,9 +98,7 @@ pub struct Viewer {
     session: String,
     live: Option<Arc<Live>>,
     waker: Arc<Waker>,
-    offset: u64,
-    log: Reader,
-    filter: Filter,
+    place: Place,
     size: Option<Size>,
     readonly: bool,
     from: From,
@@ -132,14 +129,12 @@ impl Viewer {
             _ => live.as_ref().map_or(row.log_end, |live| live.tail.end()),
         };
         Ok(Viewer {
-            log: Reader::new(&api.paths.session_log(&row.id)),
+            place: Place::new(&api.paths, &row, live.clone(), offset),
             api: api.clone(),
             number,
             session: row.id,
             live,
             waker,
-            offset,
-            filter: Filter::default(),
             size: attach.size,
             readonly: attach.readonly,
             from: attach.from,
@@ -184,14 +179,15 @@ impl Viewer {
         self.shown = (row.cols, row.rows);
         let mut repaint = None;
         if self.from == From::Screen {
-            let picture = self.api.picture(&row)?;
-            (self.offset, self.shown, self.filter) = (picture.offset, picture.size, picture.filter);
+            let mut picture = self.api.picture(&row)?;
+            self.shown = picture.size;
+            self.place.show(&mut picture);
             repaint = Some(picture.repaint);
         }
         let attached = json!({
             "op": "attached",
             "sessionId": self.session,
-            "offset": self.offset,
+            "offset": self.place.offset(),
             "cols": self.shown.0,
             "rows": self.shown.1,
             "readonly": self.readonly,
@@ -199,7 +195,7 @@ impl Viewer {
         });
         self.send(socket, Message::text(attached.to_string()))?;
         if let Some(bytes) = repaint {
-            self.send(socket, stream_message(REPAINT, self.offset, &bytes))?;
+            self.send(socket, stream_message(REPAINT, self.place.offset(), &bytes))?;
         }
         Ok(())
     }
@@ -237,45 +233,23 @@ impl Viewer {
         if self.full {
             return Ok(false);
         }
-        let found = self
-            .live
-            .as_ref()
-            .map_or(Read::Behind(u64::MAX), |live| live.tail.read(self.offset, buffer));
-        let count = match found {
-            Read::Bytes(count) => count,
-            Read::AtEnd => return self.maybe_ended(socket),
-            Read::Behind(start) => {
-                let chunk = self.log.read(self.offset, buffer)?;
-                let from = if chunk.len > 0 { chunk.from } else { start };
-                if from == u64::MAX {
-                    return self.maybe_ended(socket);
-                }
-                if from > self.offset {
-                    let gap = json!({"op": "gap", "from": self.offset, "to": from});
-                    self.offset = from;
-                    self.send(socket, Message::text(gap.to_string()))?;
-                }
-                chunk.len
+        let mut shown = Vec::new();
+        match self.place.next(buffer, &mut shown)? {
+            Next::Output(_) if shown.is_empty() => {}
+            Next::Output(next) => self.send(socket, stream_message(OUTPUT, next, &shown))?,
+            Next::Gap(from, to) => {
+                let gap = json!({"op": "gap", "from": from, "to": to});
+                self.send(socket, Message::text(gap.to_string()))?;
             }
-        };
-        self.offset += count as u64;
-        let mut shown = Vec::with_capacity(count);
-        self.filter.push(&buffer[..count], &mut shown);
-        if !shown.is_empty() {
-            let next = self.offset - self.filter.held() as u64;
-            self.send(socket, stream_message(OUTPUT, next, &shown))?;
+            Next::Nothing => return Ok(false),
+            Next::End => {
+                let row = self.api.find(&self.session)?;
+                let body = json!({"op": "ended", "session": shape::session(&self.api, &row)});
+                self.send(socket, Message::text(body.to_string()))?;
+                self.done = true;
+            }
         }
         Ok(true)
-    }
-
-    fn maybe_ended(&mut self, socket: &mut Socket) -> Result<bool> {
-        if self.live.as_ref().is_none_or(|live| live.tail.is_closed()) {
-            let row = self.api.find(&self.session)?;
-            let body = json!({"op": "ended", "session": shape::session(&self.api, &row)});
-            self.send(socket, Message::text(body.to_string()))?;
-            self.done = true;
-        }
-        Ok(false)
     }
 
     fn tell_changes(&mut self, socket: &mut Socket) -> Result<()> {

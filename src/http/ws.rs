@@ -15,6 +15,7 @@ use crate::http::viewer::Viewer;
 use crate::limits;
 use crate::sys::poll;
 use crate::sys::poll::Watch;
+use serde_json::json;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
 use tungstenite::Message;
@@ -98,7 +99,8 @@ fn serve(api: &Api, number: u64, stream: Stream, leftover: Vec<u8>) {
     match result {
         Ok(viewer) => viewer.run(&mut socket),
         Err(error) => {
-            let body = serde_json::json!({"op": "error", "error": error.message, "code": error.code.word()});
+            let code = error.code.word();
+            let body = json!({"op": "error", "error": error.message, "code": code});
             let _ = socket.send(Message::text(body.to_string()));
             let _ = socket.close(None);
         }

@@ -71,3 +71,14 @@ pub struct NewDecision {
     /// The answer.
     pub verdict: Verdict,
 }
+
+/// Which decisions to read.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Page {
+    /// Only of this session, by its whole id.
+    pub session: Option<String>,
+    /// Only those that said this.
+    pub decision: Option<Action>,
+    /// The newest so many.
+    pub limit: usize,
+}

@@ -55,3 +55,46 @@ pub struct Event {
     /// The event.
     pub event: NewEvent,
 }
+
+/// Which events of a session to read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Page {
+    /// The session, by its whole id.
+    pub session: String,
+    /// Only events after this id.
+    pub since: Option<i64>,
+    /// Only events before this id.
+    pub before: Option<i64>,
+    /// At most so many.
+    pub limit: usize,
+    /// Only of this source.
+    pub source: Option<Source>,
+    /// Only of this kind.
+    pub kind: Option<String>,
+    /// The newest first. Otherwise ids ascend.
+    pub newest_first: bool,
+}
+
+impl Page {
+    /// The newest `limit` events of a session, in ascending order.
+    pub fn newest(session: &str, limit: usize) -> Page {
+        Page {
+            session: session.to_string(),
+            since: None,
+            before: None,
+            limit,
+            source: None,
+            kind: None,
+            newest_first: false,
+        }
+    }
+}
+
+/// A page's events, and whether the limit cut some off.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Events {
+    /// In the order asked for.
+    pub events: Vec<Event>,
+    /// There are more on the side where the limit cut.
+    pub has_more: bool,
+}

@@ -124,7 +124,7 @@ impl Actor {
     /// One round of the loop. An error means that the connection to the keeper is gone.
     fn turn(&mut self) -> Result<()> {
         self.catch_up()?;
-        while let Some(frame) = self.input.next() {
+        while let Some(frame) = self.input.frame() {
             self.start.link.send(&frame)?;
         }
         self.publish();

@@ -5,6 +5,7 @@ use crate::service::Service;
 use crate::service::program;
 use crate::sys::file;
 use crate::sys::sock;
+use serde_json::Value;
 use std::path::Path;
 
 /// One finding.
@@ -28,6 +29,11 @@ fn bad(name: &str, detail: String, fix: &str) -> Row {
 }
 
 impl Service {
+    /// The provider table, as the API shows it.
+    pub fn providers(&self) -> Vec<Value> {
+        provider::PROVIDERS.iter().map(|p| p.to_json()).collect()
+    }
+
     /// All rows.
     pub fn doctor(&self) -> Vec<Row> {
         let mut rows = vec![self.state_directory(), self.database()];

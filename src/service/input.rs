@@ -57,7 +57,7 @@ impl Queue {
     }
 
     /// The next piece for the keeper, as long as it has room.
-    pub fn next(&mut self) -> Option<Frame> {
+    pub fn frame(&mut self) -> Option<Frame> {
         let room = limits::INPUT_QUEUE - (self.sent - self.taken) as usize;
         let entry = self.entries.iter_mut().find(|e| e.ends_at.is_none())?;
         if entry.input.not_before.is_some_and(|at| time::now() < at) || room == 0 {
@@ -106,7 +106,7 @@ impl Queue {
         }
     }
 
-    /// When [`Queue::next`] or [`Queue::expire`] will have something to do.
+    /// When [`Queue::frame`] or [`Queue::expire`] will have something to do.
     pub fn deadline(&self) -> Option<Instant> {
         let first = self.entries.front()?;
         let expiry = first.input.done.as_ref().map(|_| first.progress + limits::INPUT_WAIT);
@@ -156,15 +156,15 @@ mod tests {
     fn the_keeper_never_holds_more_than_agreed_and_done_means_taken() {
         let mut queue = Queue::default();
         let first = told(&mut queue, limits::INPUT_QUEUE + 10);
-        let Some(Frame::Input(piece)) = queue.next() else { panic!("no frame") };
+        let Some(Frame::Input(piece)) = queue.frame() else { panic!("no frame") };
         assert_eq!(piece.len(), limits::INPUT_QUEUE);
-        assert!(queue.next().is_none());
+        assert!(queue.frame().is_none());
         queue.taken(4);
-        let Some(Frame::Input(piece)) = queue.next() else { panic!("no frame") };
+        let Some(Frame::Input(piece)) = queue.frame() else { panic!("no frame") };
         assert_eq!(piece.len(), 4);
         assert!(first.try_recv().is_err());
         queue.taken(limits::INPUT_QUEUE as u64 + 4);
-        while queue.next().is_some() {}
+        while queue.frame().is_some() {}
         queue.taken(limits::INPUT_QUEUE as u64 + 10);
         assert!(first.try_recv().unwrap().is_ok());
     }
@@ -173,10 +173,10 @@ mod tests {
     fn a_lost_connection_fails_what_was_under_way_and_keeps_the_rest() {
         let mut queue = Queue::default();
         let (first, second) = (told(&mut queue, 5), told(&mut queue, 6));
-        queue.next().unwrap();
+        queue.frame().unwrap();
         queue.reconnected();
         assert!(first.try_recv().unwrap().is_err());
-        assert!(matches!(queue.next(), Some(Frame::Input(piece)) if piece.len() == 6));
+        assert!(matches!(queue.frame(), Some(Frame::Input(piece)) if piece.len() == 6));
         queue.taken(6);
         assert!(second.try_recv().unwrap().is_ok());
     }

@@ -192,6 +192,11 @@ pub fn is_at_rest(agent: AgentState) -> bool {
     matches!(agent, AgentState::Idle | AgentState::Done)
 }
 
+/// Whether an agent in this state waits for an answer.
+pub fn is_blocked(agent: AgentState) -> bool {
+    matches!(agent, AgentState::Blocked(_))
+}
+
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(|e| e.into_inner())
 }

@@ -15,6 +15,7 @@ use crate::service::input::Input;
 use crate::service::live::Command;
 use crate::service::live::Live;
 use crate::service::live::Picture;
+use crate::service::live::is_blocked;
 use crate::service::rebuild;
 use crate::service::records::session_event;
 use crate::store::events;
@@ -233,8 +234,7 @@ impl Service {
 
 /// Typed text would answer the agent's dialog: Enter takes its default, which is yes.
 fn refuse_while_blocked(live: &Live) -> Result<()> {
-    use crate::term::agent::AgentState;
-    if matches!(live.view().agent, Some(AgentState::Blocked(_))) {
+    if live.view().agent.is_some_and(is_blocked) {
         return Err(Error::conflict(
             "the agent waits for an answer in its terminal; attach to give it",
         ));

@@ -6,7 +6,6 @@ use crate::limits;
 use crate::model::session::Change;
 use crate::model::session::Session;
 use crate::model::session::State;
-use crate::provider;
 use crate::service::Service;
 use crate::store::sessions;
 use std::sync::Arc;
@@ -32,7 +31,7 @@ impl Service {
 
     fn settled(&self, id: &str) -> std::result::Result<Session, (Error, String)> {
         let row = self.find(id).map_err(|error| (error, String::new()))?;
-        let hooked = provider::find(&row.provider).is_ok_and(|p| p.capabilities.native_hooks);
+        let hooked = self.tells_state(&row);
         if let Some(live) = self.records.live(id).filter(|_| row.state == State::Starting) {
             self.records.transition(&live, Change::Settled);
             return Ok(live.row());

@@ -160,6 +160,11 @@ impl Service {
         self.launch(row, &prepared.launch, provider)
     }
 
+    /// Whether a session's agent tells its own state.
+    pub fn tells_state(&self, row: &Session) -> bool {
+        provider::find(&row.provider).is_ok_and(|p| p.capabilities.native_hooks)
+    }
+
     /// A row with nothing in it but its id.
     pub fn blank(&self, id: &str) -> Session {
         let now = time::unix_ms();

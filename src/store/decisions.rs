@@ -4,7 +4,7 @@
 //! 2. A request MUST have at most one decision in its session.
 
 use crate::base::error::{Code, Context, Result};
-use crate::model::call::{Action, NewDecision, ToolCall, Verdict};
+use crate::model::call::{Action, NewDecision, Page, ToolCall, Verdict};
 use crate::store::broke;
 use crate::store::events::Json;
 use crate::store::row;
@@ -18,17 +18,6 @@ use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ValueRef};
 
 const COLUMNS: &str = "id, session_id, request, at_ms, tool, input, input_sha256, cwd, call_id, \
     agent_id, decision, rule, reason";
-
-/// Which decisions to read.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Page {
-    /// Only of this session, by its whole id.
-    pub session: Option<String>,
-    /// Only those that said this.
-    pub decision: Option<Action>,
-    /// The newest so many.
-    pub limit: usize,
-}
 
 /// Stores a decision and gives its id. `Conflict` where this request has its decision already.
 pub fn append(tx: &Transaction<'_>, decision: &NewDecision) -> Result<i64> {

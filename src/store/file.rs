@@ -296,7 +296,7 @@ mod tests {
             check_damaged(&store, &path, what);
             assert_eq!(keys(&store), ["k"]);
             if name == "table" {
-                let page = events::Page::newest("a", 1);
+                let page = crate::model::event::Page::newest("a", 1);
                 let error = store.read(|c| events::page(c, &page)).unwrap_err();
                 assert_eq!((error.code, Some(error.message)), (Code::Denied, store.damage()));
             }

@@ -256,7 +256,7 @@ mod tests {
             assert!(store.write(|tx| delete(tx, "a")).unwrap());
             assert!(!store.write(|tx| delete(tx, "a")).unwrap());
             let of = |id: &str| {
-                let page = events::Page::newest(id, 10);
+                let page = crate::model::event::Page::newest(id, 10);
                 store.read(|c| events::page(c, &page)).unwrap().events.len()
             };
             assert_eq!((of("a"), of("b")), (0, 1));

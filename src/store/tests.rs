@@ -286,7 +286,7 @@ fn two_threads_lose_nothing() {
         }
         ids.sort_unstable();
         assert_eq!(ids, (1..=400).collect::<Vec<_>>());
-        let page = events::Page::newest("a", 1000);
+        let page = crate::model::event::Page::newest("a", 1000);
         assert_eq!(store.read(|c| events::page(c, &page)).unwrap().events.len(), 400);
     });
 }

@@ -10,12 +10,11 @@ use crate::http::message::Request;
 use crate::http::router::Params;
 use crate::http::shape;
 use crate::limits;
+use crate::model::call;
 use crate::model::call::Action;
+use crate::model::event::Page;
 use crate::model::event::Source;
 use crate::service::waits::Check;
-use crate::store::decisions;
-use crate::store::events;
-use crate::store::events::Page;
 use serde_json::Value;
 use serde_json::json;
 
@@ -32,10 +31,8 @@ pub fn list(api: &Api, request: Request, params: &Params, answer: Answer) {
         return answer.send(read(api, &page).unwrap_or_else(|error| Reply::error(&error)));
     }
     let (service, look) = (api.clone(), page.clone());
-    let check: Check = Box::new(move || {
-        let found = service.store().read(|conn| events::page(conn, &look));
-        found.is_ok_and(|found| !found.events.is_empty())
-    });
+    let check: Check =
+        Box::new(move || service.events(&look).is_ok_and(|found| !found.events.is_empty()));
     let (service, session) = (api.clone(), page.session.clone());
     waiting::park(api, &session, seconds, check, answer, move |_| {
         read(&service, &page).unwrap_or_else(|error| Reply::error(&error))
@@ -43,7 +40,7 @@ pub fn list(api: &Api, request: Request, params: &Params, answer: Answer) {
 }
 
 fn read(api: &Api, page: &Page) -> Result<Reply> {
-    let found = api.store().read(|conn| events::page(conn, page))?;
+    let found = api.events(page)?;
     let shown: Vec<Value> = found.events.iter().map(shape::event).collect();
     Ok(Reply::json(200, &json!({"events": shown, "hasMore": found.has_more})))
 }
@@ -85,14 +82,11 @@ pub fn decisions(api: &Api, request: &Request, _: &Params) -> Result<Reply> {
             Error::invalid(format!("decision is allow, deny or ask, not {word:?}"))
         })?),
     };
-    let session = match request.query("sessionId") {
-        None => None,
-        // Decisions outlive their session: an id that is not there any more is looked up as it is.
-        Some(id) => Some(api.resolve(id).map_or_else(|_| id.to_string(), |row| row.id)),
-    };
+    // Decisions outlive their session: an id that is not there any more is looked up as it is.
+    let known = |id: &str| api.resolve(id).map_or_else(|_| id.to_string(), |row| row.id);
+    let session = request.query("sessionId").map(known);
     let limit = number(request, "limit", 100)?.clamp(1, limits::PAGE) as usize;
-    let page = decisions::Page { session, decision, limit };
-    let found = api.store().read(|conn| decisions::page(conn, &page))?;
+    let found = api.decisions(&call::Page { session, decision, limit })?;
     let shown: Vec<Value> = found.iter().map(|(id, d)| shape::decision(*id, d)).collect();
     Ok(Reply::json(200, &json!({"decisions": shown})))
 }

@@ -16,8 +16,8 @@ use serde_json::json;
 use std::sync::Arc;
 use std::sync::Mutex;
 
-/// Takes `{text, newline?=true, wait?=false}`; answers `{success: true}` once the program's terminal
-/// has taken it all, with `wait` once the agent has finished the turn that it starts.
+/// Takes `{text, newline?=true, wait?=false}`; answers `{success: true}` once the program's
+/// terminal has taken it all, with `wait` once the agent has finished the turn that it starts.
 pub fn send(api: &Api, request: Request, params: &Params, answer: Answer) {
     let id = params.get("id").to_string();
     let asked = api.resolve(&id).and_then(|row| {
@@ -37,17 +37,21 @@ pub fn send(api: &Api, request: Request, params: &Params, answer: Answer) {
         Err(error) => return answer.send(Reply::error(&error)),
     };
     let (waiter, session) = (api.clone(), row.id.clone());
-    type_in(answer, |done| api.send(&row, &text, enter, done), move |answer| match rest {
-        None => answer.send(success()),
-        Some(rest) => {
-            let seconds = limits::PARK_WAIT.as_secs();
-            let late = || Error::new(Code::Timeout, "the agent has not finished its turn");
-            waiting::park(&waiter, &session, seconds, rest, answer, move |met| match met {
-                true => success(),
-                false => Reply::error(&late()),
-            });
-        }
-    });
+    type_in(
+        answer,
+        |done| api.send(&row, &text, enter, done),
+        move |answer| match rest {
+            None => answer.send(success()),
+            Some(rest) => {
+                let seconds = limits::PARK_WAIT.as_secs();
+                let late = || Error::new(Code::Timeout, "the agent has not finished its turn");
+                waiting::park(&waiter, &session, seconds, rest, answer, move |met| match met {
+                    true => success(),
+                    false => Reply::error(&late()),
+                });
+            }
+        },
+    );
 }
 
 /// Takes `{keys: [name]}`; answers `{success: true}` once they are taken.
@@ -71,9 +75,8 @@ fn type_in(
 ) {
     // Whoever comes first takes the answer: an error here, or the callback later.
     let place = Arc::new(Mutex::new(Some(answer)));
-    let take = |place: &Mutex<Option<Answer>>| {
-        place.lock().unwrap_or_else(|e| e.into_inner()).take()
-    };
+    let take =
+        |place: &Mutex<Option<Answer>>| place.lock().unwrap_or_else(|e| e.into_inner()).take();
     let later = place.clone();
     let done: Done = Box::new(move |result| match (take(&later), result) {
         (None, _) => {}

@@ -1,13 +1,12 @@
 //! Output: the screen, the raw log and its index.
 
-use crate::base::error::{Context, Result};
+use crate::base::error::Result;
 use crate::http::handlers::Api;
 use crate::http::handlers::number;
 use crate::http::message::Reply;
 use crate::http::message::Request;
 use crate::http::router::Params;
 use crate::limits;
-use crate::output::reader::Reader;
 use serde_json::json;
 
 const RAW: &str = "application/octet-stream";
@@ -35,23 +34,15 @@ pub fn screen(api: &Api, _: &Request, params: &Params) -> Result<Reply> {
 /// the log ends. Empty at the end.
 pub fn log(api: &Api, request: &Request, params: &Params) -> Result<Reply> {
     let row = api.resolve(params.get("id"))?;
-    let most = limits::LOG_PIECE;
-    let (from, max) = (number(request, "from", 0)?, number(request, "max", most)?);
-    let mut reader = Reader::new(&api.paths.session_log(&row.id));
-    let mut bytes = vec![0; max.min(most) as usize];
-    let chunk = reader.read(from, &mut bytes)?;
-    let (start, end) = reader.bounds()?;
-    bytes.truncate(chunk.len);
-    Ok(Reply::bytes(200, RAW, bytes)
-        .header("X-CodePiper-From", chunk.from.to_string())
-        .header("X-CodePiper-Start", start.to_string())
-        .header("X-CodePiper-End", end.to_string()))
+    let (from, max) = (number(request, "from", 0)?, number(request, "max", limits::LOG_PIECE)?);
+    let piece = api.log_piece(&row, from, max)?;
+    Ok(Reply::bytes(200, RAW, piece.bytes)
+        .header("X-CodePiper-From", piece.from.to_string())
+        .header("X-CodePiper-Start", piece.start.to_string())
+        .header("X-CodePiper-End", piece.end.to_string()))
 }
 
 /// The log's index as it is on disk: records of 24 bytes.
 pub fn index(api: &Api, _: &Request, params: &Params) -> Result<Reply> {
-    let row = api.resolve(params.get("id"))?;
-    let path = api.paths.session_log(&row.id).join("index");
-    let bytes = std::fs::read(&path).internal(|| format!("cannot read {}", path.display()))?;
-    Ok(Reply::bytes(200, RAW, bytes))
+    Ok(Reply::bytes(200, RAW, api.log_index(&api.resolve(params.get("id"))?)?))
 }

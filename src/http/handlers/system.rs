@@ -6,7 +6,6 @@ use crate::http::handlers::Api;
 use crate::http::message::Reply;
 use crate::http::message::Request;
 use crate::http::router::Params;
-use crate::provider;
 use serde_json::Value;
 use serde_json::json;
 
@@ -28,9 +27,8 @@ pub fn version(_: &Api, _: &Request, _: &Params) -> Result<Reply> {
 }
 
 /// `{providers: [{id, label, runtime, capabilities}]}`.
-pub fn providers(_: &Api, _: &Request, _: &Params) -> Result<Reply> {
-    let rows: Vec<Value> = provider::PROVIDERS.iter().map(|p| p.to_json()).collect();
-    Ok(Reply::json(200, &json!({"providers": rows})))
+pub fn providers(api: &Api, _: &Request, _: &Params) -> Result<Reply> {
+    Ok(Reply::json(200, &json!({"providers": api.providers()})))
 }
 
 /// `{settings: {key: value}}`.

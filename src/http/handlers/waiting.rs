@@ -10,12 +10,10 @@ use crate::http::message::Request;
 use crate::http::router::Params;
 use crate::limits;
 use crate::model::session::Session;
-use crate::provider;
 use crate::service::live;
 use crate::service::live::View;
 use crate::service::waits::Check;
 use crate::service::waits::Finish;
-use crate::term::agent::AgentState;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::time::Duration;
@@ -89,12 +87,12 @@ fn condition(api: &Api, request: &Request, row: &Session) -> Result<Check> {
         }
         "idle" => at_rest(api, row, number(request, "turn", 0)?),
         "blocked" => {
-            let is_blocked = |view: &View| matches!(view.agent, Some(AgentState::Blocked(_)));
-            agent_check(api, row, "blocked", is_blocked)
+            let wanted = |view: &View| view.agent.is_some_and(live::is_blocked);
+            agent_check(api, row, "blocked", wanted)
         }
-        other => Err(Error::invalid(format!(
-            "cannot wait for {other:?}; for is idle, blocked or ended"
-        ))),
+        other => {
+            Err(Error::invalid(format!("cannot wait for {other:?}; for is idle, blocked or ended")))
+        }
     }
 }
 
@@ -110,7 +108,7 @@ fn agent_check(
     what: &str,
     wanted: impl Fn(&View) -> bool + Send + 'static,
 ) -> Result<Check> {
-    if !provider::find(&row.provider)?.capabilities.native_hooks {
+    if !api.tells_state(row) {
         let provider = &row.provider;
         return Err(Error::invalid(format!(
             "a {provider} session does not tell when it is {what}; wait for ended"

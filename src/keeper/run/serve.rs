@@ -30,7 +30,7 @@ impl Keeper {
             self.with_daemon(|conn| conn.link.send(&frame));
             return;
         }
-        // One daemon at a time: a second one is closed, and tries again if the first is just ending.
+        // One daemon at a time: a second one is closed, and tries again.
         if self.conn.is_none()
             && let Ok(conn) = Conn::new(stream)
         {
