@@ -21,7 +21,7 @@ const SHIFT_IN: u8 = 0x0f;
 
 /// Bytes at which plain text may not be handed on without a look.
 fn interrupts(byte: u8) -> bool {
-    byte == seq::ESC || byte == SELECTOR[0] || matches!(byte, SHIFT_OUT | SHIFT_IN)
+    (byte == seq::ESC) | (byte == SELECTOR[0]) | (byte == SHIFT_OUT) | (byte == SHIFT_IN)
 }
 
 impl Screen {
@@ -65,6 +65,10 @@ impl Screen {
                     }
                     self.osc = self.osc.saturating_add(end - at);
                     at = end;
+                }
+                State::Csi => {
+                    let param = |b: &&u8| (0x20..0x40).contains(*b);
+                    at += bytes[at..].iter().take_while(param).count();
                 }
                 _ => {}
             }

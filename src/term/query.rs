@@ -218,7 +218,12 @@ impl Filter {
     fn in_csi(&mut self, byte: u8, out: &mut Vec<u8>) {
         self.held.push(byte);
         if (0x40..=0x7e).contains(&byte) {
-            if question::csi(self.body()) {
+            // Colours and moves are most of a stream: no closer look at them.
+            let rare = match byte {
+                b'm' => self.held.contains(&b'?'),
+                last => b"cnqputxywSR|".contains(&last),
+            };
+            if rare && question::csi(self.body()) {
                 self.remove(out)
             } else {
                 self.release(Open::Nothing, out)

@@ -33,6 +33,7 @@ pub const SUB: u8 = 0x1a;
 
 impl State {
     /// The state after `byte`.
+    #[inline]
     pub fn step(self, byte: u8) -> State {
         match (self, byte) {
             (_, ESC) => State::Esc,
@@ -57,11 +58,17 @@ pub fn ends_osc(byte: u8) -> bool {
     matches!(byte, BEL | ESC | CAN | SUB)
 }
 
-/// Index of the first byte at or after `from` that `wanted` picks, else the length. Blocks of 32
-/// are tested without a branch, so that plain text costs next to nothing.
+/// Index of the first byte at or after `from` that `wanted` picks, else the length. Between two
+/// escape sequences there are often few bytes; behind those, blocks of 32 are tested without a
+/// branch, so that plain text costs next to nothing.
+#[inline]
 pub fn find(bytes: &[u8], from: usize, wanted: impl Fn(u8) -> bool) -> usize {
-    let mut at = from;
-    for block in bytes[from..].chunks(32) {
+    let near = bytes.len().min(from + 16);
+    if let Some(found) = bytes[from..near].iter().position(|&b| wanted(b)) {
+        return from + found;
+    }
+    let mut at = near;
+    for block in bytes[near..].chunks(32) {
         if block.iter().fold(false, |hit, &b| hit | wanted(b)) {
             return at + block.iter().position(|&b| wanted(b)).unwrap_or(0);
         }

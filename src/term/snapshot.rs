@@ -287,4 +287,47 @@ mod tests {
             assert!(!modes.insert && !modes.line_drawing(), "{seed}");
         }
     }
+
+    /// Real programs, 80 by 24. The text beside each was read off another terminal.
+    const RECORDINGS: [(&[u8], &str); 3] = [
+        (
+            include_bytes!("../../tests/data/screen/vim.out"),
+            include_str!("../../tests/data/screen/vim.txt"),
+        ),
+        (
+            include_bytes!("../../tests/data/screen/less.out"),
+            include_str!("../../tests/data/screen/less.txt"),
+        ),
+        (
+            include_bytes!("../../tests/data/screen/tmux.out"),
+            include_str!("../../tests/data/screen/tmux.txt"),
+        ),
+    ];
+
+    #[test]
+    fn recorded_programs_look_as_on_another_terminal() {
+        for (bytes, want) in RECORDINGS {
+            assert_eq!(fed(80, 24, bytes).text(), want.trim_end());
+        }
+    }
+
+    #[test]
+    fn a_recording_goes_on_for_a_viewer_who_joins_anywhere() {
+        for (bytes, _) in RECORDINGS {
+            let mut screen = Screen::new(80, 24);
+            let mut random = Random::new(bytes.len() as u64);
+            let mut rest = bytes;
+            for piece in random.pieces(bytes).into_iter().take(120) {
+                screen.feed(piece);
+                rest = &rest[piece.len()..];
+                let mut filter = Filter::new();
+                let mut seen = screen.repaint(&mut filter);
+                filter.push(rest, &mut seen);
+                let (mut viewer, mut whole) = (fed(80, 24, &seen), fed(80, 24, bytes));
+                assert!(viewer.take_replies().is_empty());
+                whole.take_replies();
+                assert_same(&whole, &viewer, rest.len() as u64);
+            }
+        }
+    }
 }
