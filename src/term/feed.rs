@@ -73,20 +73,8 @@ impl Screen {
                 _ => {}
             }
             let Some(&byte) = bytes.get(at) else { break };
-            if self.state == State::Ground && byte == SELECTOR[0] {
-                if bytes[at..].starts_with(&SELECTOR) {
-                    self.process(&bytes[given..at]);
-                    given = self.selector(at);
-                }
-                at += 1;
-                at += bytes[at..].iter().take_while(|b| (0x80..0xc0).contains(*b)).count();
-                continue;
-            }
             if self.state == State::Ground && byte != seq::ESC {
-                self.process(&bytes[given..at]);
-                given = at;
-                self.parser.callbacks_mut().modes.shifted = byte == SHIFT_OUT;
-                at += 1;
+                at = self.in_text(bytes, &mut given, at);
                 continue;
             }
             if byte == seq::ESC {
@@ -113,6 +101,23 @@ impl Screen {
         let whole = (bytes.len() - rest).max(given);
         self.process(&bytes[given..whole]);
         self.keep_partial(&bytes[whole..], bytes, start);
+    }
+
+    /// Takes the byte at `at`, which interrupts plain text, and what belongs to it; returns the
+    /// place behind. Bytes before `given` are with the parser.
+    fn in_text(&mut self, bytes: &[u8], given: &mut usize, at: usize) -> usize {
+        if bytes[at] != SELECTOR[0] {
+            self.process(&bytes[*given..at]);
+            *given = at;
+            self.parser.callbacks_mut().modes.shifted = bytes[at] == SHIFT_OUT;
+            return at + 1;
+        }
+        if bytes[at..].starts_with(&SELECTOR) {
+            self.process(&bytes[*given..at]);
+            *given = self.selector(at);
+        }
+        let more = bytes[at + 1..].iter().take_while(|b| (0x80..0xc0).contains(*b)).count();
+        at + 1 + more
     }
 
     /// Takes U+FE0F, which turns the character before it into an emoji, two columns wide. If that

@@ -276,3 +276,44 @@ impl vt100::Callbacks for Tracker {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::term::screen::Screen;
+
+    fn flags_after(sequences: &str) -> u8 {
+        let mut screen = Screen::new(80, 24);
+        screen.feed(sequences.as_bytes());
+        screen.modes().kitty_flags(screen.alternate_screen())
+    }
+
+    #[test]
+    fn keyboard_flags_are_pushed_popped_and_changed() {
+        for (sequences, flags) in [
+            ("", 0),
+            ("\x1b[>5u", 5),
+            ("\x1b[>5u\x1b[>7u\x1b[<u", 5),
+            ("\x1b[>5u\x1b[>7u\x1b[<2u", 0),
+            ("\x1b[>5u\x1b[<9u", 0),
+            ("\x1b[=5u\x1b[=2;2u", 7),
+            ("\x1b[=7u\x1b[=2;3u", 5),
+            ("\x1b[>5u\x1b[?1049h", 0),
+            ("\x1b[>5u\x1b[?1049h\x1b[>7u\x1b[?1049l", 5),
+        ] {
+            assert_eq!(flags_after(sequences), flags, "{sequences:?}");
+        }
+        let flood = "\x1b[>1u".repeat(1000);
+        assert_eq!(flags_after(&format!("{flood}\x1b[<{}u", limits::KITTY_STACK)), 0);
+    }
+
+    #[test]
+    fn several_modes_in_one_sequence_are_all_kept() {
+        let mut screen = Screen::new(80, 24);
+        screen.feed(b"\x1b[?25;1004;2031;2004;7l\x1b[?2004;1004;2031h");
+        let modes = screen.modes();
+        let known: Vec<_> = [7, 1004, 2031, 4711].map(|m| modes.private(m)).into();
+        assert_eq!(known, [Some(false), Some(true), Some(true), None]);
+        assert!(screen.bracketed_paste());
+    }
+}
