@@ -41,11 +41,11 @@ pub const COMMANDS: &[Command] = &[
         options: NONE,
         words: Words::Count(0, 2),
         details: "A value is JSON where it reads as such, else text. @FILE takes it from a\n\
-                  file, - from standard input.",
+                  file, - from standard input; null brings the default back.",
         examples: &[
             "codepiper settings",
-            "codepiper settings logBytes 134217728",
-            "codepiper settings rules @rules.json",
+            "codepiper settings maxSessions 100",
+            "codepiper settings policy @rules.json",
         ],
         run: settings,
     },

@@ -125,7 +125,8 @@ fn unreachable(path: &Path, error: Error) -> Error {
         "the daemon is not running at {}; start it with: codepiper daemon --detach",
         path.display()
     );
-    Error { message, ..error }
+    // Why is plain: no such file, or nobody behind it.
+    Error { message, source: None, ..error }
 }
 
 impl Reply {

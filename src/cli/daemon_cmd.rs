@@ -72,7 +72,11 @@ fn detach(call: &Invocation<'_>) -> Result<i32> {
         }
         return Ok(0);
     }
-    let log = Paths::from_env(None)?.log();
+    // What is wrong with the state directory is said here: the daemon has no log yet to say it in.
+    let paths = Paths::from_env(call.args.value("--socket").map(PathBuf::from))?;
+    paths.prepare()?;
+    let log = paths.log();
+    drop(crate::sys::file::open_append(&log)?);
     let before = std::fs::metadata(&log).map_or(0, |m| m.len());
     let mut child = spawn(call)?;
     let deadline = time::now() + limits::DAEMON_READY;

@@ -63,7 +63,9 @@ pub fn facts(session: &Value) -> Vec<(&'static str, String)> {
     add("provider", plain("provider"));
     add("directory", plain("cwd"));
     let args = session["args"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let words = args.iter().filter_map(Value::as_str).map(|a| format!(" {}", quote(a)));
+    // Of a `command` session the first argument is the program as the user wrote it.
+    let known = usize::from(word(session, "provider") == "command" && !args.is_empty());
+    let words = args[known..].iter().filter_map(Value::as_str).map(|a| format!(" {}", quote(a)));
     add("program", plain("program") + &words.collect::<String>());
     add("pid", number("pid"));
     add("size", format!("{}x{}", number("ptyCols"), number("ptyRows")));
@@ -104,7 +106,7 @@ mod tests {
         json!({
             "id": "0b7e4c1e-0000-4000-8000-000000000000", "provider": "command", "cwd": "/tmp/a b",
             "status": "CRASHED", "exitCode": 3, "reason": "exit code 3", "program": "/bin/sh",
-            "args": ["-c", "it's", "\u{1b}[2J"], "ptyCols": 80, "ptyRows": 24, "epoch": 2,
+            "args": ["sh", "-c", "it's", "\u{1b}[2J"], "ptyCols": 80, "ptyRows": 24, "epoch": 2,
             "logBytes": 4200, "logDegraded": true, "lastLine": "bye\u{7}"
         })
     }

@@ -44,9 +44,10 @@ pub const COMMANDS: &[Command] = &[
         about: "Press keys in a session",
         options: &[],
         words: Words::Count(2, usize::MAX),
-        details: "Keys: single characters, enter, tab, escape, space, backspace, delete, up,\n\
-                  down, left, right, home, end, pageup, pagedown, f1 to f12; with ctrl+, alt+\n\
-                  or shift+ before them. An unknown key is refused before any is pressed.",
+        details: "Keys: single characters, enter, tab, escape, space, backspace, delete,\n\
+                  insert, up, down, left, right, home, end, pageup, pagedown, f1 to f12;\n\
+                  with ctrl+, alt+ or shift+ before them. An unknown key is refused before any is\n\
+                  pressed.",
         examples: &["codepiper keys 3f2a91c0 ctrl+c", "codepiper keys build escape : q enter"],
         run: keys,
     },

@@ -138,22 +138,24 @@ fn details(payload: &Value) -> String {
         names.iter().find_map(|name| payload[*name].as_str()).filter(|text| !text.is_empty())
     };
     let mut parts: Vec<String> = Vec::new();
-    parts.extend(pick(&["tool", "toolName", "tool_name"]).map(str::to_string));
-    let input = ["input", "toolInput", "tool_input"].iter().map(|n| &payload[*n]);
-    parts.extend(input.filter_map(call_text).next());
-    parts.extend(pick(&["decision"]).map(str::to_string));
-    if let (Some(from), Some(to)) = (pick(&["from"]), pick(&["to", "status"])) {
-        parts.push(format!("{from} -> {to}"));
-    } else {
-        parts.extend(pick(&["status", "to"]).map(str::to_string));
+    parts.extend(pick(&["tool", "tool_name"]).map(str::to_string));
+    let input = ["input", "tool_input"].iter().filter_map(|name| call_text(&payload[*name])).next();
+    parts.extend(pick(&["command"]).map(str::to_string).or(input));
+    match (pick(&["from"]), pick(&["to"])) {
+        (Some(from), Some(to)) => parts.push(format!("{from} -> {to}")),
+        (_, to) => parts.extend(to.map(str::to_string)),
     }
-    let reason = pick(&["reason", "error", "message"]);
-    match (parts.is_empty(), reason) {
+    if let Some(program) = pick(&["program"]) {
+        let cwd = pick(&["cwd"]).map(|cwd| format!(" in {cwd}")).unwrap_or_default();
+        parts.push(format!("{program}{cwd}"));
+    }
+    match (parts.is_empty(), pick(&["reason", "error", "message", "prompt"])) {
         (false, Some(reason)) => parts.push(format!("({reason})")),
         (true, Some(reason)) => parts.push(reason.to_string()),
-        (false, None) => {}
-        (true, None) if payload.as_object().is_none_or(|o| o.is_empty()) => {}
-        (true, None) => parts.push(payload.to_string()),
+        (true, None) if payload.as_object().is_some_and(|o| !o.is_empty()) => {
+            parts.push(payload.to_string());
+        }
+        (_, None) => {}
     }
     text::keep_start(&text::clean(&parts.join("  ")), 200)
 }

@@ -149,6 +149,7 @@ fn push_row(text: &mut String, widths: &[usize], cells: impl Iterator<Item = (St
         text.push_str(&cell);
         gap = width.saturating_sub(used) + 2;
     }
+    text.truncate(text.trim_end_matches(' ').len());
     text.push('\n');
 }
 

@@ -25,8 +25,8 @@ pub const COMMANDS: &[Command] = &[Command {
         value(&["--timeout"], "D", "give up after 45s, 30m, 12h, ... with exit code 124"),
     ],
     words: Words::Count(1, 1),
-    details: "idle     an agent waits for a prompt, or a program is silent\n\
-              blocked  an agent waits for a permission or an answer\n\
+    details: "idle     the agent waits for a prompt\n\
+              blocked  the agent waits for a permission or an answer\n\
               ended    the program has ended; its exit code is printed\n\
               A restart of the daemon does not end the wait.",
     examples: &["codepiper wait build", "codepiper wait 3f2a --for idle --timeout 10m"],
@@ -43,7 +43,13 @@ fn wait(call: &Invocation<'_>) -> Result<i32> {
     // Resolved once: a name may move to another session while we wait.
     let session = call.client.get(&session_path(&call.args.words[0], ""))?;
     let id = word(&session["session"], "id").to_string();
-    let answer = until(call, &id, what, deadline)?;
+    let answer = until(call, &id, what, deadline).map_err(|error| match error.code {
+        Code::Timeout => {
+            let label = label(&session["session"]);
+            Error::new(Code::Timeout, format!("{label} is not {what} yet; the time is over"))
+        }
+        _ => error,
+    })?;
     if call.out.json {
         call.out.body(&answer)?;
         return Ok(0);
@@ -81,8 +87,7 @@ fn until(
                 pause = (pause * 2).min(limits::RECONNECT_MAX);
             }
             Err(error) if may_pass(error.code) || error.code == Code::Timeout => {
-                let text = format!("{id} is not {what} yet; the time is over");
-                return Err(Error::new(Code::Timeout, text));
+                return Err(Error::new(Code::Timeout, "the time is over"));
             }
             Err(error) => return Err(error),
         }
