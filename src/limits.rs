@@ -34,8 +34,10 @@ pub const SEND_CHARS: usize = 1024 * 1024;
 pub const KEYS: usize = 100;
 
 /// A program that lives this long counts as started; one that fails earlier is a failed start and
-/// its own output is the error message.
-pub const START_SETTLE: Duration = Duration::from_millis(150);
+/// its own output is the error message. Wrong options and missing logins show within it.
+pub const START_SETTLE: Duration = Duration::from_millis(100);
+/// A request for a session that is just being adopted waits this long.
+pub const ADOPT_WAIT: Duration = Duration::from_secs(2);
 /// From spawning a keeper to its hello; a loaded machine needs a second or two.
 pub const KEEPER_READY: Duration = Duration::from_secs(10);
 /// `stop` asks nicely (SIGHUP, SIGTERM) for this long before it kills.

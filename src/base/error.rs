@@ -16,6 +16,8 @@ pub enum Code {
     NotFound,
     /// It clashes with what is there.
     Conflict,
+    /// It was tried, and did not work out there.
+    Failed,
     /// Try again later.
     Busy,
     /// A deadline passed.
@@ -34,6 +36,7 @@ impl Code {
             Code::Denied => "denied",
             Code::NotFound => "not_found",
             Code::Conflict => "conflict",
+            Code::Failed => "failed",
             Code::Busy => "busy",
             Code::Timeout => "timeout",
             Code::Unreachable => "unreachable",
@@ -44,7 +47,7 @@ impl Code {
     /// The code for an API error's word; unknown words are `Internal`.
     pub fn from_word(word: &str) -> Code {
         use Code::*;
-        let all = [Invalid, Denied, NotFound, Conflict, Busy, Timeout, Unreachable];
+        let all = [Invalid, Denied, NotFound, Conflict, Failed, Busy, Timeout, Unreachable];
         all.into_iter().find(|c| c.word() == word).unwrap_or(Internal)
     }
 }
@@ -158,7 +161,9 @@ mod tests {
 
     #[test]
     fn words_and_codes_are_one_list() {
-        for code in [Code::Invalid, Code::Denied, Code::Busy, Code::Timeout, Code::Internal] {
+        for code in
+            [Code::Invalid, Code::Denied, Code::Failed, Code::Busy, Code::Timeout, Code::Internal]
+        {
             assert_eq!(Code::from_word(code.word()), code);
         }
         assert_eq!(Code::from_word("nonsense"), Code::Internal);

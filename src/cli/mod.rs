@@ -137,7 +137,7 @@ pub fn exit_code(code: Code) -> i32 {
         Code::NotFound => 4,
         Code::Denied => 5,
         Code::Timeout => 124,
-        Code::Conflict | Code::Busy | Code::Internal => 1,
+        Code::Conflict | Code::Failed | Code::Busy | Code::Internal => 1,
     }
 }
 

@@ -246,6 +246,7 @@ pub fn status(code: Code) -> u16 {
         Code::Denied => 403,
         Code::NotFound => 404,
         Code::Conflict => 409,
+        Code::Failed => 422,
         Code::Busy => 503,
         Code::Timeout => 408,
         Code::Unreachable => 502,

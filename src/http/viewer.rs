@@ -119,7 +119,7 @@ impl Viewer {
     /// Finds the session and takes a place in its output.
     pub fn new(api: &Api, number: u64, attach: Attach) -> Result<Viewer> {
         let row = api.resolve(&attach.session)?;
-        let live = api.records.live(&row.id);
+        let live = api.live(&row)?;
         let waker = Arc::new(Waker::new()?);
         if let Some(live) = &live {
             live.tail.watch(&waker);

@@ -29,7 +29,7 @@ pub fn start(launch: &Launch, scoped: Option<&Path>) -> Result<Child> {
     if let Some(program) = scoped {
         match spawn(in_scope(launch, program), launch) {
             // The program's own fault is no reason to try again.
-            Err(error) if error.code == Code::Invalid => return Err(error),
+            Err(error) if error.code == Code::Failed => return Err(error),
             Err(error) => log::warn!("no systemd scope for {}: {}", launch.session, error.chain()),
             started => return started,
         }
@@ -78,7 +78,7 @@ fn talk(child: &mut Child, launch: &Launch) -> Result<()> {
     match answer.trim() {
         "ok" => Ok(()),
         "" => Err(Error::internal("the keeper ended without a word")),
-        message => Err(Error::new(Code::Invalid, message)),
+        message => Err(Error::new(Code::Failed, message)),
     }
 }
 

@@ -93,6 +93,8 @@ impl Service {
         let end = connected.hello.log_end;
         let (screen, at) = rebuild::screen(&log_dir, end)?;
         let live = self.take_over(row, connected, None, (screen, at, end))?;
+        // Its start was an earlier daemon's to watch; it lives, so it has settled.
+        self.records.transition(&live, Change::Settled);
         log::info!("session {id} adopted at offset {at}");
         live.ask(crate::service::live::Command::Nudge)
     }

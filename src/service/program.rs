@@ -23,7 +23,7 @@ pub fn resolve(name: &str, path: &str, cwd: &Path, home: &Path) -> Result<PathBu
             true => Ok(full),
             false => {
                 let shown = full.display();
-                Err(Error::invalid(format!("{shown} is not a program that you can run")))
+                Err(Error::new(Code::Failed, format!("{shown} is not a program that you can run")))
             }
         };
     }
@@ -41,13 +41,16 @@ pub fn resolve(name: &str, path: &str, cwd: &Path, home: &Path) -> Result<PathBu
             None => return Ok(full),
         }
     }
-    Err(Error::invalid(match inside {
-        Some(full) => format!(
-            "{name} is only found inside the project, at {}; name it by its path to run it anyway",
-            full.display()
-        ),
-        None => format!("program {name:?} is not found on the login shell's PATH ({path})"),
-    }))
+    Err(Error::new(
+        Code::Failed,
+        match inside {
+            Some(full) => format!(
+                "{name} is only found inside the project, at {}; name it by its path to run it anyway",
+                full.display()
+            ),
+            None => format!("program {name:?} is not found on the login shell's PATH ({path})"),
+        },
+    ))
 }
 
 /// Checks a working directory: absolute, there, a directory that can be entered.

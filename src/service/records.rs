@@ -20,8 +20,10 @@ use serde_json::Value;
 use serde_json::json;
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::Condvar;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
+use std::time::Duration;
 
 /// Live sessions by id, and the way to the store for everything that happens to them.
 pub struct Records {
@@ -30,12 +32,14 @@ pub struct Records {
     /// Who waits.
     pub waits: Arc<Waits>,
     live: Mutex<HashMap<String, Arc<Live>>>,
+    /// Rings when a running session is added.
+    added: Condvar,
 }
 
 impl Records {
     /// Empty, over an open store.
     pub fn new(store: Store, waits: Arc<Waits>) -> Records {
-        Records { store, waits, live: Mutex::default() }
+        Records { store, waits, live: Mutex::default(), added: Condvar::new() }
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Arc<Live>>> {
@@ -59,7 +63,16 @@ impl Records {
             return Err(Error::conflict("the session runs already"));
         }
         all.insert(live.id.clone(), live);
+        self.added.notify_all();
         Ok(())
+    }
+
+    /// Waits until some session is added, at most for `wait`; not at all if `id` is there.
+    pub fn await_added(&self, id: &str, wait: Duration) {
+        let all = self.lock();
+        if !all.contains_key(id) {
+            drop(self.added.wait_timeout(all, wait));
+        }
     }
 
     /// Takes an ended session out; who waits for its end is answered.

@@ -99,20 +99,37 @@ impl Service {
         Ok(Some(name))
     }
 
+    /// The running session; `None` when it has ended. One that is just being started or adopted
+    /// is waited for, up to [`limits::ADOPT_WAIT`].
+    pub fn live(&self, row: &Session) -> Result<Option<Arc<Live>>> {
+        let deadline = time::now() + limits::ADOPT_WAIT;
+        loop {
+            if let Some(live) = self.records.live(&row.id) {
+                return Ok(Some(live));
+            }
+            if !self.find(&row.id)?.state.is_live() {
+                return Ok(None);
+            }
+            if time::now() >= deadline {
+                let id = &row.id;
+                return Err(Error::busy(format!("session {id} is being adopted; try again")));
+            }
+            // An end of what is being adopted rings nothing: look again after a moment.
+            self.records.await_added(&row.id, limits::RECONNECT);
+        }
+    }
+
     /// The running session, or a conflict that says how it ended.
     pub fn need_live(&self, row: &Session) -> Result<Arc<Live>> {
-        self.records.live(&row.id).ok_or_else(|| {
-            let state = row.state.word();
-            Error::conflict(format!("session {} is not running ({state}); resume it first", row.id))
+        self.live(row)?.ok_or_else(|| {
+            let id = &row.id;
+            Error::conflict(format!("session {id} is not running; resume it first"))
         })
     }
 
     /// Asks a session to end. Nothing happens to one that has ended.
     pub fn stop(&self, row: &Session, now: bool) -> Result<()> {
-        match self.records.live(&row.id) {
-            Some(live) => live.ask(Command::Stop { now }),
-            None => Ok(()),
-        }
+        self.live(row)?.map_or(Ok(()), |live| live.ask(Command::Stop { now }))
     }
 
     /// Types text into a session, as one paste where the program understands that, and then Enter
@@ -160,7 +177,7 @@ impl Service {
 
     /// The screen now, or as the session left it.
     pub fn picture(&self, row: &Session) -> Result<Picture> {
-        if let Some(live) = self.records.live(&row.id) {
+        if let Some(live) = self.live(row)? {
             return live.picture();
         }
         let dir = self.paths.session_log(&row.id);

@@ -1,9 +1,10 @@
-//! Waits until a started agent stands or falls, and clears away what a failed start left.
+//! Waits until a started program stands or falls, and clears away what a failed start left.
 
 use crate::base::error::{Code, Error};
 use crate::config::paths;
 use crate::limits;
 use crate::model::session::Change;
+use crate::model::session::Exit;
 use crate::model::session::Session;
 use crate::model::session::State;
 use crate::service::Service;
@@ -11,8 +12,9 @@ use crate::store::sessions;
 use std::sync::Arc;
 
 impl Service {
-    /// Waits until an agent has said hello, has lived for [`limits::START_SETTLE`], or has ended;
-    /// the result is the session, or for a failed start what the program had printed.
+    /// Waits until a program has lived for [`limits::START_SETTLE`], its agent has said hello, or it
+    /// has ended. One that ended with an error by then did not start: the result is what it had
+    /// printed, and nothing of it is left behind.
     pub fn settle(
         self: &Arc<Service>,
         id: &str,
@@ -20,7 +22,13 @@ impl Service {
     ) {
         let (service, session) = (self.clone(), id.to_string());
         let (look, watched) = (self.clone(), id.to_string());
-        let check = move || look.find(&watched).is_ok_and(|row| row.state != State::Starting);
+        let check = move || {
+            let gone = look.records.live(&watched).is_none();
+            look.find(&watched).map_or(true, |row| match row.state {
+                State::Starting => false,
+                state => state.is_live() || gone,
+            })
+        };
         let finish = move |_| done(service.settled(&session));
         if let Err(error) =
             self.records.waits.park(id, limits::START_SETTLE, Box::new(check), Box::new(finish))
@@ -31,12 +39,12 @@ impl Service {
 
     fn settled(&self, id: &str) -> std::result::Result<Session, (Error, String)> {
         let row = self.find(id).map_err(|error| (error, String::new()))?;
-        let hooked = self.tells_state(&row);
         if let Some(live) = self.records.live(id).filter(|_| row.state == State::Starting) {
             self.records.transition(&live, Change::Settled);
             return Ok(live.row());
         }
-        if row.state.is_live() || !hooked {
+        let well = row.exit == Some(Exit::Code(0)) || row.stop_wanted;
+        if row.state.is_live() || well {
             return Ok(row);
         }
         let output = self.picture(&row).map(|picture| picture.text).unwrap_or_default();
@@ -46,7 +54,7 @@ impl Service {
             self.remove_traces(id);
         }
         let message = format!("{program} ended at once {how}");
-        Err((Error::new(Code::Invalid, message), output.trim_end().to_string()))
+        Err((Error::new(Code::Failed, message), output.trim_end().to_string()))
     }
 
     /// Clears away everything that a failed start made.

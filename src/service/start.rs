@@ -65,8 +65,7 @@ struct Prepared {
 }
 
 impl Service {
-    /// Starts a session. For an agent the state is STARTING until it settles; see
-    /// [`Service::settle`].
+    /// Starts a session. Its state is STARTING until it settles; see [`Service::settle`].
     pub fn start(&self, request: &StartRequest) -> Result<Session> {
         let provider = provider::find(&request.provider)?;
         let cwd = program::check_cwd(&request.cwd)?;
@@ -111,7 +110,7 @@ impl Service {
             sessions::insert(tx, &insert)?;
             events::append(tx, &event).map(drop)
         })?;
-        self.launch(row, &prepared.launch, provider)
+        self.launch(row, &prepared.launch)
     }
 
     /// Starts an ended session again under the same id; its log goes on.
@@ -157,7 +156,7 @@ impl Service {
             sessions::update(tx, &update)?;
             events::append(tx, &event).map(drop)
         })?;
-        self.launch(row, &prepared.launch, provider)
+        self.launch(row, &prepared.launch)
     }
 
     /// Whether a session's agent tells its own state.
@@ -270,7 +269,7 @@ impl Service {
     }
 
     /// Starts the keeper, connects to it, and gives the session its thread.
-    fn launch(&self, row: &mut Session, launch: &Launch, provider: &Provider) -> Result<Session> {
+    fn launch(&self, row: &Session, launch: &Launch) -> Result<Session> {
         let copy = self.paths.hook_program(crate::BUILD);
         if self.scopes {
             pin::pin(&copy)?;
@@ -278,10 +277,6 @@ impl Service {
         let child = client::start(launch, Some(&*copy).filter(|_| self.scopes))?;
         let deadline = time::now() + limits::KEEPER_READY;
         let connected = client::connect(&launch.socket, crate::BUILD, deadline)?;
-        // A plain command has settled once it runs; an agent has to say hello or stay alive.
-        if !provider.capabilities.native_hooks {
-            row.state = State::Running;
-        }
         let from = started_at(&connected, &launch.log_dir);
         let live = self.take_over(row.clone(), connected, Some(child), from)?;
         Ok(live.row())

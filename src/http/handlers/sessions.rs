@@ -70,7 +70,7 @@ fn settle(api: &Api, started: Result<Session>, good: u16, answer: Answer) {
             Err((error, output)) => {
                 let code = error.code.word();
                 let known = json!({"error": error.message, "code": code, "output": output});
-                Reply::json(status(error.code).max(422), &known)
+                Reply::json(status(error.code), &known)
             }
         });
     });
