@@ -45,7 +45,7 @@ pub fn resolve(name: &str, path: &str, cwd: &Path, home: &Path) -> Result<PathBu
         Code::Failed,
         match inside {
             Some(full) => format!(
-                "{name} is only found inside the project, at {}; name it by its path to run it anyway",
+                "{name} is only found inside the project, at {}; to run that one, give its path",
                 full.display()
             ),
             None => format!("program {name:?} is not found on the login shell's PATH ({path})"),

@@ -12,8 +12,8 @@ use crate::store::sessions;
 use std::sync::Arc;
 
 impl Service {
-    /// Waits until a program has lived for [`limits::START_SETTLE`], its agent has said hello, or it
-    /// has ended. One that ended with an error by then did not start: the result is what it had
+    /// Waits until a program has lived for [`limits::START_SETTLE`], its agent has said hello, or
+    /// it has ended. One that ended with an error by then did not start: the result is what it had
     /// printed, and nothing of it is left behind.
     pub fn settle(
         self: &Arc<Service>,
