@@ -62,7 +62,8 @@ def wait_until(what, look, seconds=30, pause=0.002):
 
 
 def memory_kib(pid):
-    """(resident, private) in KiB; private is None for a process that hides its memory from us."""
+    """(resident, private) in KiB. Private is what the process wrote itself: pages of its program are
+    shared with every keeper, also when one happens to be alone. None if its memory is hidden."""
     with open("/proc/%d/statm" % pid, encoding="ascii") as file:
         resident = int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") // 1024
     try:
@@ -70,7 +71,7 @@ def memory_kib(pid):
             lines = [line.split() for line in file]
     except PermissionError:
         return resident, None
-    return resident, sum(int(words[1]) for words in lines if words[0].startswith("Private_"))
+    return resident, sum(int(words[1]) for words in lines if words[0] == "Private_Dirty:")
 
 
 def activity(pid):
