@@ -225,6 +225,8 @@ pub const HOOK_REPLY_BYTES: usize = 64 * 1024;
 pub const HOOK_WORD_BYTES: usize = 512;
 /// hook-forward looks this often whether its agent still lives: a killed agent leaves it orphaned.
 pub const HOOK_PARENT: Duration = Duration::from_secs(1);
+/// A listener that does not take a connection for this long has stopped.
+pub const CONNECT_WAIT: Duration = Duration::from_secs(2);
 /// Pause before a client connects again.
 pub const RECONNECT: Duration = Duration::from_millis(50);
 /// Longest pause between two attempts of a client to reach a daemon that is away.

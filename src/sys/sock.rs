@@ -4,19 +4,23 @@
 //! 2. A client MUST know that the server has its own uid before it sends a byte.
 
 use crate::base::error::{Code, Context, Error, Result};
+use crate::limits;
 use nix::sys::socket::AddressFamily;
 use nix::sys::socket::Backlog;
 use nix::sys::socket::SockFlag;
 use nix::sys::socket::SockType;
 use nix::sys::socket::UnixAddr;
 use nix::sys::socket::getsockopt;
+use nix::sys::socket::setsockopt;
 use nix::sys::socket::sockopt;
 use nix::sys::stat::Mode;
+use nix::sys::time::TimeVal;
 use std::os::fd::AsRawFd;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixListener;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
+use std::time::Duration;
 
 /// Longest path of a Unix socket, without the closing NUL (`sockaddr_un`).
 pub const PATH_BYTES: usize = 107;
@@ -43,18 +47,33 @@ pub fn listen(path: &Path) -> Result<UnixListener> {
     Ok(UnixListener::from(fd))
 }
 
-/// Connects to `path` and checks that the listener has our uid.
+/// Connects to `path` and checks that the listener has our uid. A listener whose queue is full, as
+/// that of a stopped process is, is given up after [`limits::CONNECT_WAIT`].
 pub fn connect(path: &Path) -> Result<UnixStream> {
     let shown = path.display();
-    let stream = UnixStream::connect(path)
+    let stream = connect_within(path, limits::CONNECT_WAIT)
         .code(Code::Unreachable, || format!("cannot connect to {shown}"))?;
-    let me = nix::unistd::geteuid().as_raw();
+    let me = own_uid();
     let owner = peer(&stream)?.uid;
     if owner != me {
         return Err(Error::denied(format!(
             "the server at {shown} belongs to uid {owner}, not to you (uid {me}); use --socket"
         )));
     }
+    Ok(stream)
+}
+
+fn connect_within(path: &Path, wait: Duration) -> std::io::Result<UnixStream> {
+    let flags = SockFlag::SOCK_CLOEXEC;
+    let fd = nix::sys::socket::socket(AddressFamily::Unix, SockType::Stream, flags, None)?;
+    let address = UnixAddr::new(path)?;
+    // For a Unix socket the kernel's send time-out is also that of connect(2).
+    let (seconds, micros) = (wait.as_secs() as i64, i64::from(wait.subsec_micros()));
+    let limit = TimeVal::from(nix::libc::timeval { tv_sec: seconds, tv_usec: micros });
+    setsockopt(&fd, sockopt::SendTimeout, &limit)?;
+    nix::sys::socket::connect(fd.as_raw_fd(), &address)?;
+    let stream = UnixStream::from(fd);
+    stream.set_write_timeout(None)?;
     Ok(stream)
 }
 
@@ -106,6 +125,27 @@ mod tests {
         let _client = connect(&path).unwrap();
         let (server, _) = listener.accept().unwrap();
         assert_eq!(peer(&server).unwrap().pid, std::process::id() as i32);
+        std::fs::remove_file(&path).unwrap();
+    }
+
+    #[test]
+    fn a_listener_that_never_accepts_does_not_hold_a_client_for_ever() {
+        let path = std::env::temp_dir().join(format!("cp-full-{}", std::process::id()));
+        let _ = std::fs::remove_file(&path);
+        let flags = SockFlag::SOCK_CLOEXEC;
+        let fd = nix::sys::socket::socket(AddressFamily::Unix, SockType::Stream, flags, None);
+        let fd = fd.unwrap();
+        nix::sys::socket::bind(fd.as_raw_fd(), &UnixAddr::new(&path).unwrap()).unwrap();
+        nix::sys::socket::listen(&fd, Backlog::new(1).unwrap()).unwrap();
+        let mut waiting = Vec::new();
+        let refused = loop {
+            match connect_within(&path, Duration::from_millis(50)) {
+                Ok(stream) => waiting.push(stream),
+                Err(error) => break error,
+            }
+            assert!(waiting.len() < 10, "the queue never fills");
+        };
+        assert_eq!(refused.kind(), std::io::ErrorKind::WouldBlock);
         std::fs::remove_file(&path).unwrap();
     }
 
