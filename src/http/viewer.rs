@@ -171,8 +171,6 @@ impl Viewer {
             let same = self.shown == (size.cols, size.rows);
             if !same && live.size_counts(self.number) {
                 live.ask(Command::Resize(size))?;
-            } else if self.from == From::Screen {
-                live.ask(Command::Nudge)?;
             }
         }
         let row = self.api.find(&self.session)?;

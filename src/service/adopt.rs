@@ -16,7 +16,9 @@ use crate::output::index;
 use crate::output::index::Mark;
 use crate::output::reader::Reader;
 use crate::service::Service;
+use crate::service::live::Command;
 use crate::service::rebuild;
+use crate::service::rebuild::Rebuilt;
 use crate::service::records::session_event;
 use crate::store::events;
 use crate::store::sessions;
@@ -91,12 +93,15 @@ impl Service {
         };
         let log_dir = self.paths.session_log(id);
         let end = connected.hello.log_end;
-        let (screen, at) = rebuild::screen(&log_dir, end)?;
+        let Rebuilt { screen, at, torn } = rebuild::screen(&log_dir, end)?;
         let live = self.take_over(row, connected, None, (screen, at, end))?;
         // Its start was an earlier daemon's to watch; it lives, so it has settled.
         self.records.transition(&live, Change::Settled);
         log::info!("session {id} adopted at offset {at}");
-        live.ask(crate::service::live::Command::Nudge)
+        if torn {
+            live.ask(Command::Nudge)?;
+        }
+        Ok(())
     }
 
     /// A row for a keeper that the database does not know.

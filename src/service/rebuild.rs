@@ -11,9 +11,19 @@ use crate::output::reader::Reader;
 use crate::term::screen::Screen;
 use std::path::Path;
 
+/// A screen made from the log.
+pub struct Rebuilt {
+    /// The screen.
+    pub screen: Screen,
+    /// How far the log went.
+    pub at: u64,
+    /// Output was missing: a full-screen program should paint again.
+    pub torn: bool,
+}
+
 /// The screen as it was at `end` of the log in `dir`, or as far as the log goes. Queries found in
 /// the output are not answered: they may have been answered already.
-pub fn screen(dir: &Path, end: u64) -> Result<(Screen, u64)> {
+pub fn screen(dir: &Path, end: u64) -> Result<Rebuilt> {
     let records = index::read(dir)?;
     let epoch = last_before(&records, end, |m| matches!(m, Mark::Epoch(_)));
     let epoch_at = epoch.map_or(0, |r| r.offset);
@@ -29,7 +39,7 @@ pub fn screen(dir: &Path, end: u64) -> Result<(Screen, u64)> {
     let from = at;
     let mut resizes = records.iter().filter(|r| r.offset > from && r.offset <= end);
     let mut next = resizes.find_map(|r| index::last_size(&[*r]).map(|s| (r.offset, s)));
-    let mut log = Reader::new(dir);
+    let (mut log, mut torn) = (Reader::new(dir), false);
     let mut buffer = vec![0; limits::PTY_CHUNK];
     while at < end {
         let until = next.map_or(end, |(offset, _)| offset.min(end));
@@ -38,6 +48,7 @@ pub fn screen(dir: &Path, end: u64) -> Result<(Screen, u64)> {
         if chunk.len == 0 && want > 0 {
             break;
         }
+        torn |= chunk.from > at;
         // Bytes that lie behind a gap may lie behind the resize too; order is kept either way.
         screen.feed_quiet(&buffer[..chunk.len]);
         at = if want == 0 { at } else { chunk.from + chunk.len as u64 };
@@ -48,7 +59,7 @@ pub fn screen(dir: &Path, end: u64) -> Result<(Screen, u64)> {
             next = resizes.find_map(|r| index::last_size(&[*r]).map(|s| (r.offset, s)));
         }
     }
-    Ok((screen, at))
+    Ok(Rebuilt { screen, at, torn: torn || at < end })
 }
 
 fn last_before(records: &[Record], at: u64, wanted: impl Fn(&Mark) -> bool) -> Option<Record> {

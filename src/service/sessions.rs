@@ -17,6 +17,7 @@ use crate::service::live::Live;
 use crate::service::live::Picture;
 use crate::service::live::is_blocked;
 use crate::service::rebuild;
+use crate::service::rebuild::Rebuilt;
 use crate::service::records::session_event;
 use crate::store::events;
 use crate::store::sessions;
@@ -181,7 +182,7 @@ impl Service {
             return live.picture();
         }
         let dir = self.paths.session_log(&row.id);
-        let (screen, offset) = rebuild::screen(&dir, row.log_end)?;
+        let Rebuilt { screen, at: offset, .. } = rebuild::screen(&dir, row.log_end)?;
         let mut filter = Filter::new();
         Ok(Picture {
             offset,
