@@ -62,8 +62,8 @@ def wait_until(what, look, seconds=30, pause=0.002):
 
 
 def memory_kib(pid):
-    """(resident, private) in KiB. Private is what the process wrote itself: pages of its program are
-    shared with every keeper, also when one happens to be alone. None if its memory is hidden."""
+    """(resident, private) in KiB. Private is what the process wrote itself: pages of its program
+    are shared with every keeper, also when one happens to be alone. None if memory is hidden."""
     with open("/proc/%d/statm" % pid, encoding="ascii") as file:
         resident = int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") // 1024
     try:

@@ -1,5 +1,9 @@
 //! Tests of the built binary: each file holds one promise of the README to it.
 
+mod crash;
 mod help;
+mod keeper;
+mod output;
+mod states;
 mod support;
 mod systemd;
