@@ -94,6 +94,12 @@ pub const SYNC_UPDATE: Duration = Duration::from_millis(150);
 
 /// How long a reader of the screen waits while a session's thread reads a backlog.
 pub const PICTURE_WAIT: Duration = Duration::from_secs(5);
+
+/// Refused attempts at one door of one session that are recorded in [`REFUSALS_AGAIN`].
+pub const REFUSALS: usize = 20;
+/// See [`REFUSALS`].
+pub const REFUSALS_AGAIN: Duration = Duration::from_secs(60);
+
 // Terminal model.
 
 /// Narrowest screen the model keeps: in one column `vt100` panics on an emoji that turns wide.

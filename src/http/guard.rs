@@ -21,10 +21,13 @@ pub fn check(service: &Service, door: Door, peer: &Peer) -> Result<()> {
 
 fn outside(service: &Service, peer: &Peer) -> Result<()> {
     let session = service.session_of(peer.pid);
-    if peer.pidfd.as_ref().is_some_and(proc::has_ended) {
-        return Err(Error::denied("the process that connected has ended"));
-    }
-    let Some(session) = session? else { return Ok(()) };
+    let session = match peer.pidfd.as_ref().is_some_and(proc::has_ended) {
+        true => Err(Error::denied("the process that connected has ended")),
+        false => session,
+    };
+    // Whose session it was cannot be known any more; the log is all that is left.
+    let untraced = |e: &Error| log::warn!("a peer refused at the control door: {}", e.message);
+    let Some(session) = session.inspect_err(untraced)? else { return Ok(()) };
     let name = proc::stat(peer.pid).map(|s| s.comm).unwrap_or_default();
     service.records.refused(&session, "control", peer.pid, &name);
     Err(Error::denied("programs inside a session cannot control codepiper; use your own terminal"))

@@ -11,13 +11,15 @@ use crate::keeper::NAME;
 use crate::sys::proc;
 use crate::sys::proc::Stat;
 
-/// The keeper whose session `pid` belongs to; `None` for a process outside every session.
-pub fn session_of(pid: i32) -> Result<Option<Stat>> {
+/// The keepers above `pid`, nearest first; none for a process outside every session. Those nearer
+/// than the session's own may be false: a program inside can take a keeper's name.
+pub fn keepers_of(pid: i32) -> Result<Vec<Stat>> {
     if pid <= 0 {
         return Err(Error::denied("the peer's process is not visible here"));
     }
     let own = proc::ancestry(std::process::id() as i32)?;
     // Ourselves stays out: a keeper asks about its own descendants too.
     let above = |s: &Stat| own[1..].iter().any(|a| a.pid == s.pid && a.start == s.start);
-    Ok(proc::ancestry(pid)?.into_iter().find(|s| s.comm == NAME && !above(s)))
+    let line = proc::ancestry(pid)?.into_iter();
+    Ok(line.filter(|s| s.comm == NAME && !above(s)).collect())
 }

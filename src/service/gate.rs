@@ -99,8 +99,8 @@ impl Service {
     }
 
     fn is_inside(&self, pid: i32, row: &Session) -> Result<bool> {
-        let keeper = peer::session_of(pid)?.map(|stat| (stat.pid, stat.start));
-        Ok(keeper.is_some() && keeper == row.keeper)
+        let keepers = peer::keepers_of(pid)?;
+        Ok(keepers.iter().any(|stat| row.keeper == Some((stat.pid, stat.start))))
     }
 
     /// Decides a tool call once: asked again, the stored decision is the answer.

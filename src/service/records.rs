@@ -3,6 +3,7 @@
 
 use crate::base::error::{Error, Result};
 use crate::base::time;
+use crate::limits;
 use crate::model::event::NewEvent;
 use crate::model::event::Source;
 use crate::model::session::Change;
@@ -24,6 +25,7 @@ use std::sync::Condvar;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::time::Duration;
+use std::time::Instant;
 
 /// Live sessions by id, and the way to the store for everything that happens to them.
 pub struct Records {
@@ -34,12 +36,20 @@ pub struct Records {
     live: Mutex<HashMap<String, Arc<Live>>>,
     /// Rings when a running session is added.
     added: Condvar,
+    refusals: Mutex<HashMap<(String, &'static str), Refusals>>,
+}
+
+/// Attempts at one door of one session in the current window.
+struct Refusals {
+    since: Instant,
+    count: usize,
 }
 
 impl Records {
     /// Empty, over an open store.
     pub fn new(store: Store, waits: Arc<Waits>) -> Records {
-        Records { store, waits, live: Mutex::default(), added: Condvar::new() }
+        let (live, added, refusals) = Default::default();
+        Records { store, waits, live, added, refusals }
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Arc<Live>>> {
@@ -192,11 +202,31 @@ impl Records {
         })
     }
 
-    /// A peer was turned away at one of a session's doors.
-    pub fn refused(&self, session: &str, door: &str, pid: i32, name: &str) {
+    /// A peer was turned away at one of a session's doors. Of a storm of attempts only the first
+    /// [`limits::REFUSALS`] are kept, the last of them with a note: a program inside must not be
+    /// able to fill the database.
+    pub fn refused(&self, session: &str, door: &'static str, pid: i32, name: &str) {
+        let number = self.refusal(session, door);
+        if number > limits::REFUSALS {
+            return;
+        }
         log::warn!("session {session}: process {pid} ({name}) refused at the {door} door");
-        let payload = json!({"door": door, "pid": pid, "name": name});
+        let mut payload = json!({"door": door, "pid": pid, "name": name});
+        if number == limits::REFUSALS {
+            payload["more"] = json!("further attempts of this minute are not recorded");
+        }
         self.event(session_event(session, "refused", payload));
+    }
+
+    /// Which attempt of its window this is, counted from 1.
+    fn refusal(&self, session: &str, door: &'static str) -> usize {
+        let now = time::now();
+        let mut all = self.refusals.lock().unwrap_or_else(|e| e.into_inner());
+        all.retain(|_, known| now.duration_since(known.since) < limits::REFUSALS_AGAIN);
+        let fresh = Refusals { since: now, count: 0 };
+        let known = all.entry((session.to_string(), door)).or_insert(fresh);
+        known.count += 1;
+        known.count
     }
 
     /// Stores an event; one that cannot be stored is logged.

@@ -83,11 +83,14 @@ impl Service {
 
     /// The session that a process belongs to, by its keeper; `None` outside of all.
     pub fn session_of(&self, pid: i32) -> Result<Option<String>> {
-        let Some(keeper) = peer::session_of(pid)? else { return Ok(None) };
-        let own = |row: &Session| row.keeper == Some((keeper.pid, keeper.start));
-        let live = self.records.all_live().into_iter().find(|live| own(&live.row()));
+        let keepers = peer::keepers_of(pid)?;
+        let Some(nearest) = keepers.first() else { return Ok(None) };
+        let is = |keeper: Option<(i32, u64)>| {
+            keepers.iter().any(|stat| keeper == Some((stat.pid, stat.start)))
+        };
+        let live = self.records.all_live().into_iter().find(|live| is(live.row().keeper));
         // A keeper that is not ours, or not adopted yet, is a session all the same.
-        Ok(Some(live.map_or_else(|| format!("of keeper {}", keeper.pid), |l| l.id.clone())))
+        Ok(Some(live.map_or_else(|| format!("of keeper {}", nearest.pid), |l| l.id.clone())))
     }
 
     /// A checked name that no other session has.

@@ -27,7 +27,11 @@ impl Keeper {
             if self.conn.is_none() && self.refused.len() < REFUSED_KEPT {
                 self.refused.push(frame.clone());
             }
-            self.with_daemon(|conn| conn.link.send(&frame));
+            self.with_daemon(|conn| match conn.link.backlog() < limits::RELAY_QUEUE {
+                true => conn.link.send(&frame),
+                // A daemon that stands still must not cost us memory for each knock.
+                false => Ok(()),
+            });
             return;
         }
         // One daemon at a time: a second one is closed, and tries again.
@@ -171,6 +175,6 @@ fn admit(stream: &UnixStream) -> std::result::Result<(), Frame> {
     };
     let peer = sock::peer(stream).map_err(|_| refused(0))?;
     let own = proc::uid();
-    let outside = || peer::session_of(peer.pid).is_ok_and(|keeper| keeper.is_none());
+    let outside = || peer::keepers_of(peer.pid).is_ok_and(|keepers| keepers.is_empty());
     if peer.uid == own && outside() { Ok(()) } else { Err(refused(peer.pid)) }
 }
