@@ -4,6 +4,7 @@ mod crash;
 mod help;
 mod keeper;
 mod output;
+mod peers;
 mod states;
 mod support;
 mod systemd;

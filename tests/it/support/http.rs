@@ -74,7 +74,7 @@ pub fn exchange(socket: &Path, bytes: &[u8]) -> Option<Reply> {
 }
 
 /// Takes a reply apart: head, then the body with its length or in chunks.
-fn parse(bytes: &[u8]) -> Option<Reply> {
+pub fn parse(bytes: &[u8]) -> Option<Reply> {
     let end = bytes.windows(4).position(|w| w == b"\r\n\r\n")?;
     let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
     let mut lines = head.split("\r\n");

@@ -7,6 +7,7 @@
 pub mod cli;
 pub mod daemon;
 pub mod http;
+pub mod inside;
 pub mod pids;
 pub mod space;
 pub mod tmux;

@@ -1,0 +1,128 @@
+"""The program of a test's session: does from inside what it is told, one order file at a time.
+
+Orders are `N.order` (JSON) in the working directory, results `N.result`, both renamed into place.
+Also answers to the name `claude`: the settings overlay is then among its arguments.
+"""
+import glob
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+
+
+def done(name, result):
+    with open(name + ".new", "w") as file:
+        json.dump(result, file)
+    os.rename(name + ".new", name + ".result")
+
+
+def talk(stream, order):
+    """Sends what is ordered and reads to the end."""
+    stream.settimeout(20)
+    reply = b""
+    try:
+        stream.sendall(order["send"].encode())
+        while True:
+            piece = stream.recv(65536)
+            if not piece:
+                break
+            reply += piece
+    except (BrokenPipeError, ConnectionResetError):
+        pass
+    return {"reply": reply.decode("latin-1")}
+
+
+def dial(path):
+    stream = socket.socket(socket.AF_UNIX)
+    stream.connect(path)
+    return stream
+
+
+def connect(name, order):
+    how = order["how"]
+    if how == "plain":
+        return done(name, talk(dial(order["socket"]), order))
+    if how == "renamed":  # calls itself a keeper
+        child = os.fork()
+        if child == 0:
+            with open("/proc/self/comm", "w") as comm:
+                comm.write("codepiper-keep")
+            done(name, talk(dial(order["socket"]), order))
+            os._exit(0)
+        return os.waitpid(child, 0)
+    child = os.fork()
+    if child == 0:
+        if how == "orphan":
+            os.setsid()
+            middle = os.getpid()
+            if os.fork() != 0:
+                os._exit(0)
+            while os.getppid() == middle:
+                time.sleep(0.005)
+            done(name, talk(dial(order["socket"]), order))
+            os._exit(0)
+        # The one that connects ends, its child goes on with the connection.
+        stream, dialled = dial(order["socket"]), os.getpid()
+        if os.fork() != 0:
+            os._exit(0)
+        while not gone(dialled, how == "zombie"):
+            time.sleep(0.005)
+        done(name, talk(stream, order))
+        os._exit(0)
+    if how == "zombie":
+        while not os.path.exists(name + ".result"):
+            time.sleep(0.005)
+    os.waitpid(child, 0)
+
+
+def gone(pid, zombie):
+    try:
+        with open("/proc/%d/stat" % pid) as stat:
+            return zombie and stat.read().rpartition(")")[2].split()[0] == "Z"
+    except FileNotFoundError:
+        return True
+
+
+def hook(name, order):
+    """Runs the hook of an event as the settings overlay names it, as the agent would."""
+    with open(sys.argv[sys.argv.index("--settings") + 1]) as file:
+        overlay = json.load(file)
+    (entry,) = overlay["hooks"][order["stdin"]["hook_event_name"]]
+    (command,) = entry["hooks"]
+    run = subprocess.run(
+        [command["command"]] + command["args"],
+        input=json.dumps(order["stdin"]).encode(),
+        capture_output=True,
+        timeout=command["timeout"],
+        env=dict(os.environ, **order.get("env", {})),
+    )
+    out, err = run.stdout.decode(), run.stderr.decode()
+    done(name, {"code": run.returncode, "stdout": out, "stderr": err})
+
+
+def many(name, order):
+    """Knocks again and again."""
+    for _ in range(order["times"]):
+        try:
+            talk(dial(order["socket"]), order)
+        except OSError:
+            pass
+    done(name, {})
+
+
+def facts(name, order):
+    done(name, {"env": dict(os.environ), "argv": sys.argv})
+
+
+print("inside", flush=True)
+while True:
+    for path in sorted(glob.glob("*.order")):
+        with open(path) as file:
+            told = json.load(file)
+        os.unlink(path)
+        {"connect": connect, "hook": hook, "many": many, "facts": facts}[told["do"]](
+            path[: -len(".order")], told
+        )
+    time.sleep(0.01)

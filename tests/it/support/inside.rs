@@ -1,0 +1,115 @@
+//! A process inside a session that does what a test tells it: knocks at sockets, runs hooks.
+
+use crate::support::daemon::Daemon;
+use crate::support::http;
+use crate::support::http::Reply;
+use crate::support::space::Space;
+use crate::support::space::path_text;
+use crate::support::wait::wait_for;
+use serde_json::Value;
+use serde_json::json;
+use std::cell::Cell;
+use std::fs;
+use std::path::Path;
+use std::path::PathBuf;
+use std::time::Duration;
+
+const PYTHON: &str = "/usr/bin/python3";
+
+/// Longer than a hook's own deadline.
+const PATIENCE: Duration = Duration::from_secs(40);
+
+/// A session whose program is `inside.py`.
+pub struct Inside {
+    /// The session's id.
+    pub id: String,
+    dir: PathBuf,
+    orders: Cell<u32>,
+}
+
+impl Inside {
+    /// A plain `command` session in a directory of its own.
+    #[track_caller]
+    pub fn start(space: &Space, daemon: &Daemon<'_>, name: &str) -> Inside {
+        let script = path_text(&space.write("inside.py", include_str!("inside.py")));
+        Inside::run(space, daemon, name, "command", json!([PYTHON, script]))
+    }
+
+    /// The same under the name of an agent that has hooks; [`Inside::install_claude`] came before
+    /// the daemon, which asks the login shell once.
+    #[track_caller]
+    pub fn start_claude(space: &Space, daemon: &Daemon<'_>, name: &str) -> Inside {
+        Inside::run(space, daemon, name, "claude-code", json!([]))
+    }
+
+    /// Puts a `claude` on the login shell's PATH.
+    pub fn install_claude(space: &Space) {
+        let script = path_text(&space.write("inside.py", include_str!("inside.py")));
+        let program = format!("#!/bin/sh\nexec {PYTHON} {script} \"$@\"\n");
+        space.write("home/.profile", "PATH=\"$HOME/bin:$PATH\"\n");
+        space.write_program("home/bin/claude", &program);
+    }
+
+    #[track_caller]
+    fn run(space: &Space, daemon: &Daemon<'_>, name: &str, provider: &str, args: Value) -> Inside {
+        let dir = space.root.join(name);
+        fs::create_dir(&dir).expect("a directory");
+        let asked = json!({"provider": provider, "cwd": dir, "args": args, "name": name});
+        let started = daemon.post("/sessions", &asked);
+        let id = started["session"]["id"].as_str().expect("an id").to_string();
+        daemon.wait_screen(&id, "inside");
+        Inside { id, dir, orders: Cell::new(0) }
+    }
+
+    /// Gives an order; [`Inside::result`] waits for what becomes of it.
+    pub fn tell(&self, order: &Value) -> u32 {
+        let number = self.orders.get() + 1;
+        self.orders.set(number);
+        let new = self.dir.join(format!("{number}.new-order"));
+        fs::write(&new, order.to_string()).expect("an order");
+        fs::rename(new, self.dir.join(format!("{number}.order"))).expect("an order");
+        number
+    }
+
+    /// What became of an order.
+    #[track_caller]
+    pub fn result(&self, number: u32) -> Value {
+        let path = self.dir.join(format!("{number}.result"));
+        let what = format!("the result of order {number} in {}", self.dir.display());
+        let text = wait_for(&what, PATIENCE, || fs::read_to_string(&path).ok());
+        serde_json::from_str(&text).expect("JSON")
+    }
+
+    /// An order and its result.
+    #[track_caller]
+    pub fn ask(&self, order: &Value) -> Value {
+        self.result(self.tell(order))
+    }
+
+    /// Connects to `socket` in one of the ways of `inside.py`, sends, and returns what came back.
+    #[track_caller]
+    pub fn knock(&self, how: &str, socket: &Path, send: &str) -> String {
+        let order = json!({"do": "connect", "how": how, "socket": socket, "send": send});
+        self.ask(&order)["reply"].as_str().expect("text").to_string()
+    }
+
+    /// [`Inside::knock`] with an HTTP request; nothing came back is an error of the test.
+    #[track_caller]
+    pub fn request(&self, how: &str, socket: &Path, request: &str) -> Reply {
+        let reply = self.knock(how, socket, request);
+        http::parse(reply.as_bytes()).unwrap_or_else(|| panic!("no HTTP reply: {reply:?}"))
+    }
+
+    /// Runs the agent's hook with this standard input; `{code, stdout, stderr}`.
+    #[track_caller]
+    pub fn hook(&self, stdin: &Value) -> Value {
+        self.ask(&json!({"do": "hook", "stdin": stdin}))
+    }
+
+    /// A variable of the session's environment.
+    #[track_caller]
+    pub fn variable(&self, name: &str) -> String {
+        let facts = self.ask(&json!({"do": "facts"}));
+        facts["env"][name].as_str().unwrap_or_else(|| panic!("no {name}")).to_string()
+    }
+}
