@@ -4,6 +4,7 @@
 use crate::http::connections::Caps;
 use crate::http::doors::Listen;
 use crate::http::front;
+use crate::http::lanes;
 use crate::http::message::Door;
 use crate::http::message::Reply;
 use crate::http::space::GET;
@@ -232,18 +233,20 @@ fn requests_beyond_the_queue_are_told_to_come_back() {
     let path = std::env::temp_dir().join(format!("cp-http-queue-{}", std::process::id()));
     let _ = std::fs::remove_file(&path);
     let listens = vec![Listen { listener: sock::listen(&path).unwrap(), door: Door::Hook }];
-    let (sender, jobs) = crossbeam_channel::bounded(1);
-    let front = front::start(listens, sender).unwrap();
+    let (jobs, work) = lanes::lanes_of(1, 1);
+    let front = front::start(listens, jobs).unwrap();
     let connect = || {
         let mut stream = UnixStream::connect(&path).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.write_all(GET).unwrap();
         stream
     };
-    let (mut first, mut second) = (connect(), connect());
-    assert_eq!(status(&mut second), 503);
-    jobs.recv_timeout(PATIENCE).unwrap().answer.send(Reply::json(200, &json!({})));
-    assert_eq!(status(&mut first), 200);
+    let (mut first, mut second, mut third) = (connect(), connect(), connect());
+    assert_eq!(status(&mut third), 503);
+    for served in [&mut first, &mut second] {
+        work.next().unwrap().answer.send(Reply::json(200, &json!({})));
+        assert_eq!(status(served), 200);
+    }
     front.shutdown(Duration::ZERO);
     std::fs::remove_file(&path).unwrap();
 }

@@ -8,6 +8,7 @@ use crate::http::message::Peer;
 use crate::http::stream::Stream;
 use crate::limits;
 use crate::sys::sock;
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
@@ -142,13 +143,25 @@ impl Connections {
         self.per_pid.get(&pid).is_some_and(|count| *count >= self.caps.per_peer)
     }
 
+    /// The process behind this connection waits for a reply, here or on another connection.
+    pub fn peer_waits(&self, id: u64) -> bool {
+        let Some(own) = self.slots.get(&id) else { return false };
+        self.slots.values().any(|slot| slot.link.is_some() && slot.who.pid == own.who.pid)
+    }
+
     /// The one to close for a newcomer: that has waited longest without ever sending a whole
-    /// request, or else one that nobody will miss. `None` when all are at work.
-    pub fn victim(&self) -> Option<u64> {
+    /// request, or else one that nobody will miss, or else one that leaves its reply unread, of the
+    /// process that has the most and more than the newcomer's. `None` when all are at work.
+    pub fn victim(&self, newcomer: i32) -> Option<u64> {
+        let count = |pid| self.per_pid.get(&pid).copied().unwrap_or_default();
+        let own = count(newcomer);
         let rank = |slot: &Slot| match &slot.conn {
-            conn if conn.lingers() => Some(0),
-            conn if conn.is_fresh() => Some(1),
-            conn if conn.is_idle() => Some(2),
+            conn if conn.lingers() => Some((0, Reverse(0))),
+            conn if conn.is_fresh() => Some((1, Reverse(0))),
+            conn if conn.is_idle() => Some((2, Reverse(0))),
+            conn if !conn.pending().is_empty() && count(slot.who.pid) > own => {
+                Some((3, Reverse(count(slot.who.pid))))
+            }
             _ => None,
         };
         let ranked = self.slots.iter().filter_map(|(id, slot)| {
@@ -185,6 +198,7 @@ impl Connections {
 mod tests {
     use super::*;
     use crate::base::time;
+    use crate::http::conn::Next;
     use crate::http::message::Door;
     use std::time::Duration;
 
@@ -208,13 +222,30 @@ mod tests {
             (add(&mut table, 1, at(0)), add(&mut table, 1, at(1)), add(&mut table, 2, at(2)));
         get_whole(&mut table, busy, at(3));
         assert!(table.is_full() && table.has_enough(1) && !table.has_enough(2));
-        assert_eq!(table.victim(), Some(silent));
+        assert_eq!(table.victim(9), Some(silent));
         table.remove(silent);
         assert!(!table.is_full() && !table.has_enough(1));
-        assert_eq!(table.victim(), Some(newer));
+        assert_eq!(table.victim(9), Some(newer));
         table.remove(newer);
-        assert_eq!(table.victim(), None);
+        assert_eq!(table.victim(9), None, "at work");
         assert_eq!(open.load(Ordering::Relaxed), 1);
+    }
+
+    #[test]
+    fn an_unread_reply_goes_for_a_process_that_has_less() {
+        let (start, open) = (time::now(), Arc::new(AtomicUsize::new(0)));
+        let mut table = Connections::new(CAPS, 10, open);
+        let at = |s| start + Duration::from_secs(s);
+        let (small, first, second) =
+            (add(&mut table, 1, at(0)), add(&mut table, 2, at(1)), add(&mut table, 2, at(2)));
+        for id in [small, first, second] {
+            get_whole(&mut table, id, at(3));
+            let slot = table.get(id).unwrap();
+            slot.conn.reply(b"unread".to_vec(), Next::Keep, at(3));
+        }
+        assert_eq!(table.victim(9), Some(first), "the oldest of the process that has the most");
+        assert_eq!(table.victim(1), Some(first));
+        assert_eq!(table.victim(2), None, "not for one that has the most itself");
     }
 
     #[test]

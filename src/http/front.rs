@@ -22,6 +22,7 @@ use crate::http::doors;
 use crate::http::doors::Came;
 use crate::http::doors::Doors;
 use crate::http::doors::Listen;
+use crate::http::lanes::Lanes;
 use crate::http::message::Door;
 use crate::http::message::Peer;
 use crate::http::message::Refusal;
@@ -34,7 +35,6 @@ use crate::sys::epoll::Ready;
 use crate::sys::poll::Waker;
 use crate::sys::sock;
 use crossbeam_channel::Receiver;
-use crossbeam_channel::Sender;
 use std::io::ErrorKind;
 use std::io::Read;
 use std::io::Write;
@@ -56,12 +56,12 @@ const FIRST: u64 = 1 << 16;
 const SCRATCH: usize = 64 * 1024;
 
 /// Starts the front. Whole requests go into `jobs`; when that is full the client gets 503.
-pub fn start(listens: Vec<Listen>, jobs: Sender<Job>) -> Result<FrontHandle> {
+pub fn start(listens: Vec<Listen>, jobs: Lanes) -> Result<FrontHandle> {
     start_with(listens, jobs, CAPS)
 }
 
 /// [`start`] with other numbers, for tests.
-pub fn start_with(listens: Vec<Listen>, jobs: Sender<Job>, caps: Caps) -> Result<FrontHandle> {
+pub fn start_with(listens: Vec<Listen>, jobs: Lanes, caps: Caps) -> Result<FrontHandle> {
     let waker = Arc::new(Waker::new()?);
     let (outbox, outcomes) = Outbox::new(waker.clone());
     let orders = Arc::new(Mutex::new(Orders::default()));
@@ -127,7 +127,7 @@ struct Front {
     orders: Arc<Mutex<Orders>>,
     doors: Doors,
     connections: Connections,
-    jobs: Sender<Job>,
+    jobs: Lanes,
     outbox: Outbox,
     outcomes: Receiver<(u64, Outcome)>,
     scratch: Vec<u8>,
@@ -195,7 +195,7 @@ impl Front {
                 // The kernel says so before it looks whether anybody waits, and only at first is it
                 // known that somebody does.
                 Came::NoDescriptors if turn > 0 => return,
-                Came::NoDescriptors => match self.connections.victim() {
+                Came::NoDescriptors => match self.connections.victim(0) {
                     Some(victim) => self.close(victim),
                     None => self.doors.shed(index, now, &self.poller),
                 },
@@ -210,7 +210,7 @@ impl Front {
             return self.turn_away(&stream, "this process has too many connections open");
         }
         if self.connections.is_full() {
-            match self.connections.victim() {
+            match self.connections.victim(who.pid) {
                 Some(victim) => self.close(victim),
                 None => return self.turn_away(&stream, "too many connections; try again later"),
             }
@@ -293,6 +293,7 @@ impl Front {
     }
 
     fn dispatch(&mut self, id: u64, whole: Whole, now: Instant) {
+        let is_only = !self.connections.peer_waits(id);
         let Some(slot) = self.connections.get(id) else { return };
         let (stream, who) = (&slot.stream, slot.who);
         let make = || Peer { pid: who.pid, uid: who.uid, pidfd: stream::pidfd(stream) };
@@ -301,11 +302,11 @@ impl Front {
         let answer = Answer::new(self.outbox.clone(), id, whole.head.keep, head_only);
         let link = answer.link();
         let request = Request::new(slot.conn.door(), peer, whole);
-        match self.jobs.try_send(Job { request, answer }) {
-            Ok(()) => slot.link = Some(link),
-            Err(refused) => {
+        match self.jobs.put(Job { request, answer }, is_only) {
+            None => slot.link = Some(link),
+            Some(refused) => {
                 // Through the queue it would come back to this thread.
-                refused.into_inner().answer.defuse();
+                refused.answer.defuse();
                 slot.conn.refuse(&Refusal::new(503, "too busy; try again later"), now);
             }
         }

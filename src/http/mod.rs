@@ -4,7 +4,6 @@
 //! → [`router`] → a handler, which replies through its [`answer`] now or hours later.
 
 use crate::base::error::Result;
-use crate::limits;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,6 +19,7 @@ mod fuzz;
 pub mod guard;
 pub mod handlers;
 pub mod head;
+pub mod lanes;
 pub mod message;
 pub mod pool;
 pub mod router;
@@ -41,11 +41,11 @@ pub struct Server {
     pool: pool::Pool,
 }
 
-/// Serves `listens` with `handler` on [`limits::WORKERS`] threads.
+/// Serves `listens` with `handler` on [`crate::limits::WORKERS`] threads.
 pub fn serve(listens: Vec<doors::Listen>, handler: Arc<pool::Handler>) -> Result<Server> {
-    let (sender, jobs) = crossbeam_channel::bounded(limits::JOBS);
-    let pool = pool::Pool::start(jobs, handler)?;
-    Ok(Server { front: front::start(listens, sender)?, pool })
+    let (jobs, work) = lanes::lanes();
+    let pool = pool::Pool::start(work, handler)?;
+    Ok(Server { front: front::start(listens, jobs)?, pool })
 }
 
 impl Server {

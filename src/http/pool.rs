@@ -5,9 +5,9 @@ use crate::base::error::Result;
 use crate::base::thread;
 use crate::http::answer::Answer;
 use crate::http::answer::Job;
+use crate::http::lanes::Work;
 use crate::http::message::Request;
 use crate::limits;
-use crossbeam_channel::Receiver;
 use std::panic::AssertUnwindSafe;
 use std::panic::catch_unwind;
 use std::sync::Arc;
@@ -22,11 +22,11 @@ pub struct Pool {
 }
 
 impl Pool {
-    /// Starts [`limits::WORKERS`] threads that serve `jobs` until its senders are gone.
-    pub fn start(jobs: Receiver<Job>, handler: Arc<Handler>) -> Result<Pool> {
+    /// Starts [`limits::WORKERS`] threads that serve `queue` until the front has gone.
+    pub fn start(queue: Work, handler: Arc<Handler>) -> Result<Pool> {
         let start = |number| {
-            let (jobs, handler) = (jobs.clone(), handler.clone());
-            thread::spawn(format!("http-{number}"), move || work(&jobs, &*handler))
+            let (queue, handler) = (queue.clone(), handler.clone());
+            thread::spawn(format!("http-{number}"), move || work(&queue, &*handler))
         };
         let threads = (1..=limits::WORKERS).map(start).collect::<Result<_>>()?;
         Ok(Pool { threads })
@@ -40,8 +40,8 @@ impl Pool {
     }
 }
 
-fn work(jobs: &Receiver<Job>, handler: &Handler) {
-    for Job { request, answer } in jobs {
+fn work(queue: &Work, handler: &Handler) {
+    while let Some(Job { request, answer }) = queue.next() {
         let name = format!("{} {}", request.method, request.path);
         // The answer is inside: unwinding drops it, and that sends the 500.
         let run = AssertUnwindSafe(|| handler(request, answer));

@@ -3,11 +3,11 @@
 use crate::base::time;
 use crate::http::Server;
 use crate::http::answer::Answer;
-use crate::http::answer::Job;
 use crate::http::connections::CAPS;
 use crate::http::connections::Caps;
 use crate::http::doors::Listen;
 use crate::http::front;
+use crate::http::lanes;
 use crate::http::message::Door;
 use crate::http::message::Reply;
 use crate::http::message::Request;
@@ -58,10 +58,10 @@ pub fn space(caps: Caps) -> Space {
         count.fetch_add(1, Ordering::SeqCst);
         handle(&park, request, answer);
     };
-    let (sender, jobs) = crossbeam_channel::bounded::<Job>(limits::JOBS);
-    let pool = Pool::start(jobs, Arc::new(handler)).unwrap();
+    let (jobs, work) = lanes::lanes();
+    let pool = Pool::start(work, Arc::new(handler)).unwrap();
     let listens = vec![Listen { listener, door: Door::Control }];
-    let front = front::start_with(listens, sender, caps).unwrap();
+    let front = front::start_with(listens, jobs, caps).unwrap();
     Space { path, server: Some(Server { front, pool }), parked, handled }
 }
 

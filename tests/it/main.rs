@@ -1,6 +1,7 @@
 //! Tests of the built binary: each file holds one promise of the README to it.
 
 mod crash;
+mod floods;
 mod help;
 mod keeper;
 mod output;
