@@ -257,6 +257,11 @@ pub const REATTACH_NOTE: Duration = Duration::from_secs(2);
 pub const DAEMON_READY: Duration = Duration::from_secs(10);
 /// `daemon stop`: from SIGTERM to a free lock.
 pub const DAEMON_STOP: Duration = Duration::from_secs(10);
+/// A lock that a killed daemon held can outlive it for a moment: in a child of its own that has not
+/// come to its exec yet.
+pub const LOCK_WAIT: Duration = Duration::from_millis(500);
+/// See [`LOCK_WAIT`].
+pub const LOCK_RETRY: Duration = Duration::from_millis(5);
 /// Replies on their way when the daemon stops get this long.
 pub const SHUTDOWN_GRACE: Duration = Duration::from_secs(1);
 /// Log lines kept in `daemon.log` before it moves to `daemon.log.1`.

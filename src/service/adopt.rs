@@ -167,11 +167,14 @@ impl Service {
         row.secret_sha256 = None;
         log::info!("session {} is {}: {:?}", row.id, row.state.word(), row.reason);
         let payload = json!({"to": row.state.word(), "reason": row.reason});
-        let event = session_event(&row.id, "ended", payload);
-        self.store().write(move |tx| {
+        let id = row.id.clone();
+        let event = session_event(&id, "ended", payload);
+        let stored = self.store().write(move |tx| {
             sessions::update(tx, &row)?;
             events::append(tx, &event).map(drop)
-        })
+        });
+        self.records.waits.notify(&id);
+        stored
     }
 }
 

@@ -5,6 +5,8 @@
 //! 2. A file MUST be replaced as a whole or not at all (write, fsync, rename).
 
 use crate::base::error::{Code, Context, Error, Result};
+use crate::base::time;
+use crate::limits;
 use nix::fcntl::Flock;
 use nix::fcntl::FlockArg;
 use std::fs;
@@ -96,15 +98,24 @@ pub struct Lock {
     _held: Flock<File>,
 }
 
-/// Takes the exclusive lock on `path`, or `Conflict` when another process has it.
+/// Takes the exclusive lock on `path`, or `Conflict` when another process keeps it for longer than
+/// [`limits::LOCK_WAIT`].
 pub fn lock(path: &Path) -> Result<Lock> {
-    let file = open_append(path)?;
-    match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
-        Ok(held) => Ok(Lock { _held: held }),
-        Err((_, nix::errno::Errno::EWOULDBLOCK)) => {
-            Err(Error::conflict(format!("{} is locked by another process", path.display())))
+    let deadline = time::now() + limits::LOCK_WAIT;
+    let mut file = open_append(path)?;
+    loop {
+        match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+            Ok(held) => return Ok(Lock { _held: held }),
+            Err((back, nix::errno::Errno::EWOULDBLOCK)) if time::now() < deadline => {
+                file = back;
+                std::thread::sleep(limits::LOCK_RETRY);
+            }
+            Err((_, nix::errno::Errno::EWOULDBLOCK)) => {
+                let shown = path.display();
+                return Err(Error::conflict(format!("{shown} is locked by another process")));
+            }
+            Err((_, e)) => return Err(e).internal(|| format!("cannot lock {}", path.display())),
         }
-        Err((_, e)) => Err(e).internal(|| format!("cannot lock {}", path.display())),
     }
 }
 

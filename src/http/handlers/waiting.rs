@@ -83,7 +83,7 @@ fn condition(api: &Api, request: &Request, row: &Session) -> Result<Check> {
     match request.query("for").unwrap_or("ended") {
         "ended" => {
             let (service, id) = (api.clone(), row.id.clone());
-            Ok(Box::new(move || service.records.live(&id).is_none()))
+            Ok(Box::new(move || service.has_ended(&id)))
         }
         "idle" => at_rest(api, row, number(request, "turn", 0)?),
         "blocked" => {
@@ -116,7 +116,10 @@ fn agent_check(
     }
     let (service, id) = (api.clone(), row.id.clone());
     // An ended session will not change any more: the reply shows that it ended.
-    Ok(Box::new(move || service.records.live(&id).is_none_or(|live| wanted(&live.view()))))
+    Ok(Box::new(move || match service.records.live(&id) {
+        Some(live) => wanted(&live.view()),
+        None => service.has_ended(&id),
+    }))
 }
 
 /// Ends a session nicely; answers `{session}` once it has ended.
@@ -139,7 +142,7 @@ fn end(api: &Api, _: Request, params: &Params, answer: Answer, now: bool) {
         Err(error) => return answer.send(Reply::error(&error)),
     };
     let (service, id) = (api.clone(), row.id.clone());
-    let check: Check = Box::new(move || service.records.live(&id).is_none());
+    let check: Check = Box::new(move || service.has_ended(&id));
     let seconds = (limits::STOP_GRACE + limits::KILL_GRACE + limits::KILL_GRACE).as_secs();
     let (service, id) = (api.clone(), row.id.clone());
     park(api, &row.id, seconds, check, answer, move |met| match service.find(&id) {
