@@ -75,9 +75,18 @@ fn handle(park: &Sender<(Request, Answer)>, request: Request, answer: Answer) {
 }
 
 impl Space {
-    /// A client that gives up after [`PATIENCE`].
+    /// A client that gives up after [`PATIENCE`]. It shares its descriptors with the server here:
+    /// while that one holds the last of them for a moment, it tries again.
     pub fn connect(&self) -> UnixStream {
-        let stream = UnixStream::connect(&self.path).unwrap();
+        let deadline = time::now() + PATIENCE;
+        let stream = loop {
+            match UnixStream::connect(&self.path) {
+                Err(e) if sock::is_out_of_descriptors(&e) && time::now() < deadline => {
+                    std::thread::yield_now();
+                }
+                other => break other.unwrap(),
+            }
+        };
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.set_write_timeout(Some(PATIENCE)).unwrap();
         stream
