@@ -7,7 +7,7 @@
 mod doors;
 mod notify;
 
-use crate::base::error::{Error, Result};
+use crate::base::error::{Code, Error, Result};
 use crate::base::log as log_sink;
 use crate::base::thread;
 use crate::config::paths::Paths;
@@ -68,7 +68,10 @@ fn run(options: Options) -> Result<()> {
     } else {
         log_sink::to_stderr();
     }
-    let _lock = file::lock(&paths.lock()).map_err(|_| already_running(&paths))?;
+    let _lock = file::lock(&paths.lock()).map_err(|error| match error.code {
+        Code::Conflict => already_running(&paths),
+        _ => error,
+    })?;
     // Before the first thread: threads inherit the mask.
     let signals = Signals::block(&[Name::SIGTERM, Name::SIGINT, Name::SIGHUP])?;
     proc::hide_memory();

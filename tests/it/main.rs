@@ -7,5 +7,6 @@ mod keeper;
 mod output;
 mod peers;
 mod states;
+mod state_dir;
 mod support;
 mod systemd;
