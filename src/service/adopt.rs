@@ -109,7 +109,12 @@ impl Service {
         let hello = &connected.hello;
         let id = hello.session.clone();
         let known = id.clone();
-        if let Some(mut row) = self.store().read(move |conn| sessions::get(conn, &known))? {
+        let found = match self.store().read(move |conn| sessions::get(conn, &known)) {
+            // What a damaged database knows of it is lost; its keeper knows enough.
+            Err(_) if self.store().damage().is_some() => None,
+            found => found?,
+        };
+        if let Some(mut row) = found {
             // Known, but not as running: an end was stored that was none.
             row.state = State::Running;
             row.reason = Some("recovered".to_string());

@@ -32,13 +32,15 @@ use std::time::Duration;
 impl Service {
     /// All sessions, newest first; running ones as they are now.
     pub fn list(&self) -> Result<Vec<Session>> {
-        let mut rows = self.store().read(sessions::list)?;
+        let stored = self.store().read(sessions::list);
+        // With a damaged database the running ones are still known.
+        let lost = stored.is_err() && self.store().damage().is_some();
+        let mut rows = if lost { Vec::new() } else { stored? };
         for row in &mut rows {
             if let Some(live) = self.records.live(&row.id) {
                 *row = live.row();
             }
         }
-        // With a damaged database the running ones are still known.
         for live in self.records.all_live() {
             if !rows.iter().any(|row| row.id == live.id) {
                 rows.insert(0, live.row());

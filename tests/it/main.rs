@@ -2,6 +2,7 @@
 
 mod crash;
 mod floods;
+mod damage;
 mod help;
 mod keeper;
 mod output;
