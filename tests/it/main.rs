@@ -2,6 +2,7 @@
 
 mod crash;
 mod floods;
+mod bad_input;
 mod damage;
 mod help;
 mod keeper;
