@@ -67,8 +67,8 @@ pub fn live(conn: &Connection) -> Result<Vec<Session>> {
 }
 
 fn select(conn: &Connection, filter: &str) -> Result<Vec<Session>> {
-    let sql =
-        format!("SELECT {COLUMNS} FROM sessions {filter} ORDER BY created_ms DESC, rowid DESC");
+    // By when they were added, not by the clock: that may have been set back.
+    let sql = format!("SELECT {COLUMNS} FROM sessions {filter} ORDER BY rowid DESC");
     rows(conn, &sql, [], read).internal(|| "cannot read the sessions".into())
 }
 

@@ -3,6 +3,7 @@
 mod crash;
 mod floods;
 mod bad_input;
+mod clock;
 mod damage;
 mod help;
 mod keeper;
