@@ -5,6 +5,8 @@ mod floods;
 mod bad_input;
 mod clock;
 mod damage;
+mod attach;
+mod cli;
 mod help;
 mod keeper;
 mod output;

@@ -5,12 +5,19 @@ use crate::support::space::Space;
 use crate::support::space::path_text;
 use crate::support::wait::SOON;
 use crate::support::wait::Shown;
+use crate::support::wait::wait_for;
 use crate::support::wait::wait_until;
 use std::process::Command;
+use std::time::Duration;
+use std::time::Instant;
+
+/// A program that has drawn nothing for this long has finished its picture.
+const STILL: Duration = Duration::from_millis(400);
 
 /// No line of tmux's own, and the window outlives its command.
 const SETTINGS: &str = "set -g status off
 set -g remain-on-exit on
+set -g remain-on-exit-format ''
 set -g default-terminal tmux-256color
 set -sg escape-time 0
 ";
@@ -55,6 +62,14 @@ impl<'a> Tmux<'a> {
         self.run(&[&["send-keys"], keys].concat());
     }
 
+    /// Sends these bytes as they are, control bytes too.
+    #[track_caller]
+    pub fn bytes(&self, bytes: &[u8]) {
+        let hex: Vec<String> = bytes.iter().map(|b| format!("{b:02x}")).collect();
+        let hex: Vec<&str> = hex.iter().map(String::as_str).collect();
+        self.run(&[&["send-keys", "-H"], &hex[..]].concat());
+    }
+
     /// Changes the terminal's size.
     #[track_caller]
     pub fn resize(&self, cols: u16, rows: u16) {
@@ -82,11 +97,63 @@ impl<'a> Tmux<'a> {
         self.run(&["display-message", "-p", format]).trim().to_string()
     }
 
+    /// What programs have switched on in this terminal: keypads, mouse, scroll region, cursor.
+    #[track_caller]
+    pub fn modes(&self) -> String {
+        let format = "cursor=#{cursor_flag} alternate=#{alternate_on} insert=#{insert_flag} \
+                      keypad=#{keypad_flag},#{keypad_cursor_flag} origin=#{origin_flag} \
+                      wrap=#{wrap_flag} mouse=#{mouse_any_flag},#{mouse_sgr_flag} \
+                      region=#{scroll_region_upper},#{scroll_region_lower}";
+        self.run(&["display-message", "-p", format]).trim().to_string()
+    }
+
+    /// The process id of the command.
+    #[track_caller]
+    pub fn command_pid(&self) -> i32 {
+        self.run(&["display-message", "-p", "#{pane_pid}"]).trim().parse().expect("a pid")
+    }
+
     /// The exit code of the command, once it has ended.
     #[track_caller]
     pub fn exit_code(&self) -> Option<i32> {
         let text = self.run(&["display-message", "-p", "#{pane_dead},#{pane_dead_status}"]);
         text.trim().strip_prefix("1,")?.parse().ok()
+    }
+
+    /// The picture with colours and cursor, once it has stood still.
+    #[track_caller]
+    pub fn still(&self) -> String {
+        let mut last = (self.picture(), Instant::now());
+        wait_until("a picture that stands still", SOON, || {
+            let now = self.picture();
+            if now != last.0 {
+                last = (now, Instant::now());
+            }
+            last.1.elapsed() > STILL
+        });
+        last.0
+    }
+
+    /// The picture with its colours, and the cursor.
+    #[track_caller]
+    pub fn picture(&self) -> String {
+        format!("{}{}", self.colours(), self.cursor())
+    }
+
+    /// Returns when picture and cursor are exactly these.
+    #[track_caller]
+    pub fn wait_picture(&self, picture: &str) {
+        let mut last = Shown::default();
+        wait_until(&format!("this picture:\n{picture}\n"), SOON, || {
+            last.0 = self.picture();
+            last.0 == picture
+        });
+    }
+
+    /// Returns when the command has ended, with its exit code.
+    #[track_caller]
+    pub fn wait_end(&self) -> i32 {
+        wait_for("the terminal's command to end", SOON, || self.exit_code())
     }
 
     /// Returns when the picture contains `text`.
