@@ -125,7 +125,8 @@ impl Screen {
     fn leave(&mut self) {
         self.push(&snapshot::leave());
         self.push(LEAVE_TITLE);
-        let last = format!("\x1b[{};1H\r\n", self.size.rows);
+        // Some terminals know no soft reset, and DECRC brings the program's origin mode back.
+        let last = format!("\x1b[?6l\x1b[{};1H\r\n", self.size.rows);
         self.push(last.as_bytes());
         // A terminal that takes nothing (a dead connection) must not keep us here.
         let deadline = time::now() + limits::LEAVE_WAIT;

@@ -15,3 +15,4 @@ mod states;
 mod state_dir;
 mod support;
 mod systemd;
+mod terminal;

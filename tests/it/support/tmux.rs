@@ -153,7 +153,12 @@ impl<'a> Tmux<'a> {
     /// Returns when the command has ended, with its exit code.
     #[track_caller]
     pub fn wait_end(&self) -> i32 {
-        wait_for("the terminal's command to end", SOON, || self.exit_code())
+        let mut last = Shown::default();
+        wait_for("the terminal's command to end", SOON, || {
+            let state = "#{pane_dead},#{pane_dead_status},#{pane_dead_signal}";
+            last.0 = self.run(&["display-message", "-p", state]) + &self.screen();
+            self.exit_code()
+        })
     }
 
     /// Returns when the picture contains `text`.
