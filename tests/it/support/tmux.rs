@@ -42,7 +42,8 @@ impl<'a> Tmux<'a> {
         let socket = path_text(&space.root.join(name));
         let mut tmux = Tmux { space, socket, settings, server: Pids::default() };
         let (cols, rows) = (cols.to_string(), rows.to_string());
-        tmux.run(&["new-session", "-d", "-x", &cols, "-y", &rows, command]);
+        let command = format!("({command}); echo $? >{}.code", tmux.socket);
+        tmux.run(&["new-session", "-d", "-x", &cols, "-y", &rows, &command]);
         let pid = tmux.run(&["display-message", "-p", "#{pid}"]);
         tmux.server.add(pid.trim().parse().expect("the server's pid"));
         tmux
@@ -116,8 +117,8 @@ impl<'a> Tmux<'a> {
     /// The exit code of the command, once it has ended.
     #[track_caller]
     pub fn exit_code(&self) -> Option<i32> {
-        let text = self.run(&["display-message", "-p", "#{pane_dead},#{pane_dead_status}"]);
-        text.trim().strip_prefix("1,")?.parse().ok()
+        // tmux itself loses the status of a command now and then.
+        std::fs::read_to_string(format!("{}.code", self.socket)).ok()?.trim().parse().ok()
     }
 
     /// The picture with colours and cursor, once it has stood still.
@@ -153,12 +154,7 @@ impl<'a> Tmux<'a> {
     /// Returns when the command has ended, with its exit code.
     #[track_caller]
     pub fn wait_end(&self) -> i32 {
-        let mut last = Shown::default();
-        wait_for("the terminal's command to end", SOON, || {
-            let state = "#{pane_dead},#{pane_dead_status},#{pane_dead_signal}";
-            last.0 = self.run(&["display-message", "-p", state]) + &self.screen();
-            self.exit_code()
-        })
+        wait_for("the terminal's command to end", SOON, || self.exit_code())
     }
 
     /// Returns when the picture contains `text`.
