@@ -5,6 +5,7 @@ use crate::base::time;
 use crate::keeper::proto::Frame;
 use crate::limits;
 use std::collections::VecDeque;
+use std::time::Duration;
 use std::time::Instant;
 
 /// Called once when the input was taken by the terminal, or was not.
@@ -14,8 +15,9 @@ pub type Done = Box<dyn FnOnce(Result<()>) + Send>;
 pub struct Input {
     /// The bytes, passed on unchanged.
     pub bytes: Vec<u8>,
-    /// Not sent before this: an agent would take it for a part of what came before.
-    pub not_before: Option<Instant>,
+    /// An Enter behind them, so long after they were taken: an agent would take it for a part of
+    /// what came before.
+    pub enter: Option<Duration>,
     /// Who wants to know.
     pub done: Option<Done>,
 }
@@ -23,16 +25,21 @@ pub struct Input {
 impl Input {
     /// Input that nobody waits for: keystrokes, answers to terminal queries.
     pub fn quiet(bytes: Vec<u8>) -> Input {
-        Input { bytes, not_before: None, done: None }
+        Input { bytes, enter: None, done: None }
     }
 }
 
 struct Entry {
     input: Input,
+    pushed: Instant,
+    /// Bytes sent, without the Enter.
     sent: usize,
-    /// Position behind its last byte, counted as the keeper counts, once all is sent.
+    /// Positions, counted as the keeper counts, of its first byte once that is sent, and behind its
+    /// last one once all is.
+    begins_at: Option<u64>,
     ends_at: Option<u64>,
-    progress: Instant,
+    /// The Enter may go from then on.
+    enter_at: Option<Instant>,
 }
 
 /// The queue of one session. The keeper never holds more than [`limits::INPUT_QUEUE`] of it.
@@ -41,33 +48,48 @@ pub struct Queue {
     entries: VecDeque<Entry>,
     sent: u64,
     taken: u64,
+    progress: Option<Instant>,
 }
 
 impl Queue {
     /// Adds input behind what waits. Full: the input's owner is told so.
-    pub fn push(&mut self, input: Input) {
+    pub fn push(&mut self, mut input: Input) {
         let waiting: usize = self.entries.iter().map(|e| e.input.bytes.len() - e.sent).sum();
-        if waiting + input.bytes.len() > limits::INPUT_WAITING {
-            if let Some(done) = input.done {
-                done(Err(Error::busy("the program does not read its terminal; try again later")));
+        let nothing = input.bytes.is_empty() && input.enter.is_none();
+        if nothing || waiting + input.bytes.len() > limits::INPUT_WAITING {
+            let full = "the program does not read its terminal; try again later";
+            if let Some(done) = input.done.take() {
+                done(if nothing { Ok(()) } else { Err(Error::busy(full)) });
             }
             return;
         }
-        self.entries.push_back(Entry { input, sent: 0, ends_at: None, progress: time::now() });
+        let (pushed, enter_at) = (time::now(), None);
+        let (begins_at, ends_at) = (None, None);
+        self.entries.push_back(Entry { input, pushed, sent: 0, begins_at, ends_at, enter_at });
+        self.allow_enter();
     }
 
     /// The next piece for the keeper, as long as it has room.
     pub fn frame(&mut self) -> Option<Frame> {
         let room = limits::INPUT_QUEUE - (self.sent - self.taken) as usize;
         let entry = self.entries.iter_mut().find(|e| e.ends_at.is_none())?;
-        if entry.input.not_before.is_some_and(|at| time::now() < at) || room == 0 {
+        if room == 0 {
             return None;
         }
         let rest = &entry.input.bytes[entry.sent..];
-        let piece = rest[..rest.len().min(room)].to_vec();
-        entry.sent += piece.len();
+        let piece = match rest.is_empty() {
+            false => rest[..rest.len().min(room)].to_vec(),
+            true if entry.enter_at.is_some_and(|at| time::now() >= at) => b"\r".to_vec(),
+            true => return None,
+        };
+        let is_enter = rest.is_empty();
+        entry.begins_at.get_or_insert(self.sent);
         self.sent += piece.len() as u64;
-        if entry.sent == entry.input.bytes.len() {
+        if !is_enter {
+            entry.sent += piece.len();
+        }
+        let text_done = entry.sent == entry.input.bytes.len();
+        if is_enter || (text_done && entry.input.enter.is_none()) {
             entry.ends_at = Some(self.sent);
         }
         Some(Frame::Input(piece))
@@ -76,64 +98,77 @@ impl Queue {
     /// The keeper says that `total` bytes were taken since the connection was made.
     pub fn taken(&mut self, total: u64) {
         self.taken = total.min(self.sent);
-        let now = time::now();
-        if let Some(first) = self.entries.front_mut() {
-            first.progress = now;
+        self.progress = Some(time::now());
+        while self.entries.front().is_some_and(|e| e.ends_at.is_some_and(|at| at <= self.taken)) {
+            self.finish(0, Ok(()));
         }
-        while let Some(first) = self.entries.front()
-            && first.ends_at.is_some_and(|end| end <= self.taken)
-        {
-            self.finish_first(Ok(()));
-            if let Some(next) = self.entries.front_mut() {
-                next.progress = now;
-            }
+        self.allow_enter();
+    }
+
+    /// Lets the first entry's Enter follow, once its text was taken.
+    fn allow_enter(&mut self) {
+        let all_taken = self.taken == self.sent;
+        let Some(first) = self.entries.front_mut().filter(|_| all_taken) else { return };
+        let text_done = first.sent == first.input.bytes.len();
+        if let Some(pause) = first.input.enter.filter(|_| text_done && first.enter_at.is_none()) {
+            let pause = if first.sent > 0 { pause } else { Duration::ZERO };
+            first.enter_at = Some(time::now() + pause);
         }
     }
 
-    /// Gives up on input that made no progress for [`limits::INPUT_WAIT`].
+    /// Gives up on input that somebody waits for, when the program has taken nothing for
+    /// [`limits::INPUT_WAIT`].
     pub fn expire(&mut self) {
-        while let Some(first) = self.entries.front()
-            && first.input.done.is_some()
-            && time::now() >= first.progress + limits::INPUT_WAIT
-        {
-            let (sent, all) = (first.sent, first.input.bytes.len());
-            let left = (self.sent - self.taken) as usize;
+        while let Some(at) = self.overdue() {
+            let entry = &self.entries[at];
+            let all = entry.input.bytes.len() as u64;
+            let taken = entry.begins_at.map_or(0, |start| self.taken.saturating_sub(start));
             let message = format!(
                 "the program does not read its terminal: {} of {all} bytes were taken",
-                sent.saturating_sub(left)
+                taken.min(all)
             );
-            self.finish_first(Err(Error::new(Code::Timeout, message)));
+            self.finish(at, Err(Error::new(Code::Timeout, message)));
         }
+        self.allow_enter();
+    }
+
+    fn overdue(&self) -> Option<usize> {
+        let now = time::now();
+        self.entries.iter().position(|e| self.expiry(e).is_some_and(|at| now >= at))
+    }
+
+    fn expiry(&self, entry: &Entry) -> Option<Instant> {
+        let since = self.progress.map_or(entry.pushed, |at| at.max(entry.pushed));
+        entry.input.done.as_ref().map(|_| since + limits::INPUT_WAIT)
     }
 
     /// When [`Queue::frame`] or [`Queue::expire`] will have something to do.
     pub fn deadline(&self) -> Option<Instant> {
-        let first = self.entries.front()?;
-        let expiry = first.input.done.as_ref().map(|_| first.progress + limits::INPUT_WAIT);
+        let expiry = self.entries.iter().filter_map(|e| self.expiry(e)).min();
         let unsent = self.entries.iter().find(|e| e.ends_at.is_none());
-        let pause = unsent.and_then(|e| e.input.not_before).filter(|at| *at > time::now());
-        [expiry, pause].into_iter().flatten().min()
+        let enter = unsent.and_then(|e| e.enter_at).filter(|at| *at > time::now());
+        [expiry, enter].into_iter().flatten().min()
     }
 
     /// The connection to the keeper is new: what the old one did not confirm is not known to have
     /// arrived, and typing it twice would be worse than losing it.
     pub fn reconnected(&mut self) {
-        self.sent = 0;
-        self.taken = 0;
-        while self.entries.front().is_some_and(|e| e.sent > 0) {
-            self.finish_first(Err(Error::internal("the connection to the session was lost")));
+        (self.sent, self.taken, self.progress) = (0, 0, None);
+        while self.entries.front().is_some_and(|e| e.begins_at.is_some()) {
+            self.finish(0, Err(Error::internal("the connection to the session was lost")));
         }
+        self.allow_enter();
     }
 
     /// The session has ended: nothing arrives any more.
     pub fn close(&mut self) {
         while !self.entries.is_empty() {
-            self.finish_first(Err(Error::conflict("the session has ended")));
+            self.finish(0, Err(Error::conflict("the session has ended")));
         }
     }
 
-    fn finish_first(&mut self, result: Result<()>) {
-        let Some(entry) = self.entries.pop_front() else { return };
+    fn finish(&mut self, at: usize, result: Result<()>) {
+        let Some(entry) = self.entries.remove(at) else { return };
         if let Some(done) = entry.input.done {
             done(result);
         }
@@ -148,7 +183,7 @@ mod tests {
     fn told(queue: &mut Queue, size: usize) -> mpsc::Receiver<Result<()>> {
         let (tell, told) = mpsc::channel();
         let done: Done = Box::new(move |result| tell.send(result).unwrap());
-        queue.push(Input { bytes: vec![b'x'; size], not_before: None, done: Some(done) });
+        queue.push(Input { bytes: vec![b'x'; size], enter: None, done: Some(done) });
         told
     }
 
@@ -186,5 +221,50 @@ mod tests {
         let mut queue = Queue::default();
         let told = told(&mut queue, limits::INPUT_WAITING + 1);
         assert_eq!(told.try_recv().unwrap().unwrap_err().code, Code::Busy);
+    }
+
+    #[test]
+    fn enter_follows_the_text_once_that_is_taken_and_never_alone() {
+        let mut queue = Queue::default();
+        let (tell, told) = mpsc::channel();
+        let done: Done = Box::new(move |result| tell.send(result).unwrap());
+        let enter = Some(Duration::ZERO);
+        queue.push(Input { bytes: b"ls".to_vec(), enter, done: Some(done) });
+        queue.push(Input::quiet(b"later".to_vec()));
+        let text = |queue: &mut Queue| match queue.frame() {
+            Some(Frame::Input(piece)) => String::from_utf8(piece).unwrap(),
+            _ => String::new(),
+        };
+        assert_eq!(text(&mut queue), "ls");
+        assert_eq!(text(&mut queue), "", "neither Enter nor what is behind it");
+        queue.taken(2);
+        assert_eq!((text(&mut queue), text(&mut queue)), ("\r".into(), "later".into()));
+        assert!(told.try_recv().is_err());
+        queue.taken(3);
+        assert!(told.try_recv().unwrap().is_ok());
+    }
+
+    #[test]
+    fn who_waits_behind_keystrokes_that_nobody_reads_is_told_too() {
+        let mut queue = Queue::default();
+        queue.push(Input::quiet(b"keys".to_vec()));
+        let told = told(&mut queue, 7);
+        while queue.frame().is_some() {}
+        assert!(queue.deadline().is_some());
+        queue.taken(6);
+        for entry in &mut queue.entries {
+            entry.pushed -= limits::INPUT_WAIT;
+        }
+        queue.progress = queue.progress.map(|at| at - limits::INPUT_WAIT);
+        queue.expire();
+        let error = told.try_recv().unwrap().unwrap_err();
+        assert_eq!(error.code, Code::Timeout);
+        assert!(error.message.contains("2 of 7 bytes"), "{error}");
+    }
+
+    #[test]
+    fn nothing_at_all_is_taken_at_once() {
+        let mut queue = Queue::default();
+        assert!(told(&mut queue, 0).try_recv().unwrap().is_ok());
     }
 }

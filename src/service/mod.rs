@@ -14,6 +14,7 @@ pub mod place;
 pub mod program;
 pub mod rebuild;
 pub mod records;
+pub mod reserve;
 pub mod sessions;
 pub mod settings;
 pub mod settle;
@@ -26,6 +27,7 @@ use crate::config::paths::Paths;
 use crate::policy::rule::Rule;
 use crate::service::login_env::LoginEnv;
 use crate::service::records::Records;
+use crate::service::reserve::Reserved;
 use crate::service::waits::Waits;
 use crate::store::Store;
 use crate::sys::proc;
@@ -46,6 +48,8 @@ pub struct Service {
     pub scopes: bool,
     /// Soft limit of open files that programs get.
     pub soft_limit: u64,
+    /// What is being started, named or removed at the moment.
+    reserved: Reserved,
     /// The policy in force.
     rules: Mutex<Arc<Vec<Rule>>>,
 }
@@ -55,8 +59,9 @@ impl Service {
     pub fn new(paths: Paths, store: Store, scopes: bool, soft_limit: u64) -> Result<Arc<Service>> {
         let records = Arc::new(Records::new(store, Waits::start()?));
         let (login_env, boot_id) = (LoginEnv::default(), proc::boot_id()?);
-        let rules = Mutex::default();
-        let service = Service { paths, records, login_env, boot_id, scopes, soft_limit, rules };
+        let (reserved, rules) = Default::default();
+        let service =
+            Service { paths, records, login_env, boot_id, scopes, soft_limit, reserved, rules };
         if let Err(error) = service.load_policy() {
             log::error!("the policy cannot be read, so every tool call asks: {}", error.chain());
         }

@@ -6,7 +6,6 @@ use crate::config::paths;
 use crate::keeper::peer;
 use crate::limits;
 use crate::model::event::NewEvent;
-use crate::model::session;
 use crate::model::session::Session;
 use crate::output;
 use crate::service::Service;
@@ -19,6 +18,7 @@ use crate::service::live::is_blocked;
 use crate::service::rebuild;
 use crate::service::rebuild::Rebuilt;
 use crate::service::records::session_event;
+use crate::service::reserve::What;
 use crate::store::events;
 use crate::store::sessions;
 use crate::sys::tty::Size;
@@ -95,16 +95,6 @@ impl Service {
         Ok(Some(live.map_or_else(|| format!("of keeper {}", nearest.pid), |l| l.id.clone())))
     }
 
-    /// A checked name that no other session has.
-    pub fn free_name(&self, name: &str, own: Option<&str>) -> Result<Option<String>> {
-        let Some(name) = session::clean_name(name)? else { return Ok(None) };
-        let taken = |row: &Session| row.name.as_deref() == Some(&name) && Some(&*row.id) != own;
-        if self.list()?.iter().any(taken) {
-            return Err(Error::conflict(format!("another session is called {name:?} already")));
-        }
-        Ok(Some(name))
-    }
-
     /// The running session; `None` when it has ended. One that is just being started or adopted
     /// is waited for, up to [`limits::ADOPT_WAIT`].
     pub fn live(&self, row: &Session) -> Result<Option<Arc<Live>>> {
@@ -154,17 +144,8 @@ impl Service {
         }
         refuse_while_blocked(&live)?;
         let bytes = paste::paste(text, live.picture()?.bracketed_paste);
-        let pasted = !bytes.is_empty();
-        let (text_done, enter_done) = if enter { (None, Some(done)) } else { (Some(done), None) };
-        if pasted || !enter {
-            live.ask(Command::Input(Input { bytes, not_before: None, done: text_done }))?;
-        }
-        if enter {
-            let not_before = pasted.then(|| time::now() + limits::PASTE_TO_ENTER);
-            let bytes = b"\r".to_vec();
-            live.ask(Command::Input(Input { bytes, not_before, done: enter_done }))?;
-        }
-        Ok(())
+        let enter = enter.then_some(limits::PASTE_TO_ENTER);
+        live.ask(Command::Input(Input { bytes, enter, done: Some(done) }))
     }
 
     /// Presses keys by name.
@@ -179,7 +160,7 @@ impl Service {
         for name in names {
             bytes.extend(keys::encode(name, application)?);
         }
-        live.ask(Command::Input(Input { bytes, not_before: None, done: Some(done) }))
+        live.ask(Command::Input(Input { bytes, enter: None, done: Some(done) }))
     }
 
     /// Gives a session's terminal another size.
@@ -209,7 +190,8 @@ impl Service {
 
     /// Renames a session; an empty name takes it away.
     pub fn rename(&self, row: &Session, name: &str) -> Result<Session> {
-        let name = self.free_name(name, Some(&row.id))?;
+        let hold = self.reserve(&row.id, Some(name), What::Name)?;
+        let name = hold.name.clone();
         let event = session_event(&row.id, "renamed", json!({"name": name}));
         let set = |row: &mut Session| {
             row.name.clone_from(&name);
@@ -236,6 +218,8 @@ impl Service {
 
     /// Removes an ended session with its log and directory. Its decisions stay.
     pub fn remove(&self, row: &Session) -> Result<()> {
+        let _hold = self.reserve(&row.id, None, What::Remove)?;
+        let row = self.find(&row.id)?;
         if row.state.is_live() || self.records.live(&row.id).is_some() {
             let id = &row.id;
             return Err(Error::conflict(format!("session {id} is running; stop it first")));

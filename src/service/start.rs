@@ -26,6 +26,7 @@ use crate::service::live::Live;
 use crate::service::pin;
 use crate::service::program;
 use crate::service::records::session_event;
+use crate::service::reserve::What;
 use crate::store::events;
 use crate::store::sessions;
 use crate::sys::file;
@@ -69,19 +70,15 @@ impl Service {
     pub fn start(&self, request: &StartRequest) -> Result<Session> {
         let provider = provider::find(&request.provider)?;
         let cwd = program::check_cwd(&request.cwd)?;
-        self.check_cap()?;
-        let name = match &request.name {
-            None => None,
-            Some(name) => self.free_name(name, None)?,
-        };
         let id = id::uuid()?;
+        let hold = self.reserve(&id, request.name.as_deref(), What::Start)?;
         let usual = Size { cols: limits::DEFAULT_COLS, rows: limits::DEFAULT_ROWS };
         let Size { cols, rows } = request.size.unwrap_or(usual);
         let mut row = Session {
             id: id.clone(),
             provider: provider.id.to_string(),
             cwd: request.cwd.clone(),
-            name,
+            name: hold.name.clone(),
             args: request.args.clone(),
             cols,
             rows,
@@ -115,13 +112,13 @@ impl Service {
 
     /// Starts an ended session again under the same id; its log goes on.
     pub fn resume(&self, id: &str) -> Result<Session> {
+        let _hold = self.reserve(id, None, What::Start)?;
         let before = self.find(id)?;
         if before.state.is_live() {
             return Err(Error::conflict(format!("session {id} is still running")));
         }
         let provider = provider::find(&before.provider)?;
         let cwd = program::check_cwd(&before.cwd)?;
-        self.check_cap()?;
         let Some((state, reason)) = session::transition(before.state, Change::Resumed) else {
             return Err(Error::conflict(format!("session {id} cannot be resumed")));
         };
@@ -195,15 +192,6 @@ impl Service {
             transcript_path: None,
             guarded: false,
         }
-    }
-
-    fn check_cap(&self) -> Result<()> {
-        let most = self.number("maxSessions");
-        if self.records.all_live().len() as u64 >= most {
-            let message = format!("{most} sessions run already, the limit; stop one first");
-            return Err(Error::conflict(message));
-        }
-        Ok(())
     }
 
     /// Works out the launch and writes the files that it needs.

@@ -1,204 +1,326 @@
-//! Promise: a wrong request is refused with what is wrong in it, and leaves nothing behind.
+//! The promise: bad input gets a clear error with the way out, and leaves nothing behind.
 
 use crate::support::daemon::Daemon;
 use crate::support::space::Space;
 use crate::support::space::path_text;
-use crate::support::wait::SOON;
-use crate::support::wait::wait_until;
 use serde_json::Value;
 use serde_json::json;
 use std::fs;
-use std::time::Duration;
-use std::time::Instant;
 
-/// A start request with some fields replaced.
-fn start(space: &Space, changes: &Value) -> Value {
-    let cwd = path_text(&space.project);
-    let mut body = json!({"provider": "command", "cwd": cwd, "args": ["cat"]});
-    for (name, value) in changes.as_object().unwrap() {
-        body[name] = value.clone();
-    }
-    body
-}
-
-/// The request must be refused with this status and these words.
+/// The error of a request that must be refused with `status`, in words.
 #[track_caller]
-fn refused(daemon: &Daemon<'_>, method: &str, path: &str, body: &Value, want: (u16, &str)) {
+fn refused(daemon: &Daemon<'_>, what: (&str, &str), body: &Value, status: u16) -> String {
+    let (method, path) = what;
     let reply = daemon.request(method, path, Some(body));
-    let text = reply.text();
-    assert_eq!(reply.status, want.0, "{method} {path} {body}: {text}");
-    let error = reply.json()["error"].as_str().unwrap_or_default().to_string();
-    assert!(error.contains(want.1), "no {:?} in {error:?}", want.1);
+    assert_eq!(reply.status, status, "{method} {path} {body}: {}", reply.text());
+    let reply = reply.json();
+    assert!(reply["code"].is_string(), "{reply}");
+    reply["error"].as_str().expect("words").to_string()
 }
 
-/// No row, no directory, no keeper.
+/// A refused start whose error holds all of `words`.
 #[track_caller]
-fn nothing_left(daemon: &Daemon<'_>, space: &Space) {
+fn no_start(daemon: &Daemon<'_>, body: &Value, words: &[&str]) {
+    let reply = daemon.request("POST", "/sessions", Some(body));
+    assert!(matches!(reply.status, 400 | 409 | 422), "{body}: {} {}", reply.status, reply.text());
+    let error = reply.json()["error"].as_str().expect("words").to_string();
+    for word in words {
+        assert!(error.contains(word), "{body}: no {word:?} in {error:?}");
+    }
+}
+
+/// Nothing of a failed start is left.
+#[track_caller]
+fn assert_traceless(space: &Space, daemon: &Daemon<'_>) {
     assert_eq!(daemon.get("/sessions")["sessions"], json!([]));
     for dir in ["sessions", "run/k"] {
-        let left: Vec<_> = fs::read_dir(space.state.join(dir)).unwrap().flatten().collect();
-        assert!(left.is_empty(), "{left:?}");
+        let left: Vec<_> = fs::read_dir(space.state.join(dir)).expect(dir).flatten().collect();
+        assert!(left.is_empty(), "{dir}: {left:?}");
     }
 }
 
 #[test]
-fn a_start_that_cannot_work_is_refused_and_leaves_nothing_behind() {
+fn a_directory_that_cannot_be_worked_in_is_named() {
     let space = Space::new();
     let daemon = Daemon::start(&space);
-    let file = path_text(&space.write("project/notes.txt", "text"));
-    let gone = path_text(&space.root.join("gone"));
-    let cases = [
-        (json!({"cwd": gone}), 400, "is not there"),
-        (json!({"cwd": file}), 400, "is not a directory"),
-        (json!({"cwd": "project"}), 400, "must be absolute"),
-        (json!({"cwd": "/tmp/\u{0}x"}), 400, "NUL"),
-        (json!({"cwd": 7}), 400, "cwd"),
-        (json!({"cwd": Value::Null}), 400, "cwd"),
-        (json!({"args": ["no-such-program-anywhere"]}), 422, "no-such-program-anywhere"),
-        (json!({"args": [file]}), 422, "not a program that you can run"),
-        (json!({"args": ["./missing"]}), 422, "not a program that you can run"),
-        (json!({"args": ["cat\u{0}"]}), 400, "NUL"),
-        (json!({"args": ["echo", "a\u{0}b"]}), 422, "NUL"),
-        (json!({"args": vec!["x"; 101]}), 400, "at most 100 arguments"),
-        (json!({"args": "cat"}), 400, "args"),
-        (json!({"provider": "hal9000"}), 400, "hal9000"),
-        (json!({"cols": 0}), 400, "columns"),
-        (json!({"cols": -1}), 400, "cols"),
-        (json!({"rows": 70000}), 400, "rows"),
-        (json!({"rows": 1.5}), 400, "rows"),
-        (json!({"colour": "red"}), 400, "colour"),
-        (json!({"name": "evil\u{1b}[2Jname"}), 400, "control"),
-        (json!({"name": "x".repeat(81)}), 400, "80"),
-        (json!({"env": {"A": 1}}), 400, "env"),
-        (json!({"env": {"A=B": "1"}}), 400, "A=B"),
-        (json!({"env": {"A": "x\u{0}"}}), 400, "NUL"),
-    ];
-    for (changes, status, words) in cases {
-        refused(&daemon, "POST", "/sessions", &start(&space, &changes), (status, words));
+    let file = path_text(&space.write("a-file", ""));
+    let missing = path_text(&space.root.join("not/there"));
+    let long = format!("/{}", "x".repeat(5000));
+    for (cwd, words) in [
+        (missing.as_str(), ["not/there", "create it first"]),
+        (&file, ["a-file", "not a directory"]),
+        ("project", ["project", "absolute"]),
+        ("", ["directory", "absolute"]),
+        ("/tmp\0/x", ["directory", "NUL"]),
+        (&long, ["4096", "longer"]),
+    ] {
+        let body = json!({"provider": "command", "cwd": cwd, "args": ["cat"]});
+        no_start(&daemon, &body, &words);
     }
-    nothing_left(&daemon, &space);
-    let out = space.cli(&["start", "-p", "command", "-d", &gone, "--", "cat"]).run();
-    assert!(!out.status.success() && out.stderr.contains(&gone), "{out:?}");
-    let out = space.cli(&["start", "-p", "command", "--", "no-such-program-anywhere"]).expect(1);
-    assert!(out.stderr.contains("no-such-program-anywhere"), "{}", out.stderr);
-    space.cli(&["start", "-p", "hal9000"]).expect(2);
-    nothing_left(&daemon, &space);
+    let out = space.cli(&["start", "-p", "command", "-d", &missing, "--", "cat"]).expect(2);
+    assert!(out.stderr.contains("not/there"), "{}", out.stderr);
+    assert_traceless(&space, &daemon);
 }
 
 #[test]
-fn the_cap_on_sessions_refuses_one_more_and_says_how_many() {
+fn a_program_that_cannot_run_is_named_and_leaves_nothing_behind() {
     let space = Space::new();
     let daemon = Daemon::start(&space);
+    let plain = path_text(&space.write("project/plain", "#!/bin/sh\n"));
+    space.write_program("project/broken", "#!/not/there/sh\n");
+    let directory = path_text(&space.project);
+    for (args, words) in [
+        (json!(["no-such-program"]), vec!["no-such-program", "PATH"]),
+        (json!(["./nothing"]), vec!["nothing", "not a program"]),
+        (json!([plain]), vec!["plain", "not a program"]),
+        (json!([directory]), vec!["project", "not a program"]),
+        (json!(["./broken"]), vec!["broken"]),
+        (json!(["/bin/echo", "a\0b"]), vec!["NUL"]),
+        (json!(["\0"]), vec!["NUL"]),
+        (json!([""]), vec!["command is missing"]),
+        (json!([]), vec!["command is missing"]),
+        (json!(vec!["x"; 101]), vec!["100"]),
+        (json!(["/bin/echo", "x".repeat(20_000)]), vec!["10240"]),
+        (json!("cat"), vec!["args"]),
+        (json!(["/bin/echo", 7]), vec!["args"]),
+    ] {
+        let body = json!({"provider": "command", "cwd": space.project, "args": args});
+        no_start(&daemon, &body, &words);
+    }
+    assert_traceless(&space, &daemon);
+}
+
+#[test]
+fn what_a_request_does_not_know_is_named_with_what_it_knows() {
+    let space = Space::new();
+    let daemon = Daemon::start(&space);
+    let start = |field: &str, value: Value| {
+        let mut body = json!({"provider": "command", "cwd": space.project, "args": ["cat"]});
+        body[field] = value;
+        body
+    };
+    no_start(&daemon, &start("provider", json!("codex")), &["codex", "command", "claude-code"]);
+    no_start(&daemon, &start("comand", json!("x")), &["comand", "provider"]);
+    no_start(&daemon, &start("provider", json!(7)), &["provider", "string"]);
+    no_start(&daemon, &start("env", json!({"A": 1})), &["env", "strings"]);
+    no_start(&daemon, &start("env", json!({"A=B": "x"})), &["A=B"]);
+    no_start(&daemon, &start("env", json!({"A": "x\0y"})), &["NUL"]);
+    no_start(&daemon, &start("env", json!({"CODEPIPER_SECRET": "x"})), &["CODEPIPER_SECRET"]);
+    no_start(&daemon, &json!({"cwd": "/tmp"}), &["provider", "missing"]);
+    no_start(&daemon, &json!(["command"]), &["object"]);
+    assert_traceless(&space, &daemon);
+    let error = refused(&daemon, ("PUT", "/settings/daemon"), &json!({"maxSesions": 3}), 400);
+    assert!(error.contains("maxSesions") && error.contains("maxSessions"), "{error}");
+    for value in [json!(0), json!(513), json!(-1), json!(1.5), json!("3")] {
+        let body = json!({"policy": [], "maxSessions": value});
+        let error = refused(&daemon, ("PUT", "/settings/daemon"), &body, 400);
+        assert!(error.contains("maxSessions"), "{error}");
+    }
+    let out = space.cli(&["start", "-p", "codex", "--", "x"]).expect(2);
+    assert!(out.stderr.contains("claude-code"), "{}", out.stderr);
+}
+
+#[test]
+fn sizes_that_no_terminal_has_are_refused_with_the_bounds() {
+    let space = Space::new();
+    let daemon = Daemon::start(&space);
+    let id = daemon.start_session(&["cat"]);
+    let resize = format!("/sessions/{id}/resize");
+    for wrong in [json!(0), json!(-1), json!(70000), json!(1001), json!(1.5), json!("80")] {
+        for (cols, rows) in [(&wrong, &json!(24)), (&json!(80), &wrong)] {
+            if *rows == json!(1001) {
+                continue;
+            }
+            let size = json!({"cols": cols, "rows": rows});
+            let error = refused(&daemon, ("POST", &resize), &size, 400);
+            let named =
+                error.contains("cols") || error.contains("columns") || error.contains("rows");
+            assert!(named, "{size}: {error}");
+            let mut body = json!({"provider": "command", "cwd": space.project, "args": ["cat"]});
+            body["cols"] = cols.clone();
+            body["rows"] = rows.clone();
+            no_start(&daemon, &body, &[]);
+        }
+    }
+    let error = refused(&daemon, ("POST", &resize), &json!({"cols": 80}), 400);
+    assert!(error.contains("rows") && error.contains("missing"), "{error}");
+    for size in [["0", "24"], ["70000", "24"], ["80", "x"]] {
+        let out = space.cli(&["resize", &id, size[0], size[1]]).run();
+        assert!(matches!(out.status.code(), Some(1 | 2)), "{size:?}: {out:?}");
+        assert!(!out.stderr.is_empty(), "{size:?}");
+    }
+    let row = daemon.session(&id);
+    assert_eq!((&row["ptyCols"], &row["ptyRows"]), (&json!(120), &json!(30)), "as it was");
+}
+
+#[test]
+fn an_unknown_key_is_named_and_none_of_the_others_is_pressed() {
+    let space = Space::new();
+    let daemon = Daemon::start(&space);
+    let id = daemon.start_session(&["cat"]);
+    let keys = format!("/sessions/{id}/keys");
+    for wrong in ["entre", "ctrl+", "ctrl+enterr", "f13", "", "ab", "hyper+a", "\0"] {
+        let error = refused(&daemon, ("POST", &keys), &json!({"keys": ["x", wrong]}), 400);
+        assert!(error.contains("pageup") || error.contains("key"), "{wrong:?}: {error}");
+    }
+    for body in [json!({"keys": []}), json!({"keys": vec!["a"; 101]}), json!({"keys": "a"})] {
+        refused(&daemon, ("POST", &keys), &body, 400);
+    }
+    let out = space.cli(&["keys", &id, "x", "entre"]).run();
+    assert!(matches!(out.status.code(), Some(1 | 2)) && out.stderr.contains("entre"), "{out:?}");
+    daemon.post(&keys, &json!({"keys": ["z", "enter"]}));
+    let screen = daemon.wait_screen(&id, "z");
+    assert!(!screen.contains('x'), "{screen}");
+}
+
+#[test]
+fn names_are_unique_and_printable() {
+    let space = Space::new();
+    let daemon = Daemon::start(&space);
+    let named = |name: &str| {
+        let mut body = json!({"provider": "command", "cwd": space.project, "args": ["cat"]});
+        body["name"] = json!(name);
+        body
+    };
+    let first = daemon.post("/sessions", &named("first"))["session"]["id"].clone();
+    let other = daemon.start_session(&["cat"]);
+    no_start(&daemon, &named("first"), &["first", "already"]);
+    no_start(&daemon, &named(" first "), &["first", "already"]);
+    let rename = format!("/sessions/{other}/name");
+    let error = refused(&daemon, ("PUT", &rename), &json!({"name": "first"}), 409);
+    assert!(error.contains("first"), "{error}");
+    let long = "x".repeat(81);
+    for bad in ["a\nb", "a\u{1b}[31mb", "a\0b", "a\u{9b}b", "a\u{7f}", &long] {
+        let error = refused(&daemon, ("PUT", &rename), &json!({"name": bad}), 400);
+        assert!(error.contains("name"), "{bad:?}: {error}");
+        no_start(&daemon, &named(bad), &["name"]);
+    }
+    assert_eq!(daemon.session("first")["id"], first);
+    assert_eq!(daemon.get("/sessions")["sessions"].as_array().map(Vec::len), Some(2));
+}
+
+#[test]
+fn an_ambiguous_id_names_its_candidates() {
+    let space = Space::new();
+    let daemon = Daemon::start(&space);
+    let mut ids: Vec<String> = Vec::new();
+    // Sixteen digits are possible, so the seventeenth id shares its first with another at last.
+    let shared = loop {
+        let id = daemon.start_session(&["cat"]);
+        let digit = id[..1].to_string();
+        let taken = ids.iter().any(|known| known.starts_with(&digit));
+        ids.push(id);
+        if taken {
+            break digit;
+        }
+    };
+    let hits: Vec<&String> = ids.iter().filter(|id| id.starts_with(&shared)).collect();
+    let reply = daemon.request("GET", &format!("/sessions/{shared}"), None);
+    assert_eq!(reply.status, 409, "{}", reply.text());
+    for id in &hits {
+        assert!(reply.text().contains(&id[..8]), "{}", reply.text());
+    }
+    let out = space.cli(&["kill", &shared]).expect(1);
+    assert!(out.stderr.contains(&hits[0][..8]), "{}", out.stderr);
+    let running = daemon.get("/sessions?status=RUNNING")["sessions"].as_array().map(Vec::len);
+    assert_eq!(running, Some(ids.len()), "none was killed");
+    assert_eq!(daemon.session(&hits[0][..13])["id"], json!(hits[0]));
+    let reply = daemon.request("GET", "/sessions/nosuch", None);
+    assert_eq!(reply.status, 404);
+    space.cli(&["show", "nosuch"]).expect(4);
+}
+
+#[test]
+fn the_cap_holds_for_starts_and_resumes_also_at_the_same_moment() {
+    let space = Space::new();
+    let daemon = Daemon::start(&space);
+    let body = json!({"provider": "command", "cwd": space.project, "args": ["cat"]});
     daemon.request("PUT", "/settings/daemon", Some(&json!({"maxSessions": 2}))).ok();
-    let first = daemon.start_session(&["cat"]);
-    daemon.start_session(&["cat"]);
-    let body = start(&space, &json!({}));
-    refused(&daemon, "POST", "/sessions", &body, (409, "2 sessions run already"));
-    assert_eq!(fs::read_dir(space.state.join("sessions")).unwrap().count(), 2);
-    daemon.post(&format!("/sessions/{first}/kill"), &json!({}));
-    daemon.start_session(&["cat"]);
-    for wrong in [json!(0), json!(-1), json!("many"), json!(100_000)] {
-        let body = json!({ "maxSessions": wrong });
-        refused(&daemon, "PUT", "/settings/daemon", &body, (400, "maxSessions"));
-    }
-    refused(&daemon, "PUT", "/settings/daemon", &json!({"speed": 11}), (400, "speed"));
-}
-
-#[test]
-fn wrong_keys_sizes_fields_and_names_change_nothing() {
-    let space = Space::new();
-    let daemon = Daemon::start(&space);
-    let id = daemon.start_session(&["sh", "-c", "stty raw -echo; echo up; cat -v"]);
-    daemon.wait_screen(&id, "up");
-    let at = |rest: &str| format!("/sessions/{id}{rest}");
-    let post = |rest: &str, body: Value, want| refused(&daemon, "POST", &at(rest), &body, want);
-    post("/keys", json!({"keys": ["a", "hyper+q"]}), (400, "hyper+q"));
-    post("/keys", json!({"keys": vec!["a"; 101]}), (400, "100"));
-    post("/keys", json!({}), (400, "keys"));
-    for (cols, rows) in [(0, 24), (80, 0), (-1, 24), (70_000, 24), (80, 70_000)] {
-        post("/resize", json!({"cols": cols, "rows": rows}), (400, ""));
-        let (cols, rows) = (cols.to_string(), rows.to_string());
-        space.cli(&["resize", &id, &cols, &rows]).expect(2);
-    }
-    post("/resize", json!({"cols": 80}), (400, "rows"));
-    post("/send", json!({"txt": "hello"}), (400, "txt"));
-    post("/send", json!({"text": 5}), (400, "text"));
-    space.cli(&["keys", &id, "hyper+q"]).expect(2);
-    let session = daemon.session(&id);
-    assert_eq!((&session["ptyCols"], &session["ptyRows"]), (&json!(120), &json!(30)));
-    assert!(!daemon.screen(&id).contains('a'), "no key before the wrong one is pressed");
-
-    daemon.request("PUT", &at("/name"), Some(&json!({"name": "build"}))).ok();
-    let other = daemon.start_session(&["cat"]);
-    let path = format!("/sessions/{other}/name");
-    refused(&daemon, "PUT", &path, &json!({"name": "build"}), (409, "build"));
-    refused(&daemon, "PUT", &path, &json!({"name": "a\u{7}b"}), (400, "control"));
-    refused(&daemon, "PUT", &path, &json!({"name": "a\nb"}), (400, "control"));
-    let taken = start(&space, &json!({"name": "build"}));
-    refused(&daemon, "POST", "/sessions", &taken, (409, "build"));
-    refused(&daemon, "GET", "/sessions/nobody", &json!({}), (404, "nobody"));
-    space.cli(&["show", "nobody"]).expect(4);
-    assert_eq!(daemon.get("/sessions/build")["session"]["id"], *id);
-}
-
-#[test]
-fn a_prefix_that_fits_two_sessions_is_refused_with_both() {
-    let space = Space::new();
-    let daemon = Daemon::start(&space);
-    // Of seventeen ids two begin with the same of sixteen digits.
-    let ids: Vec<String> = (0..17).map(|_| daemon.start_session(&["true"])).collect();
-    let twice = |id: &&String| ids.iter().filter(|other| other[..1] == id[..1]).count() > 1;
-    let id = ids.iter().find(twice).unwrap();
-    let out = space.cli(&["show", &id[..1]]).expect(1);
-    assert!(out.stderr.contains("could be any of") && out.stderr.contains(&id[..13]), "{out:?}");
-}
-
-/// Reads its terminal raw and says how many bytes came, and whether they were as sent.
-const COUNTER: &str = r"
-import os, tty, sys
-tty.setraw(0)
-os.write(1, b'ready\r\n')
-want = int(sys.argv[1])
-got = b''
-while len(got) < want:
-    got += os.read(0, 65536)
-right = got == (b'0123456789abcdef' * (want // 16 + 1))[:want]
-os.write(1, b'\r\ncame %d %s\r\n' % (len(got), b'whole' if right else b'torn'))
-";
-
-const MIB: usize = 1024 * 1024;
-
-#[test]
-fn a_mebibyte_arrives_whole_and_more_is_refused() {
-    let space = Space::new();
-    let daemon = Daemon::start(&space);
-    let id = daemon.start_session(&["python3", "-c", COUNTER, &MIB.to_string()]);
-    daemon.wait_screen(&id, "ready");
-    let text = "0123456789abcdef".repeat(MIB / 16);
-    let path = format!("/sessions/{id}/send");
-    let more = json!({"text": format!("{text}+"), "newline": false});
-    refused(&daemon, "POST", &path, &more, (400, "1048576"));
-    let send = space.cli(&["send", "--no-newline", &id, "-"]);
-    send.stdin(text.as_bytes()).expect(0);
-    daemon.wait_screen(&id, &format!("came {MIB} whole"));
-}
-
-#[test]
-fn a_program_that_does_not_read_makes_send_fail_and_nothing_else() {
-    let space = Space::new();
-    let daemon = Daemon::start(&space);
-    let id = daemon.start_session(&["sh", "-c", "stty raw -echo; echo deaf; exec sleep 600"]);
-    daemon.wait_screen(&id, "deaf");
-    let body = json!({"text": "x".repeat(MIB), "newline": false});
-    let begin = Instant::now();
-    refused(&daemon, "POST", &format!("/sessions/{id}/send"), &body, (408, "does not read"));
-    let took = begin.elapsed();
-    assert!(took > Duration::from_secs(8) && took < Duration::from_secs(25), "{took:?}");
-    let other = daemon.start_session(&["cat"]);
-    daemon.post(&format!("/sessions/{other}/send"), &json!({"text": "all well"}));
-    daemon.wait_screen(&other, "all well");
-    assert_eq!(daemon.session(&id)["status"], "RUNNING");
+    let start = || daemon.request("POST", "/sessions", Some(&body)).status;
+    let statuses: Vec<u16> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..8).map(|_| scope.spawn(start)).collect();
+        threads.into_iter().map(|thread| thread.join().expect("a status")).collect()
+    });
+    assert_eq!(statuses.iter().filter(|s| **s == 201).count(), 2, "{statuses:?}");
+    assert_eq!(statuses.iter().filter(|s| **s == 409).count(), 6, "{statuses:?}");
+    no_start(&daemon, &body, &["2 sessions", "stop one"]);
+    let id = daemon.get("/sessions")["sessions"][0]["id"].as_str().expect("an id").to_string();
     daemon.post(&format!("/sessions/{id}/kill"), &json!({}));
-    let ended = || daemon.session(&id)["status"] != "RUNNING";
-    wait_until("the deaf program to end", SOON, ended);
+    let third = daemon.start_session(&["cat"]);
+    let resume = format!("/sessions/{id}/resume");
+    let error = refused(&daemon, ("POST", &resume), &json!({}), 409);
+    assert!(error.contains("2 sessions"), "{error}");
+    assert_eq!(daemon.session(&id)["status"], "STOPPED", "the refused resume changed nothing");
+    daemon.post(&format!("/sessions/{third}/kill"), &json!({}));
+    daemon.post(&resume, &json!({}));
+}
+
+#[test]
+fn one_name_goes_to_one_session_also_at_the_same_moment() {
+    let space = Space::new();
+    let daemon = Daemon::start(&space);
+    let body = json!({
+        "provider": "command", "cwd": space.project, "args": ["cat"], "name": "mine",
+    });
+    let start = || daemon.request("POST", "/sessions", Some(&body)).status;
+    let statuses: Vec<u16> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..8).map(|_| scope.spawn(start)).collect();
+        threads.into_iter().map(|thread| thread.join().expect("a status")).collect()
+    });
+    assert_eq!(statuses.iter().filter(|s| **s == 201).count(), 1, "{statuses:?}");
+    assert_eq!(daemon.get("/sessions")["sessions"].as_array().map(Vec::len), Some(1));
+}
+
+#[test]
+fn an_ended_session_says_so_and_a_running_one_is_not_removed() {
+    let space = Space::new();
+    let daemon = Daemon::start(&space);
+    let id = daemon.start_session(&["cat"]);
+    let error = refused(&daemon, ("DELETE", &format!("/sessions/{id}")), &Value::Null, 409);
+    assert!(error.contains("stop it first"), "{error}");
+    let error = refused(&daemon, ("POST", &format!("/sessions/{id}/resume")), &json!({}), 409);
+    assert!(error.contains("running"), "{error}");
+    daemon.post(&format!("/sessions/{id}/kill"), &json!({}));
+    for (path, body) in [
+        ("send", json!({"text": "x"})),
+        ("keys", json!({"keys": ["x"]})),
+        ("resize", json!({"cols": 80, "rows": 24})),
+    ] {
+        let error = refused(&daemon, ("POST", &format!("/sessions/{id}/{path}")), &body, 409);
+        assert!(error.contains("not running") && error.contains("resume"), "{path}: {error}");
+    }
+    for query in ["wait?for=done", "wait?timeout=soon", "log?from=-1", "events?limit=x"] {
+        refused(&daemon, ("GET", &format!("/sessions/{id}/{query}")), &Value::Null, 400);
+    }
+    let beyond = daemon.request("GET", &format!("/sessions/{id}/log?from=999999"), None);
+    assert_eq!((beyond.status, beyond.body.len()), (200, 0), "{}", beyond.text());
+}
+
+#[test]
+fn an_ended_session_is_resumed_or_removed_once_also_at_the_same_moment() {
+    let space = Space::new();
+    let daemon = Daemon::start(&space);
+    let id = daemon.start_session(&["cat"]);
+    daemon.post(&format!("/sessions/{id}/kill"), &json!({}));
+    let resume = format!("/sessions/{id}/resume");
+    let one = || daemon.request("POST", &resume, Some(&json!({}))).status;
+    let statuses: Vec<u16> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..8).map(|_| scope.spawn(one)).collect();
+        threads.into_iter().map(|thread| thread.join().expect("a status")).collect()
+    });
+    assert_eq!(statuses.iter().filter(|s| **s == 200).count(), 1, "{statuses:?}");
+    assert_eq!(statuses.iter().filter(|s| **s == 409).count(), 7, "{statuses:?}");
+    let row = daemon.session(&id);
+    assert_eq!((&row["status"], &row["epoch"]), (&json!("RUNNING"), &json!(2)), "{row}");
+    daemon.post(&format!("/sessions/{id}/send"), &json!({"text": "alive"}));
+    daemon.wait_screen(&id, "alive");
+    daemon.post(&format!("/sessions/{id}/kill"), &json!({}));
+    let path = format!("/sessions/{id}");
+    let (removed, resumed) = std::thread::scope(|scope| {
+        let remove = scope.spawn(|| daemon.request("DELETE", &path, None).status);
+        let resume = scope.spawn(one);
+        (remove.join().expect("a status"), resume.join().expect("a status"))
+    });
+    let one_won = matches!((removed, resumed), (200, 404 | 409) | (409, 200));
+    assert!(one_won, "removed: {removed}, resumed: {resumed}");
 }

@@ -1,5 +1,6 @@
 //! Tests of the built binary: each file holds one promise of the README to it.
 
+mod bad_input;
 mod crash;
 mod floods;
 mod bad_input;
@@ -9,6 +10,7 @@ mod attach;
 mod cli;
 mod help;
 mod keeper;
+mod large_input;
 mod output;
 mod peers;
 mod states;
