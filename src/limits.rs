@@ -85,6 +85,8 @@ pub const STRAGGLER_GRACE: Duration = Duration::from_millis(500);
 pub const HUNG_RETRY: Duration = Duration::from_secs(1);
 /// While the disk is full the keeper tries again this often.
 pub const DISK_RETRY: Duration = Duration::from_secs(1);
+/// An end that the store refused is offered again this often; the keeper holds it meanwhile.
+pub const END_RETRY: Duration = Duration::from_secs(5);
 /// Newest output a session keeps in memory for its viewers; older bytes come from the log.
 pub const TAIL_BYTES: usize = 128 * 1024;
 /// Commands waiting for one session's thread. Full: the caller is told that the session is busy.

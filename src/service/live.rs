@@ -67,8 +67,8 @@ pub struct View {
     pub turns: u64,
     /// The log is still being read after a restart of the daemon.
     pub adopting: bool,
-    /// Whether user asked for the end.
-    pub stopping: bool,
+    /// The program has ended, and the store does not take that yet.
+    pub end_owed: bool,
 }
 
 /// One running session.

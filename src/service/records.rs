@@ -188,7 +188,8 @@ impl Records {
         log_end: u64,
     ) -> Result<()> {
         let row = live.row();
-        let (state, reason) = transition(row.state, change).unwrap_or((row.state, None));
+        // Told a second time, after a store that refused: it is what it was.
+        let (state, reason) = transition(row.state, change).unwrap_or((row.state, row.reason));
         let payload = json!({"to": state.word(), "reason": reason, "exit": exit.map(exit_json)});
         self.change(live, "ended", payload, |row| {
             row.state = state;

@@ -118,7 +118,10 @@ impl Service {
     /// Whether a session has ended and its thread with it. One that still waits for its adoption
     /// has not; one that is not there any more has.
     pub fn has_ended(&self, id: &str) -> bool {
-        self.records.live(id).is_none() && self.find(id).map_or(true, |row| !row.state.is_live())
+        match self.records.live(id) {
+            Some(live) => live.view().end_owed,
+            None => self.find(id).map_or(true, |row| !row.state.is_live()),
+        }
     }
 
     /// The running session, or a conflict that says how it ended.

@@ -55,6 +55,11 @@ fn check_damaged(damage: impl FnOnce(&Path)) {
     daemon.post(&format!("/sessions/{id}/send"), &json!({"text": "second breakfast"}));
     daemon.wait_screen(&id, "second breakfast");
 
+    // It can be ended, and the truth about it is told even if it cannot be stored.
+    let stopped = &daemon.post(&format!("/sessions/{id}/stop"), &json!({}))["session"];
+    assert_eq!((&stopped["status"], &stopped["exitSignal"]), (&"STOPPED".into(), &1.into()));
+    assert_eq!(daemon.session(&id)["status"], "STOPPED");
+
     // Nothing new, and nothing written.
     let cwd = path_text(&space.project);
     let body = json!({"provider": "command", "cwd": cwd, "args": ["cat"]});

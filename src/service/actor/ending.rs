@@ -46,11 +46,22 @@ impl Actor {
                 self.start.link.send(&Frame::ExitStored)
             }
             Err(error) => {
-                log::error!("the end of {} is not stored: {}", self.start.live.id, error.chain());
-                self.store_again = Some(time::now() + limits::DISK_RETRY);
+                self.end_is_owed(&error);
                 Ok(())
             }
         }
+    }
+
+    /// The end cannot be stored (full disk, damaged database). Everybody may know it; the keeper
+    /// keeps it until a daemon has stored it.
+    fn end_is_owed(&mut self, error: &Error) {
+        let live = &self.start.live;
+        if !live.view().end_owed {
+            log::error!("the end of {} is not stored yet: {}", live.id, error.chain());
+            live.set_view(|view| view.end_owed = true);
+            self.start.records.waits.notify(&live.id);
+        }
+        self.store_again = Some(time::now() + limits::END_RETRY);
     }
 
     /// The connection is gone: connect again while the keeper lives, else tell the truth.
