@@ -27,7 +27,8 @@ pub fn screen(dir: &Path, end: u64) -> Result<Rebuilt> {
     let records = index::read(dir)?;
     let epoch = last_before(&records, end, |m| matches!(m, Mark::Epoch(_)));
     let epoch_at = epoch.map_or(0, |r| r.offset);
-    let checkpoint = reader::checkpoint(dir, end).filter(|(at, _)| *at >= epoch_at);
+    // One that stands where the epoch began is the last picture of the epoch before.
+    let checkpoint = reader::checkpoint(dir, end).filter(|(at, _)| *at > epoch_at);
     let (mut at, picture) = checkpoint.unwrap_or((epoch_at, Vec::new()));
     let size = |at| {
         let resize = last_before(&records, at, |m| matches!(m, Mark::Resize { .. }));

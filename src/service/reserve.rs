@@ -78,8 +78,10 @@ impl Service {
 
     fn check_places(&self, entries: &[Entry]) -> Result<()> {
         let most = self.number("maxSessions");
-        let live = self.records.all_live();
-        let mut ids: HashSet<&str> = live.iter().map(|live| live.id.as_str()).collect();
+        // Those that wait to be adopted run as well; the list has them by their rows.
+        let rows = self.list()?;
+        let live = rows.iter().filter(|row| row.state.is_live());
+        let mut ids: HashSet<&str> = live.map(|row| row.id.as_str()).collect();
         ids.extend(entries.iter().filter(|e| e.what == What::Start).map(|e| e.id.as_str()));
         if ids.len() as u64 >= most {
             let message = format!("{most} sessions run already, the limit; stop one first");

@@ -107,3 +107,16 @@ fn a_failed_start_shows_the_programs_own_output_and_leaves_nothing_behind() {
         assert_eq!(left, 0, "{dir} is empty");
     }
 }
+
+#[test]
+fn a_resumed_screen_starts_empty_also_for_the_next_daemon() {
+    let space = Space::new();
+    let mut daemon = Daemon::start(&space);
+    let id = daemon.start_session(&["sh", "-c", "echo one life; exec cat"]);
+    daemon.wait_screen(&id, "one life");
+    daemon.post(&format!("/sessions/{id}/kill"), &json!({}));
+    daemon.post(&format!("/sessions/{id}/resume"), &json!({}));
+    daemon.wait_screen(&id, "one life");
+    daemon.crash_and_restart();
+    assert_eq!(daemon.wait_screen(&id, "one life").trim_end(), "one life");
+}
