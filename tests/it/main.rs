@@ -6,6 +6,7 @@ mod cli;
 mod clock;
 mod crash;
 mod damage;
+mod disk;
 mod floods;
 mod help;
 mod keeper;
