@@ -9,6 +9,7 @@ mod damage;
 mod disk;
 mod floods;
 mod help;
+mod hook_gate;
 mod keeper;
 mod large_input;
 mod output;
