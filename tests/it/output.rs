@@ -3,6 +3,7 @@
 use crate::support::daemon::Daemon;
 use crate::support::space::Space;
 use crate::support::space::path_text;
+use crate::support::wait::SOON;
 use crate::support::wait::wait_until;
 use codepiper::sys::proc;
 use codepiper::sys::signal::Name;
@@ -93,8 +94,10 @@ fn a_viewer_that_stops_reading_holds_nobody_up_and_loses_nothing() {
     let daemon = Daemon::start(&space);
     let (file, shown) = big(&space);
     let go = path_text(&space.root.join("go"));
-    let script = format!("while [ ! -e {go} ]; do sleep 0.01; done; cat {file}; sleep 0.2");
+    let wait = format!("while [ ! -e {go} ]; do sleep 0.01; done");
+    let script = format!("echo ready; {wait}; cat {file}; sleep 0.2");
     let id = daemon.start_session(&["sh", "-c", &script]);
+    let shown = [b"ready\r\n", &shown[..]].concat();
     let seen = space.root.join("seen");
     let mut viewer = Command::new(crate::support::daemon::BINARY)
         .args(["tail", "-f", "-n", "all", &id])
@@ -105,6 +108,9 @@ fn a_viewer_that_stops_reading_holds_nobody_up_and_loses_nothing() {
         .spawn()
         .unwrap();
     let viewer_pid = viewer.id() as i32;
+    wait_until("the viewer to follow", SOON, || {
+        std::fs::read(&seen).is_ok_and(|bytes| bytes == b"ready\r\n")
+    });
     proc::signal(viewer_pid, Name::SIGSTOP).unwrap();
     let before = resident_kib(daemon.pid());
     std::fs::write(&go, "").unwrap();
