@@ -83,7 +83,8 @@ impl Service {
             self.records.refused(call.session, "hook", call.peer, &name);
             Err(Error::denied(why.to_string()))
         };
-        let Some(live) = self.records.live(call.session) else {
+        // One that a new daemon is just adopting is waited for; a refusal would block the call.
+        let Some(live) = self.live(&self.find(call.session)?)? else {
             return Err(Error::not_found(format!("Session not found: {}", call.session)));
         };
         let row = live.row();
