@@ -114,13 +114,13 @@ fn tail_prints_the_last_lines_all_of_them_or_what_follows() {
     let all = space.cli(&["tail", "-n", "all", "--raw", &id]).expect(0);
     assert_eq!(all.stdout.as_bytes(), log);
     space.cli(&["tail", "-n", "many", &id]).expect(2);
-    let following = space.cli(&["tail", "-f", "-n", "1", &id]);
+    let following = space.cli(&["tail", "-f", "-n", "all", &id]);
     let out = std::thread::scope(|scope| {
         let out = scope.spawn(|| following.expect(0));
         space.cli(&["send", &id, "go"]).expect(0);
         out.join().expect("tail -f")
     });
-    assert!(out.stdout.starts_with("300\r\n"), "{}", out.stdout);
+    assert!(out.stdout.starts_with("\x1b[31mred"), "from the first byte on: {}", out.stdout);
     assert!(out.stdout.ends_with("4999\r\n5000\r\n"), "ends with all of it");
     let log = String::from_utf8(daemon.log(&id)).expect("text");
     assert!(log.ends_with(&out.stdout), "neither lost nor doubled");
