@@ -6,7 +6,6 @@ mod cli;
 mod clock;
 mod crash;
 mod damage;
-mod disk;
 mod floods;
 mod help;
 mod hook_gate;

@@ -10,7 +10,6 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::path::PathBuf;
-use std::process::Command;
 
 /// See the file's head.
 pub struct Space {
@@ -24,7 +23,6 @@ pub struct Space {
     pub project: PathBuf,
     /// The whole environment of daemon and clients; nothing of the caller's comes along.
     pub env: BTreeMap<String, String>,
-    small_disk: bool,
 }
 
 impl Space {
@@ -51,7 +49,7 @@ impl Space {
             ]
             .map(|(name, value)| (name.to_string(), value)),
         );
-        Space { root, home, state, project, env, small_disk: false }
+        Space { root, home, state, project, env }
     }
 
     /// Writes a file below the space's root, with its directories, and returns its path.
@@ -72,20 +70,6 @@ impl Space {
     /// The control socket.
     pub fn control(&self) -> PathBuf {
         self.state.join("run/control.sock")
-    }
-
-    /// Puts the state directory on a disk of its own with so much room, before there is a daemon.
-    /// False where that needs root.
-    pub fn give_small_disk(&mut self, mebibytes: u32) -> bool {
-        if !nix::unistd::geteuid().is_root() {
-            return false;
-        }
-        fs::create_dir(&self.state).expect("a directory");
-        let options = format!("size={mebibytes}m,mode=0700");
-        let mut mount = Command::new("mount");
-        let status = mount.args(["-t", "tmpfs", "-o", &options, "tmpfs"]).arg(&self.state).status();
-        self.small_disk = status.is_ok_and(|status| status.success());
-        self.small_disk
     }
 
     /// The newest lines of the daemon's log, for failure messages.
@@ -117,9 +101,6 @@ impl Space {
 impl Drop for Space {
     fn drop(&mut self) {
         self.end_processes();
-        if self.small_disk {
-            let _ = Command::new("umount").arg("-l").arg(&self.state).status();
-        }
         if std::thread::panicking() || std::env::var_os("KEEP").is_some() {
             eprintln!("kept for a look: {}\n{}", self.root.display(), self.daemon_log());
         } else {
