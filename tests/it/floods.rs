@@ -17,7 +17,8 @@ use std::time::Duration;
 use std::time::Instant;
 
 /// Generous: these tests run beside many others. The claim itself (100 ms) is measured alone.
-const WORST: Duration = Duration::from_secs(1);
+// One request may meet a machine that is busy elsewhere; none may be forgotten.
+const WORST: Duration = Duration::from_secs(10);
 const MEDIAN: Duration = Duration::from_millis(100);
 
 /// Bad peers, until it is dropped.
