@@ -79,6 +79,8 @@ pub const TICK: Duration = Duration::from_millis(100);
 pub const CHECKPOINT_BYTES: u64 = 1024 * 1024;
 /// Output still in the terminal when the program has ended: drained until silent for this long.
 pub const DRAIN_QUIET: Duration = Duration::from_millis(200);
+/// Longest such wait: something the program left behind may print for ever.
+pub const DRAIN_MOST: Duration = Duration::from_secs(2);
 /// Descendants left behind by an ended program get this long between SIGHUP and SIGKILL.
 pub const STRAGGLER_GRACE: Duration = Duration::from_millis(500);
 /// A program that left its terminal may come back to it: looked at this often.

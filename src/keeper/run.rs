@@ -43,8 +43,8 @@ struct Keeper {
     input_done: u64,
     degraded_told: bool,
     refused: Vec<Frame>,
-    /// Set when the program has ended: output is drained until this passes in silence.
-    drain_until: Option<Instant>,
+    /// Set when the program has ended and its last output is still coming in.
+    drain: Option<Drain>,
     exited: Option<Exited>,
     stragglers: Option<Stragglers>,
     stored: bool,
@@ -106,7 +106,7 @@ fn start() -> Result<Keeper> {
         input_done: 0,
         degraded_told: false,
         refused: Vec::new(),
-        drain_until: None,
+        drain: None,
         exited: None,
         stragglers: None,
         stored: false,
@@ -145,7 +145,7 @@ impl Keeper {
 
     fn wait(&self) -> Result<Ready> {
         let listen_for = self.exited.is_none() || !self.stored;
-        let listening = !self.program.hung || self.drain_until.is_some();
+        let listening = !self.program.hung || self.drain.is_some();
         let mut watches = vec![
             Watch::new(&self.signals, true, false),
             Watch::new(&self.listener, listen_for, false),
@@ -174,14 +174,14 @@ impl Keeper {
         let hung = self.program.hung && self.program.ended.is_none();
         let look_again = hung.then(|| time::now() + limits::HUNG_RETRY);
         let stragglers = self.stragglers.as_ref().and_then(Stragglers::next);
-        [self.drain_until, stragglers, look_again].into_iter().flatten().min()
+        [self.drain.as_ref().map(Drain::end), stragglers, look_again].into_iter().flatten().min()
     }
 
     fn take_signals(&mut self) {
         while let Some(name) = self.signals.next() {
             match name {
                 Name::SIGCHLD if self.program.reap() => {
-                    self.drain_until = Some(time::now() + limits::DRAIN_QUIET);
+                    self.drain = Some(Drain::start());
                 }
                 // The host goes down: let the program end as it likes; its exit is in the log.
                 Name::SIGTERM => {
@@ -200,12 +200,16 @@ impl Keeper {
                 self.log.append(&buffer[..count]);
                 self.tell_degraded();
                 self.with_daemon(|conn| conn.relay(offset, &buffer[..count]));
-                if self.drain_until.is_some() {
-                    self.drain_until = Some(time::now() + limits::DRAIN_QUIET);
+                if let Some(drain) = &mut self.drain {
+                    drain.quiet = time::now() + limits::DRAIN_QUIET;
                 }
             }
-            Output::HungUp if self.drain_until.is_some() => self.drain_until = Some(time::now()),
-            Output::HungUp | Output::Nothing => {}
+            Output::HungUp => {
+                if let Some(drain) = &mut self.drain {
+                    drain.quiet = time::now();
+                }
+            }
+            Output::Nothing => {}
         }
     }
 
@@ -223,11 +227,11 @@ impl Keeper {
             self.program.reap();
             stragglers.step();
         }
-        let silent = self.drain_until.is_some_and(|until| time::now() >= until);
-        let Some(ended) = self.program.ended.filter(|_| silent && self.exited.is_none()) else {
+        let drained = self.drain.as_ref().is_some_and(|drain| time::now() >= drain.end());
+        let Some(ended) = self.program.ended.filter(|_| drained && self.exited.is_none()) else {
             return;
         };
-        self.drain_until = None;
+        self.drain = None;
         self.program.hung = true;
         let (by_signal, value, mark) = match ended {
             Ended::Code(code) => (false, code, Mark::EndCode(code)),
@@ -238,6 +242,24 @@ impl Keeper {
         self.exited = Some(exited);
         self.stragglers = Some(Stragglers::hang_up());
         self.with_daemon(|conn| conn.link.send(&Frame::Exited(exited)));
+    }
+}
+
+/// The wait for an ended program's last output: until silence, but not for one that a descendant
+/// goes on breaking.
+struct Drain {
+    quiet: Instant,
+    last: Instant,
+}
+
+impl Drain {
+    fn start() -> Drain {
+        let now = time::now();
+        Drain { quiet: now + limits::DRAIN_QUIET, last: now + limits::DRAIN_MOST }
+    }
+
+    fn end(&self) -> Instant {
+        self.quiet.min(self.last)
     }
 }
 

@@ -136,3 +136,14 @@ fn what_a_program_leaves_behind_does_not_outlive_its_session() {
     assert_eq!(pids.len(), 2);
     wait_until("both to be gone", SOON, || pids.iter().all(|pid| proc::stat(*pid).is_none()));
 }
+
+#[test]
+fn a_descendant_that_prints_for_ever_does_not_keep_an_ended_session_running() {
+    let space = Space::new();
+    let daemon = Daemon::start(&space);
+    // It ignores the hang-up and opens the terminal anew for each line.
+    let script = "t=$(tty); (trap '' HUP; while :; do echo again > $t; done) & sleep 0.3; exit 5";
+    let id = daemon.start_session(&["sh", "-c", script]);
+    let session = ended(&daemon, &id);
+    assert_eq!((&session["status"], &session["exitCode"]), (&"CRASHED".into(), &5.into()));
+}
