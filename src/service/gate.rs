@@ -83,11 +83,8 @@ impl Service {
             self.records.refused(call.session, "hook", call.peer, &name);
             Err(Error::denied(why.to_string()))
         };
-        // One that a new daemon is just adopting is waited for; a refusal would block the call.
-        let Some(live) = self.live(&self.find(call.session)?)? else {
-            return Err(Error::not_found(format!("Session not found: {}", call.session)));
-        };
-        let row = live.row();
+        // Proven on the row first: only a session's own process is waited for.
+        let row = self.find(call.session)?;
         let hash: [u8; 32] = Sha256::digest(call.secret.as_bytes()).into();
         let known = row.secret_sha256.unwrap_or_default();
         if row.secret_sha256.is_none() || !bool::from(hash.ct_eq(&known)) {
@@ -96,6 +93,10 @@ impl Service {
         if !self.is_inside(call.peer, &row)? {
             return refuse("the process does not belong to this session");
         }
+        // One that a new daemon is just adopting; a refusal would block the call.
+        let Some(live) = self.live(&row)? else {
+            return Err(Error::not_found(format!("Session not found: {}", call.session)));
+        };
         Ok(live)
     }
 

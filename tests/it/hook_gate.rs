@@ -5,12 +5,14 @@
 
 use crate::support::daemon::BINARY;
 use crate::support::daemon::Daemon;
+use crate::support::http;
 use crate::support::http::Reply;
 use crate::support::inside::Inside;
 use crate::support::space::Space;
 use crate::support::wait::SOON;
 use crate::support::wait::wait_until;
 use codepiper::sys::proc;
+use codepiper::sys::signal::Name;
 use serde_json::Value;
 use serde_json::json;
 use std::time::Duration;
@@ -206,6 +208,31 @@ fn the_same_request_has_the_same_answer_for_ever() {
         let reply = ask(request, "ls");
         assert_eq!(reply.status, 400, "{}", reply.text());
     }
+}
+
+#[test]
+fn an_unproven_process_is_refused_at_once_also_while_a_session_is_being_adopted() {
+    let space = Space::new();
+    let mut daemon = start(&space);
+    let agent = Inside::start_claude(&space, &daemon, "agent");
+    let program = daemon.session(&agent.id)["pid"].as_i64().expect("a pid") as i32;
+    let keeper = proc::stat(program).expect("the program").ppid;
+    let secret = agent.variable("CODEPIPER_SECRET");
+    proc::signal(keeper, Name::SIGSTOP).expect("a keeper that cannot be adopted");
+    daemon.crash_and_restart();
+    let body = json!({"sessionId": agent.id, "requestId": "r", "event": "Stop", "data": {}});
+    let body = body.to_string();
+    for secret in ["wrong", &secret] {
+        let head = format!(
+            "POST /hooks/claude HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\
+             X-CodePiper-Secret: {secret}\r\nContent-Length: {}\r\n\r\n",
+            body.len()
+        );
+        let door = space.state.join("hook/hook.sock");
+        let reply = http::exchange(&door, format!("{head}{body}").as_bytes()).expect("a reply");
+        assert_eq!(reply.status, 403, "not told to wait and ask again: {}", reply.text());
+    }
+    proc::signal(keeper, Name::SIGCONT).expect("a keeper that goes on");
 }
 
 #[test]
