@@ -8,7 +8,7 @@
 
 -- "cpip": tells our database from any other program's before anything is written to it.
 PRAGMA application_id = 1668311408;
-PRAGMA user_version = 1;
+PRAGMA user_version = 2;
 
 -- One row per session, live or ended. It goes when the user removes the session; what was decided
 -- in it stays (see decisions).
@@ -44,6 +44,10 @@ CREATE TABLE sessions (
     agent_session   TEXT,                            -- the agent's own id of the conversation
     transcript_path TEXT,
     guarded         INTEGER NOT NULL CHECK (guarded IN (0, 1)),
+    billing         TEXT    NOT NULL DEFAULT 'subscription'
+                                     CHECK (billing IN ('subscription', 'api')),
+    hook_sha256     BLOB             CHECK (length(hook_sha256) = 32), -- of the pinned copy
+    alarm           TEXT,                            -- why the gate can't be trusted, in words
     CHECK (exit_code IS NULL OR exit_signal IS NULL),
     CHECK ((keeper_pid IS NULL) = (keeper_start IS NULL))
 ) STRICT;
@@ -79,10 +83,14 @@ CREATE TABLE decisions (
     decision     TEXT    NOT NULL CHECK (decision IN ('allow', 'deny', 'ask')),
     rule         TEXT,                               -- the rule that decided, where one did
     reason       TEXT    NOT NULL,
+    policy       TEXT,                               -- name of the policy that the rule stands in
     UNIQUE (session_id, request)
 ) STRICT;
 
 CREATE INDEX decisions_by_session ON decisions (session_id, id);
+
+-- What has run is compared with what was decided, call by call.
+CREATE INDEX decisions_by_call ON decisions (session_id, call_id);
 
 -- Decisions are append-only. INSERT OR REPLACE fires delete triggers only under recursive_triggers
 -- (which our writer sets); the third trigger stops it on any other connection too.
@@ -106,4 +114,57 @@ END;
 CREATE TABLE settings (
     key   TEXT PRIMARY KEY NOT NULL,
     value TEXT NOT NULL CHECK (json_valid(value))
+) STRICT, WITHOUT ROWID;
+
+-- Named lists of rules. A global policy holds for every session, a session's for that one (and goes
+-- with it), and a set's for the sessions that a set which lists it is applied to.
+CREATE TABLE policies (
+    id          TEXT    PRIMARY KEY NOT NULL,
+    name        TEXT    NOT NULL,
+    description TEXT,
+    enabled     INTEGER NOT NULL CHECK (enabled IN (0, 1)),
+    priority    INTEGER NOT NULL,                    -- which rule is named, never what is decided
+    scope       TEXT    NOT NULL CHECK (scope IN ('global', 'session', 'set')),
+    session_id  TEXT    REFERENCES sessions (id) ON DELETE CASCADE,
+    rules       TEXT    NOT NULL CHECK (json_type(rules) = 'array'),
+    version     INTEGER NOT NULL CHECK (version >= 1), -- one more with each change of the rules
+    created_ms  INTEGER NOT NULL,
+    updated_ms  INTEGER NOT NULL,
+    CHECK ((scope = 'session') = (session_id IS NOT NULL))
+) STRICT;
+
+CREATE INDEX policies_by_session ON policies (session_id);
+
+-- Named lists of policies. The built-in ones are the program's and have no row.
+CREATE TABLE policy_sets (
+    id          TEXT    PRIMARY KEY NOT NULL,
+    name        TEXT    NOT NULL UNIQUE,
+    description TEXT,
+    created_ms  INTEGER NOT NULL,
+    updated_ms  INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE policy_set_members (
+    set_id    TEXT NOT NULL REFERENCES policy_sets (id) ON DELETE CASCADE,
+    policy_id TEXT NOT NULL REFERENCES policies (id) ON DELETE CASCADE,
+    PRIMARY KEY (set_id, policy_id)
+) STRICT, WITHOUT ROWID;
+
+-- Which sets hold for a session; set_id may name a built-in one, so it is no foreign key.
+CREATE TABLE session_policy_sets (
+    session_id TEXT NOT NULL REFERENCES sessions (id) ON DELETE CASCADE,
+    set_id     TEXT NOT NULL,
+    PRIMARY KEY (session_id, set_id)
+) STRICT, WITHOUT ROWID;
+
+-- Whether the gate was seen to hold with one exact agent program, once for each build of ours.
+CREATE TABLE proofs (
+    provider       TEXT    NOT NULL,
+    program_sha256 BLOB    NOT NULL CHECK (length(program_sha256) = 32),
+    build          TEXT    NOT NULL,
+    version        TEXT    NOT NULL,                 -- what the program calls itself
+    outcome        TEXT    NOT NULL CHECK (outcome IN ('proven', 'disproved', 'unclear')),
+    detail         TEXT    NOT NULL,
+    at_ms          INTEGER NOT NULL,
+    PRIMARY KEY (provider, program_sha256, build)
 ) STRICT, WITHOUT ROWID;

@@ -17,8 +17,8 @@ use crate::base::json;
 use crate::base::time;
 use crate::limits;
 use crate::model::call::Action;
-use crate::provider::claude::hook::GATE;
 use crate::provider::env;
+use crate::provider::hook::GATE;
 use crate::sys::proc;
 use crate::sys::signal;
 use crate::sys::signal::Signals;
@@ -222,15 +222,21 @@ fn request(session: &str, secret: &str, event: &str, data: &[u8]) -> Result<Vec<
     Ok([head.as_bytes(), body.as_bytes(), data, b"}"].concat())
 }
 
-/// The `output` of the daemon's reply, if an agent will take it for a verdict.
+/// The `output` of the daemon's reply, if an agent will take it for the verdict that it is. An
+/// agent that takes a yes only as silence gets no output, and only with a plain yes.
 fn checked_answer(reply: &[u8]) -> Result<Vec<u8>> {
     let reply = json::parse(reply)?;
     let no_verdict = || Error::invalid("the daemon's reply holds no verdict");
+    let decision = reply.get("decision").and_then(|word| word.as_str());
+    let decision = decision.and_then(Action::from_word).ok_or_else(no_verdict)?;
     let output = reply.get("output").ok_or_else(no_verdict)?;
+    if output.is_null() && decision == Action::Allow {
+        return Ok(Vec::new());
+    }
     let inner = output.get("hookSpecificOutput").ok_or_else(no_verdict)?;
     let said = |name: &str| inner.get(name).and_then(|value| value.as_str());
-    let is_verdict = said("permissionDecision").and_then(Action::from_word).is_some();
-    match said("hookEventName") == Some(GATE) && is_verdict {
+    let told = said("permissionDecision").and_then(Action::from_word);
+    match said("hookEventName") == Some(GATE) && told == Some(decision) {
         true => Ok(output.to_string().into_bytes()),
         false => Err(no_verdict()),
     }

@@ -13,8 +13,8 @@ use serde_json::json;
 
 /// A session: `{id, provider, cwd, status, createdAt, updatedAt, name?, pid?, ptyRows, ptyCols,
 /// program, args, transcriptPath?, endedAt?, exitCode?, exitSignal?, reason?, epoch, guarded,
-/// adopting, logBytes, logDegraded, lastLine?, agent?, turns, metadata}`. What is not known is
-/// absent, never null.
+/// adopting, logBytes, logDegraded, lastLine?, agent?, alarm?, turns, metadata}`. What is not known
+/// is absent, never null.
 pub fn session(service: &Service, row: &Session) -> Value {
     let live = service.records.live(&row.id);
     let view = live.as_ref().map(|live| live.view());
@@ -37,7 +37,8 @@ pub fn session(service: &Service, row: &Session) -> Value {
         "logBytes": end,
         "logDegraded": row.log_degraded,
         "turns": view.as_ref().map_or(0, |v| v.turns),
-        "metadata": {"ui": {"customName": row.name}, "providerSession": {"id": row.agent_session}},
+        "metadata": {"ui": {"customName": row.name}, "providerSession": {"id": row.agent_session},
+            "launch": {"args": row.args, "billingMode": row.billing.word()}},
     });
     let optional = [
         ("name", row.name.clone().map(Value::from)),
@@ -48,6 +49,7 @@ pub fn session(service: &Service, row: &Session) -> Value {
         ("exitCode", exit(row, false)),
         ("exitSignal", exit(row, true)),
         ("lastLine", view.as_ref().map(|v| v.last_line.clone().into())),
+        ("alarm", row.alarm.clone().map(Value::from)),
         ("agent", view.as_ref().and_then(|v| v.agent).map(|a| a.body().into())),
     ];
     add(&mut out, optional);
@@ -80,8 +82,8 @@ pub fn event(event: &Event) -> Value {
     })
 }
 
-/// A decision: `{id, sessionId, toolName, args, argsSha256, cwd, decision, reason, ruleId?,
-/// toolUseId?, agentId?, timestamp}`.
+/// A decision: `{id, sessionId, toolName, args, argsSha256, cwd, decision, reason, policyName?,
+/// ruleId?, toolUseId?, agentId?, timestamp}`.
 pub fn decision(id: i64, decision: &NewDecision) -> Value {
     let mut out = json!({
         "id": id,
@@ -95,6 +97,7 @@ pub fn decision(id: i64, decision: &NewDecision) -> Value {
         "reason": decision.verdict.reason,
     });
     let optional = [
+        ("policyName", decision.verdict.policy.clone().map(Value::from)),
         ("ruleId", decision.verdict.rule.clone().map(Value::from)),
         ("toolUseId", decision.call.call_id.clone().map(Value::from)),
         ("agentId", decision.call.agent_id.clone().map(Value::from)),

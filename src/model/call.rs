@@ -49,6 +49,8 @@ impl Action {
 pub struct Verdict {
     /// Allow, deny or ask.
     pub action: Action,
+    /// Name of the policy that the rule stands in.
+    pub policy: Option<String>,
     /// The rule that decided, where one did.
     pub rule: Option<String>,
     /// Why, in words.

@@ -192,8 +192,39 @@ pub struct Session {
     pub agent_session: Option<String>,
     /// Where the agent writes its transcript.
     pub transcript_path: Option<String>,
-    /// SessionStart came with the secret.
+    /// SessionStart came with the secret, and nothing has shown since that the gate leaks.
     pub guarded: bool,
+    /// Who pays for the agent's model.
+    pub billing: Billing,
+    /// SHA-256 of the pinned copy that its hooks run.
+    pub hook_sha256: Option<[u8; 32]>,
+    /// What showed that the gate leaks, in words; the newest.
+    pub alarm: Option<String>,
+}
+
+/// Who pays for an agent's model, and so which keys its environment keeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Billing {
+    /// The person's subscription: no API key reaches the agent unless a person gives it by name.
+    #[default]
+    Subscription,
+    /// By token: the daemon's API key is passed on.
+    Api,
+}
+
+impl Billing {
+    /// The API's word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Billing::Subscription => "subscription",
+            Billing::Api => "api",
+        }
+    }
+
+    /// The billing behind a word.
+    pub fn from_word(word: &str) -> Option<Billing> {
+        [Billing::Subscription, Billing::Api].into_iter().find(|b| b.word() == word)
+    }
 }
 
 /// Checks a display name: trimmed, at most [`limits::NAME_CHARS`] characters, no control

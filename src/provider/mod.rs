@@ -3,9 +3,14 @@
 
 pub mod canonical;
 pub mod claude;
+pub mod codex;
 pub mod env;
+pub mod hook;
 
 use crate::base::error::{Error, Result};
+use crate::model::call::Verdict;
+use crate::provider::claude::hook as claude_hook;
+use crate::provider::codex::hook as codex_hook;
 use serde_json::Value;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -26,6 +31,7 @@ pub struct Provider {
     /// Versions we know, where it has some.
     pub versions: Option<Versions>,
     start: fn(&LaunchRequest<'_>) -> Result<Launch>,
+    answer: fn(&Verdict) -> Option<Value>,
 }
 
 /// What works with a provider in this codepiper: not what the program could do, but what a client
@@ -34,6 +40,8 @@ pub struct Provider {
 pub struct Capabilities {
     /// Its hooks bring every tool call to the gate.
     pub native_hooks: bool,
+    /// Told to ask, it opens a dialog of its own. Where it has none, `ask` is a no.
+    pub asks: bool,
     /// The gate can be told to allow everything.
     pub dangerous_mode: bool,
     /// Its model can be changed while it runs.
@@ -67,6 +75,7 @@ pub const PROVIDERS: &[Provider] = &[
         program: None,
         capabilities: Capabilities {
             native_hooks: false,
+            asks: false,
             dangerous_mode: false,
             model_switch: false,
             transcript: false,
@@ -75,6 +84,8 @@ pub const PROVIDERS: &[Provider] = &[
         },
         versions: None,
         start: start_command,
+        // For an agent that a person starts in it with codepiper's hooks in its own settings.
+        answer: claude_hook::answer,
     },
     Provider {
         id: "claude-code",
@@ -83,6 +94,7 @@ pub const PROVIDERS: &[Provider] = &[
         program: Some("claude"),
         capabilities: Capabilities {
             native_hooks: true,
+            asks: true,
             dangerous_mode: false,
             model_switch: false,
             transcript: false,
@@ -92,6 +104,25 @@ pub const PROVIDERS: &[Provider] = &[
         // `onFailure` came with 2.1.295; the rest was measured on 2.1.330.
         versions: Some(Versions { oldest: (2, 1, 295), proven: (2, 1, 330) }),
         start: claude::start,
+        answer: claude_hook::answer,
+    },
+    Provider {
+        id: "codex",
+        label: "Codex",
+        runtime: "pty",
+        program: Some("codex"),
+        capabilities: Capabilities {
+            native_hooks: true,
+            asks: false,
+            dangerous_mode: false,
+            model_switch: false,
+            transcript: false,
+            policy_channel: "native-hooks",
+            metrics_channel: "none",
+        },
+        versions: Some(Versions { oldest: (0, 169, 0), proven: (0, 169, 0) }),
+        start: codex::start,
+        answer: codex_hook::answer,
     },
 ];
 
@@ -104,6 +135,11 @@ pub fn find(id: &str) -> Result<&'static Provider> {
 }
 
 impl Provider {
+    /// What hook-forward prints for a verdict; `None` for silence, which only a yes may be.
+    pub fn answer(&self, verdict: &Verdict) -> Option<Value> {
+        (self.answer)(verdict)
+    }
+
     /// Its row of `GET /providers`.
     pub fn to_json(&self) -> Value {
         let c = &self.capabilities;
@@ -113,6 +149,7 @@ impl Provider {
             "runtime": self.runtime,
             "capabilities": {
                 "nativeHooks": c.native_hooks,
+                "supportsAsk": c.asks,
                 "supportsDangerousMode": c.dangerous_mode,
                 "supportsModelSwitch": c.model_switch,
                 "supportsTranscriptTailing": c.transcript,
@@ -151,6 +188,10 @@ pub struct LaunchRequest<'a> {
     pub dir: &'a str,
     /// The agent's own id of the conversation to go on with, at resume.
     pub resume: Option<&'a str>,
+    /// That conversation is left as it is, and goes on as a new one.
+    pub fork: bool,
+    /// The directory it works in.
+    pub cwd: &'a str,
 }
 
 /// What to run. `Debug` would show the secret, so there is none.
@@ -221,8 +262,9 @@ mod tests {
         assert_eq!(
             row.to_string(),
             r#"{"capabilities":{"metricsChannel":"none","nativeHooks":true,"#.to_string()
-                + r#""policyChannel":"native-hooks","supportsDangerousMode":false,"#
-                + r#""supportsModelSwitch":false,"supportsTranscriptTailing":false},"#
+                + r#""policyChannel":"native-hooks","supportsAsk":true,"#
+                + r#""supportsDangerousMode":false,"supportsModelSwitch":false,"#
+                + r#""supportsTranscriptTailing":false},"#
                 + r#""id":"claude-code","label":"Claude Code","runtime":"pty"}"#
         );
     }
@@ -240,6 +282,8 @@ mod tests {
             secret: "5ec2e7",
             dir: "/d",
             resume: None,
+            fork: false,
+            cwd: "/p",
         };
         let launch = launch(find("command").unwrap(), &request).unwrap();
         assert_eq!((launch.program.as_str(), launch.args.len()), ("bash", 2));

@@ -18,9 +18,11 @@ use crate::model::session::Change;
 use crate::model::session::Session;
 use crate::output::index::Mark;
 use crate::policy;
+use crate::policy::Place;
+use crate::provider;
 use crate::provider::canonical;
-use crate::provider::claude::hook;
-use crate::provider::claude::hook::HookEvent;
+use crate::provider::hook;
+use crate::provider::hook::HookEvent;
 use crate::service::Service;
 use crate::service::live::Command;
 use crate::service::live::Live;
@@ -65,15 +67,15 @@ impl Service {
         if call.request.is_empty() || call.request.len() > limits::HOOK_WORD_BYTES {
             return Err(Error::invalid("the request id is missing or too long"));
         }
-        let event = hook::parse(call.event, call.data)?;
+        let provider = provider::find(&live.row().provider)?;
         let mut verdict = None;
-        match &event {
+        match hook::parse(call.event, call.data)? {
             HookEvent::PreToolUse(tool_call) => {
-                verdict = Some(self.decide(&live, call.request, tool_call)?);
+                verdict = Some(self.decide(&live, call.request, &tool_call)?);
             }
-            other => self.told(&live, call, other),
+            other => self.told(&live, call, &other),
         }
-        let output = verdict.as_ref().and_then(|verdict| hook::answer(&event, verdict));
+        let output = verdict.as_ref().and_then(|verdict| provider.answer(verdict));
         Ok(HookReply { verdict, output })
     }
 
@@ -107,7 +109,10 @@ impl Service {
 
     /// Decides a tool call once: asked again, the stored decision is the answer.
     fn decide(&self, live: &Live, request: &str, call: &ToolCall) -> Result<Verdict> {
-        let verdict = policy::evaluate(&self.policy(), call);
+        let (row, login) = (live.row(), self.login_env.get());
+        let home = login.get("HOME").map_or("/", String::as_str);
+        let place = Place { project: &row.cwd, home };
+        let verdict = policy::evaluate(&self.policies(), call, &place);
         let decision = NewDecision {
             session: live.id.clone(),
             at_ms: time::unix_ms(),
@@ -184,6 +189,7 @@ fn decision_event(id: i64, decision: &NewDecision) -> NewEvent {
             "tool": call.tool,
             "command": shown,
             "decision": verdict.action.word(),
+            "policy": verdict.policy,
             "rule": verdict.rule,
             "reason": verdict.reason,
         }),

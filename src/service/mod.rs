@@ -24,7 +24,8 @@ pub mod waits;
 
 use crate::base::error::Result;
 use crate::config::paths::Paths;
-use crate::policy::rule::Rule;
+use crate::model::call::Action;
+use crate::policy::Policies;
 use crate::service::login_env::LoginEnv;
 use crate::service::records::Records;
 use crate::service::reserve::Reserved;
@@ -51,7 +52,7 @@ pub struct Service {
     /// What is being started, named or removed at the moment.
     reserved: Reserved,
     /// The policy in force.
-    rules: Mutex<Arc<Vec<Rule>>>,
+    rules: Mutex<Arc<Policies>>,
 }
 
 impl Service {
@@ -59,7 +60,8 @@ impl Service {
     pub fn new(paths: Paths, store: Store, scopes: bool, soft_limit: u64) -> Result<Arc<Service>> {
         let records = Arc::new(Records::new(store, Waits::start()?));
         let (login_env, boot_id) = (LoginEnv::default(), proc::boot_id()?);
-        let (reserved, rules) = Default::default();
+        let nothing = Policies { list: Vec::new(), default: Action::Ask };
+        let (reserved, rules) = (Reserved::default(), Mutex::new(Arc::new(nothing)));
         let service =
             Service { paths, records, login_env, boot_id, scopes, soft_limit, reserved, rules };
         if let Err(error) = service.load_policy() {

@@ -2,8 +2,10 @@
 
 use crate::base::error::{Error, Result};
 use crate::limits;
+use crate::model::call::Action;
+use crate::policy::Policies;
+use crate::policy::Policy;
 use crate::policy::rule;
-use crate::policy::rule::Rule;
 use crate::service::Service;
 use crate::store::settings;
 use serde_json::Map;
@@ -87,7 +89,7 @@ impl Service {
     }
 
     /// The rules in force.
-    pub fn policy(&self) -> Arc<Vec<Rule>> {
+    pub fn policies(&self) -> Arc<Policies> {
         self.rules.lock().unwrap_or_else(|e| e.into_inner()).clone()
     }
 
@@ -95,7 +97,9 @@ impl Service {
     pub fn load_policy(&self) -> Result<()> {
         let stored = self.store().read(|conn| settings::get(conn, "policy"))?;
         let rules = stored.as_ref().map_or(Ok(Vec::new()), rule::parse)?;
-        *self.rules.lock().unwrap_or_else(|e| e.into_inner()) = Arc::new(rules);
+        let policy = Policy { name: "settings".to_string(), priority: 0, rules };
+        let policies = Policies { list: vec![policy], default: Action::Ask };
+        *self.rules.lock().unwrap_or_else(|e| e.into_inner()) = Arc::new(policies);
         Ok(())
     }
 }

@@ -10,6 +10,7 @@ use crate::keeper::launch::Launch;
 use crate::limits;
 use crate::model::event::NewEvent;
 use crate::model::session;
+use crate::model::session::Billing;
 use crate::model::session::Change;
 use crate::model::session::Session;
 use crate::model::session::State;
@@ -130,6 +131,7 @@ impl Service {
             ended_ms: None,
             stop_wanted: false,
             guarded: false,
+            alarm: None,
             boot_id: self.boot_id.clone(),
             updated_ms: time::unix_ms(),
             ..before.clone()
@@ -191,6 +193,9 @@ impl Service {
             agent_session: None,
             transcript_path: None,
             guarded: false,
+            billing: Billing::default(),
+            hook_sha256: None,
+            alarm: None,
         }
     }
 
@@ -220,6 +225,8 @@ impl Service {
             secret: &secret,
             dir: path_text(&dir)?,
             resume: row.agent_session.as_deref().filter(|_| row.epoch > 1),
+            fork: false,
+            cwd: &row.cwd,
         };
         let planned = provider::launch(provider, &request)?;
         for planned_file in &planned.files {

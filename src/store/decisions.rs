@@ -17,14 +17,14 @@ use rusqlite::params;
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ValueRef};
 
 const COLUMNS: &str = "id, session_id, request, at_ms, tool, input, input_sha256, cwd, call_id, \
-    agent_id, decision, rule, reason";
+    agent_id, decision, rule, reason, policy";
 
 /// Stores a decision and gives its id. `Conflict` where this request has its decision already.
 pub fn append(tx: &Transaction<'_>, decision: &NewDecision) -> Result<i64> {
     let NewDecision { session, at_ms, request, call, input_sha256, verdict } = decision;
     let sql = "INSERT INTO decisions (session_id, request, at_ms, tool, input, input_sha256, cwd,
-                   call_id, agent_id, decision, rule, reason)
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
+                   call_id, agent_id, decision, rule, reason, policy)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
     let values = params![
         session,
         request,
@@ -38,6 +38,7 @@ pub fn append(tx: &Transaction<'_>, decision: &NewDecision) -> Result<i64> {
         verdict.action.word(),
         verdict.rule,
         verdict.reason,
+        verdict.policy,
     ];
     match tx.prepare_cached(sql).and_then(|mut s| s.insert(values)) {
         Err(e) if taken(&e) => Err(e).code(Code::Conflict, || {
@@ -86,6 +87,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<(i64, NewDecision)> {
     };
     let verdict = Verdict {
         action: row.get("decision")?,
+        policy: row.get("policy")?,
         rule: row.get("rule")?,
         reason: row.get("reason")?,
     };
@@ -159,9 +161,9 @@ mod tests {
         "UPDATE OR REPLACE decisions SET id = 2 WHERE id = 1",
         "DELETE FROM decisions",
         "INSERT OR REPLACE INTO decisions SELECT id, session_id, request, at_ms, tool, input,
-             input_sha256, cwd, call_id, agent_id, 'allow', rule, reason FROM decisions",
+             input_sha256, cwd, call_id, agent_id, 'allow', rule, reason, NULL FROM decisions",
         "INSERT OR REPLACE INTO decisions SELECT NULL, session_id, request, at_ms, tool, input,
-             input_sha256, cwd, call_id, agent_id, 'allow', rule, reason FROM decisions",
+             input_sha256, cwd, call_id, agent_id, 'allow', rule, reason, NULL FROM decisions",
         "INSERT INTO decisions SELECT * FROM decisions WHERE true
              ON CONFLICT DO UPDATE SET decision = 'allow'",
     ];

@@ -3,6 +3,7 @@
 use crate::base::error::{Context, Error, Result};
 use crate::store::fault::{Health, beside};
 use crate::store::file;
+use crate::store::steps::STEPS;
 use rusqlite::Connection;
 use rusqlite::OpenFlags;
 use std::collections::BTreeMap;
@@ -13,12 +14,6 @@ use std::path::PathBuf;
 
 /// A fresh database.
 pub(super) const SCHEMA: &str = include_str!("../../schema.sql");
-
-/// SQL that takes a database from version `n + 1` to `n + 2`, where `n` is its place here.
-///
-/// A step runs in a transaction with foreign keys off, so that it may rebuild tables; they are
-/// checked before it is committed. Steps that have been shipped never change.
-pub(super) const STEPS: &[&str] = &[];
 
 /// The version that `steps` end at.
 pub(super) fn version_after(steps: &[&str]) -> i32 {

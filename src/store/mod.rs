@@ -15,6 +15,7 @@ mod file;
 mod migrate;
 pub mod sessions;
 pub mod settings;
+mod steps;
 mod writer;
 
 use crate::base::error::{Code, Context, Error, Result};
@@ -220,7 +221,7 @@ fn inspect(health: &Health) -> Result<Connection> {
     }
     let (conn, version) = health.wrap(opened, &doing)?;
     migrate::check_version(health.path(), version)?;
-    migrate::run(health, version, migrate::STEPS)?;
+    migrate::run(health, version, steps::STEPS)?;
     if let Some(what) = migrate::missing(&conn).map_err(|e| health.explain(e))? {
         health.mark(&what);
     }

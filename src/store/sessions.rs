@@ -1,7 +1,7 @@
 //! SQL for sessions: whole rows in, whole rows out.
 
 use crate::base::error::{Code, Context, Error, Result};
-use crate::model::session::{Exit, Session, State};
+use crate::model::session::{Billing, Exit, Session, State};
 use crate::store::broke;
 use crate::store::row;
 use crate::store::rows;
@@ -16,7 +16,7 @@ use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, Value, ValueRef};
 const COLUMNS: &str = "id, provider, cwd, state, reason, name, created_ms, updated_ms, ended_ms, \
     program, args, pid, keeper_pid, keeper_start, boot_id, cols, rows, exit_code, exit_signal, \
     stop_wanted, epoch, log_end, log_degraded, secret_sha256, hook_build, agent_session, \
-    transcript_path, guarded";
+    transcript_path, guarded, billing, hook_sha256, alarm";
 
 /// Stores a new session. `Conflict` where its id is taken.
 pub fn insert(tx: &Transaction<'_>, session: &Session) -> Result<()> {
@@ -116,6 +116,9 @@ fn values(s: &Session) -> Vec<Value> {
         maybe(&s.agent_session),
         maybe(&s.transcript_path),
         i64::from(s.guarded).into(),
+        text(s.billing.word()),
+        s.hook_sha256.map_or(Value::Null, |hash| Value::Blob(hash.to_vec())),
+        maybe(&s.alarm),
     ]
 }
 
@@ -155,12 +158,21 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Session> {
         agent_session: row.get("agent_session")?,
         transcript_path: row.get("transcript_path")?,
         guarded: row.get("guarded")?,
+        billing: row.get("billing")?,
+        hook_sha256: row.get("hook_sha256")?,
+        alarm: row.get("alarm")?,
     })
 }
 
 impl FromSql for State {
     fn column_result(value: ValueRef<'_>) -> FromSqlResult<State> {
         State::from_word(value.as_str()?).ok_or(FromSqlError::InvalidType)
+    }
+}
+
+impl FromSql for Billing {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Billing> {
+        Billing::from_word(value.as_str()?).ok_or(FromSqlError::InvalidType)
     }
 }
 

@@ -3,7 +3,7 @@
 use super::*;
 use crate::model::call::{Action, NewDecision, ToolCall, Verdict};
 use crate::model::event::{NewEvent, Source};
-use crate::model::session::{Session, State};
+use crate::model::session::{Billing, Session, State};
 use serde_json::json;
 use std::fs;
 use std::path::PathBuf;
@@ -54,6 +54,9 @@ pub(super) fn session(id: &str) -> Session {
         agent_session: Some("agent".into()),
         transcript_path: Some("/t.jsonl".into()),
         guarded: true,
+        billing: Billing::Api,
+        hook_sha256: Some([7; 32]),
+        alarm: Some("a tool ran without a decision".into()),
     }
 }
 
@@ -82,7 +85,12 @@ pub(super) fn decision(session: &str, request: &str) -> NewDecision {
             agent_id: Some("agent_1".into()),
         },
         input_sha256: [9; 32],
-        verdict: Verdict { action: Action::Deny, rule: Some("r1".into()), reason: "no".into() },
+        verdict: Verdict {
+            action: Action::Deny,
+            policy: Some("p1".into()),
+            rule: Some("r1".into()),
+            reason: "no".into(),
+        },
     }
 }
 

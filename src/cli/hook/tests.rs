@@ -29,7 +29,12 @@ fn reply(status: u16, body: &str) -> String {
 }
 
 fn verdict(word: &str) -> String {
-    let inner = format!("{{\"hookEventName\":\"PreToolUse\",\"permissionDecision\":\"{word}\"}}");
+    said(word, word)
+}
+
+/// A reply whose verdict is `word` for us and `inside` for the agent.
+fn said(word: &str, inside: &str) -> String {
+    let inner = format!("{{\"hookEventName\":\"PreToolUse\",\"permissionDecision\":\"{inside}\"}}");
     let output = format!("{{\"hookSpecificOutput\":{inner}}}");
     reply(200, &format!("{{\"decision\":\"{word}\",\"reason\":\"r\",\"output\":{output}}}"))
 }
@@ -197,7 +202,11 @@ fn a_reply_that_is_no_verdict_blocks_at_once() {
         ("empty object", body("{}")),
         ("not an object", body("[]")),
         ("no output", body(r#"{"decision":"allow","allow":true}"#)),
-        ("null output", output("null")),
+        ("silence for a no", body(r#"{"decision":"deny","output":null}"#)),
+        ("silence for a question", body(r#"{"decision":"ask","output":null}"#)),
+        ("silence for nothing", body(r#"{"output":null}"#)),
+        ("a yes that says no", said("allow", "deny")),
+        ("a no that says yes", said("deny", "allow")),
         ("text output", output("\"allow\"")),
         ("no hookEventName", inner(r#"{"permissionDecision":"allow"}"#)),
         ("no decision", inner(r#"{"hookEventName":"PreToolUse"}"#)),
@@ -219,6 +228,13 @@ fn a_reply_that_is_no_verdict_blocks_at_once() {
         let stop = Run::new(&daemon.path, event("Stop"), LONG).go();
         assert_eq!(stop, Outcome::silent(), "{what}");
     }
+}
+
+#[test]
+fn a_plain_yes_may_be_silence_for_an_agent_that_takes_it_so() {
+    let daemon = Daemon::saying(reply(200, r#"{"decision":"allow","output":null}"#));
+    let outcome = Run::new(&daemon.path, event("PreToolUse"), LONG).go();
+    assert_eq!(outcome, Outcome::silent());
 }
 
 #[test]

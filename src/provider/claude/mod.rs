@@ -15,6 +15,7 @@ use crate::base::json;
 use crate::provider::Launch;
 use crate::provider::LaunchFile;
 use crate::provider::LaunchRequest;
+use crate::provider::hook::GATE;
 use crate::provider::hook_env;
 use serde_json::Map;
 use serde_json::json;
@@ -89,7 +90,7 @@ pub fn overlay(hook_program: &str) -> Result<String> {
             "args": [HOOK_VERB],
             "timeout": timeout,
         });
-        if *event == hook::GATE {
+        if *event == GATE {
             hook["onFailure"] = "block".into();
         }
         hooks.insert(event.to_string(), json!([{ "hooks": [hook] }]));
@@ -151,6 +152,8 @@ mod tests {
             secret: "5ec2e7",
             dir: "/home/u/.codepiper/sessions/s",
             resume,
+            fork: false,
+            cwd: "/home/u/proj",
         })
     }
 

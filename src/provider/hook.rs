@@ -1,0 +1,209 @@
+//! What agents' hooks say: both agents speak the same dialect, so one reader serves them. What they
+//! want to hear differs, see each agent's own file.
+//!
+//! 1. A PreToolUse that is not understood to the last field MUST be an error, never another event:
+//!    an error blocks the call.
+
+use crate::base::error::{Error, Result};
+use crate::base::json::Fields;
+use crate::limits;
+use crate::model::call::ToolCall;
+use serde_json::Value;
+
+/// The event that asks; all others only tell.
+pub const GATE: &str = "PreToolUse";
+
+/// What a hook said, with the fields that codepiper acts on.
+#[derive(Debug, Clone, PartialEq)]
+pub enum HookEvent {
+    /// A conversation begins or goes on in this process.
+    SessionStart {
+        /// The agent's id of the conversation; `/clear` and a fork bring a new one.
+        agent_session: String,
+        /// `startup`, `resume`, `clear`, `compact` or `fork`.
+        source: String,
+        /// Where the transcript is written.
+        transcript_path: Option<String>,
+    },
+    /// A tool is about to run: the gate answers.
+    PreToolUse(ToolCall),
+    /// The agent's own dialog is about to open, or is open already. It brings no call id.
+    PermissionRequest(ToolCall),
+    /// A tool has run, well or not, with the input as it really ran.
+    PostToolUse(ToolCall),
+    /// A prompt was sent. Not always by a person: a finished background agent sends one too.
+    Prompt,
+    /// The agent wants attention.
+    Notification {
+        /// `permission_prompt`, `idle_prompt`, …
+        kind: String,
+    },
+    /// A turn is over, also by an error or by the person.
+    Stop,
+    /// A settings file that the agent reads has changed.
+    ConfigChange {
+        /// `user_settings`, `project_settings`, …
+        source: String,
+        /// The file.
+        path: Option<String>,
+    },
+    /// The conversation is over.
+    SessionEnd {
+        /// `prompt_input_exit`, `clear`, `other`, …
+        reason: String,
+    },
+    /// An event that nothing is done for.
+    Other(String),
+}
+
+/// Reads a hook's stdin. `event` is what hook-forward took it for, and must be what it says. Words
+/// are at most [`limits::HOOK_WORD_BYTES`] and paths [`limits::CWD_BYTES`] bytes, without control
+/// characters; fields that are not read here are not looked at.
+pub fn parse(event: &str, data: &Value) -> Result<HookEvent> {
+    let fields = Fields::of(data)?;
+    let name = need_word(&fields, "hook_event_name")?;
+    if name != event {
+        return Err(Error::invalid(format!("the hook says {name:?}, its sender {event:?}")));
+    }
+    let or_empty = |name: &str| Ok(word(&fields, name)?.unwrap_or_default());
+    Ok(match event {
+        "SessionStart" => HookEvent::SessionStart {
+            agent_session: need_word(&fields, "session_id")?,
+            source: or_empty("source")?,
+            transcript_path: text(&fields, "transcript_path", limits::CWD_BYTES)?,
+        },
+        GATE => HookEvent::PreToolUse(tool_call(&fields)?),
+        "PermissionRequest" => HookEvent::PermissionRequest(tool_call(&fields)?),
+        "PostToolUse" | "PostToolUseFailure" => HookEvent::PostToolUse(tool_call(&fields)?),
+        "UserPromptSubmit" => HookEvent::Prompt,
+        "Notification" => HookEvent::Notification { kind: or_empty("notification_type")? },
+        "Stop" | "StopFailure" | "Interrupt" => HookEvent::Stop,
+        "ConfigChange" => HookEvent::ConfigChange {
+            source: or_empty("source")?,
+            path: text(&fields, "file_path", limits::CWD_BYTES)?,
+        },
+        "SessionEnd" => HookEvent::SessionEnd { reason: or_empty("reason")? },
+        _ => HookEvent::Other(name),
+    })
+}
+
+fn tool_call(fields: &Fields<'_>) -> Result<ToolCall> {
+    let input = fields.get("tool_input").filter(|input| input.is_object());
+    let no_input = || Error::invalid("field \"tool_input\" must be a JSON object");
+    let cwd = text(fields, "cwd", limits::CWD_BYTES)?.filter(|cwd| cwd.starts_with('/'));
+    Ok(ToolCall {
+        tool: need_word(fields, "tool_name")?,
+        input: input.ok_or_else(no_input)?.clone(),
+        cwd: cwd.ok_or_else(|| Error::invalid("field \"cwd\" must be an absolute path"))?,
+        call_id: word(fields, "tool_use_id")?,
+        agent_id: word(fields, "agent_id")?,
+    })
+}
+
+fn need_word(fields: &Fields<'_>, name: &str) -> Result<String> {
+    let missing = || Error::invalid(format!("field {name:?} is missing or empty"));
+    word(fields, name)?.filter(|word| !word.is_empty()).ok_or_else(missing)
+}
+
+fn word(fields: &Fields<'_>, name: &str) -> Result<Option<String>> {
+    text(fields, name, limits::HOOK_WORD_BYTES)
+}
+
+fn text(fields: &Fields<'_>, name: &str, bytes_max: usize) -> Result<Option<String>> {
+    let Some(text) = fields.text(name)? else { return Ok(None) };
+    if text.len() > bytes_max || text.chars().any(char::is_control) {
+        return Err(Error::invalid(format!(
+            "field {name:?} has a control character or more than {bytes_max} bytes"
+        )));
+    }
+    Ok(Some(text.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::json;
+    use serde_json::json;
+
+    /// One captured stdin for each event, under the agent's and the event's name.
+    fn sample(name: &str) -> Value {
+        let dir = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/hooks");
+        json::parse(&std::fs::read(format!("{dir}/{name}.json")).unwrap()).unwrap()
+    }
+
+    fn check(file: &str) -> HookEvent {
+        let data = sample(file);
+        parse(data["hook_event_name"].as_str().unwrap(), &data).unwrap()
+    }
+
+    const TALK: &str = "f247f362-4fbd-4e57-94f6-073b3cd68e4f";
+
+    #[test]
+    fn captured_events_are_read() {
+        assert_eq!(
+            check("claude/SessionStart"),
+            HookEvent::SessionStart {
+                agent_session: TALK.into(),
+                source: "startup".into(),
+                transcript_path: Some(format!(
+                    "/home/u/.claude/projects/-home-u-proj/{TALK}.jsonl"
+                )),
+            }
+        );
+        let call = |id: &str, agent: Option<&str>, input: Value| ToolCall {
+            tool: "Bash".into(),
+            input,
+            cwd: "/home/u/proj".into(),
+            call_id: Some(id.into()),
+            agent_id: agent.map(str::to_string),
+        };
+        let touch = json!({"command": "touch x_hi", "description": "touch a file"});
+        let hi = call("toolu_mock_0001_0", None, touch);
+        assert_eq!(check("claude/PreToolUse"), HookEvent::PreToolUse(hi.clone()));
+        assert_eq!(check("claude/PostToolUse"), HookEvent::PostToolUse(hi));
+        let sub = json!({"command": "touch sub_x", "description": "sub touch"});
+        let sub = call("toolu_mock_0006_0", Some("a4c253c6db3d304a0"), sub);
+        assert_eq!(check("claude/PreToolUse-subagent"), HookEvent::PreToolUse(sub));
+        assert_eq!(check("claude/UserPromptSubmit"), HookEvent::Prompt);
+        assert_eq!(check("claude/Stop"), HookEvent::Stop);
+        let kind = "permission_prompt".into();
+        assert_eq!(check("claude/Notification"), HookEvent::Notification { kind });
+        let reason = "prompt_input_exit".into();
+        assert_eq!(check("claude/SessionEnd"), HookEvent::SessionEnd { reason });
+        let HookEvent::PermissionRequest(call) = check("claude/PermissionRequest") else {
+            panic!("no PermissionRequest")
+        };
+        assert_eq!((call.tool.as_str(), call.call_id), ("Bash", None));
+    }
+
+    #[test]
+    fn a_call_that_is_not_whole_is_an_error_that_names_the_field() {
+        let long = "x".repeat(limits::HOOK_WORD_BYTES + 1);
+        for (field, value) in [
+            ("tool_name", Value::Null),
+            ("tool_name", json!("")),
+            ("tool_name", json!(["Bash"])),
+            ("tool_name", json!(long)),
+            ("tool_name", json!("Ba\u{0}sh")),
+            ("tool_input", Value::Null),
+            ("tool_input", json!("ls")),
+            ("tool_input", json!([])),
+            ("tool_use_id", json!(7)),
+            ("agent_id", json!({})),
+            ("cwd", Value::Null),
+            ("cwd", json!("proj")),
+            ("cwd", json!(format!("/{}", "x".repeat(limits::CWD_BYTES)))),
+            ("hook_event_name", Value::Null),
+            ("hook_event_name", json!("Stop")),
+        ] {
+            let mut data = sample("claude/PreToolUse");
+            data[field] = value.clone();
+            let error = parse(GATE, &data).unwrap_err().message;
+            let named = error.contains(&format!("{field:?}")) || error.contains("Stop");
+            assert!(named, "{field} {value}: {error}");
+        }
+        for data in [json!([]), json!(null), json!("PreToolUse"), json!({})] {
+            assert!(parse(GATE, &data).is_err(), "{data}");
+        }
+    }
+}

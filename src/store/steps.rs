@@ -1,0 +1,65 @@
+//! The schema's steps, as SQL: each takes a database from one shipped version to the next.
+//!
+//! A step runs in a transaction with foreign keys off, so that it may rebuild tables; they are
+//! checked before it is committed. Steps that have been shipped never change.
+
+/// SQL that takes a database from version `n + 1` to `n + 2`, where `n` is its place here.
+pub(super) const STEPS: &[&str] = &[STEP_2];
+
+/// 2: policies and sets, the proof of the gate, alarms. Rules that stood in a setting become a
+/// global policy.
+const STEP_2: &str = "
+ALTER TABLE sessions ADD COLUMN billing TEXT NOT NULL DEFAULT 'subscription'
+    CHECK (billing IN ('subscription', 'api'));
+ALTER TABLE sessions ADD COLUMN hook_sha256 BLOB CHECK (length(hook_sha256) = 32);
+ALTER TABLE sessions ADD COLUMN alarm TEXT;
+ALTER TABLE decisions ADD COLUMN policy TEXT;
+CREATE INDEX decisions_by_call ON decisions (session_id, call_id);
+CREATE TABLE policies (
+    id          TEXT    PRIMARY KEY NOT NULL,
+    name        TEXT    NOT NULL,
+    description TEXT,
+    enabled     INTEGER NOT NULL CHECK (enabled IN (0, 1)),
+    priority    INTEGER NOT NULL,
+    scope       TEXT    NOT NULL CHECK (scope IN ('global', 'session', 'set')),
+    session_id  TEXT    REFERENCES sessions (id) ON DELETE CASCADE,
+    rules       TEXT    NOT NULL CHECK (json_type(rules) = 'array'),
+    version     INTEGER NOT NULL CHECK (version >= 1),
+    created_ms  INTEGER NOT NULL,
+    updated_ms  INTEGER NOT NULL,
+    CHECK ((scope = 'session') = (session_id IS NOT NULL))
+) STRICT;
+CREATE INDEX policies_by_session ON policies (session_id);
+CREATE TABLE policy_sets (
+    id          TEXT    PRIMARY KEY NOT NULL,
+    name        TEXT    NOT NULL UNIQUE,
+    description TEXT,
+    created_ms  INTEGER NOT NULL,
+    updated_ms  INTEGER NOT NULL
+) STRICT;
+CREATE TABLE policy_set_members (
+    set_id    TEXT NOT NULL REFERENCES policy_sets (id) ON DELETE CASCADE,
+    policy_id TEXT NOT NULL REFERENCES policies (id) ON DELETE CASCADE,
+    PRIMARY KEY (set_id, policy_id)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE session_policy_sets (
+    session_id TEXT NOT NULL REFERENCES sessions (id) ON DELETE CASCADE,
+    set_id     TEXT NOT NULL,
+    PRIMARY KEY (session_id, set_id)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE proofs (
+    provider       TEXT    NOT NULL,
+    program_sha256 BLOB    NOT NULL CHECK (length(program_sha256) = 32),
+    build          TEXT    NOT NULL,
+    version        TEXT    NOT NULL,
+    outcome        TEXT    NOT NULL CHECK (outcome IN ('proven', 'disproved', 'unclear')),
+    detail         TEXT    NOT NULL,
+    at_ms          INTEGER NOT NULL,
+    PRIMARY KEY (provider, program_sha256, build)
+) STRICT, WITHOUT ROWID;
+INSERT INTO policies (id, name, enabled, priority, scope, rules, version, created_ms, updated_ms)
+    SELECT 'settings', 'settings', 1, 0, 'global', value, 1,
+           CAST(unixepoch('subsec') * 1000 AS INTEGER), CAST(unixepoch('subsec') * 1000 AS INTEGER)
+    FROM settings WHERE key = 'policy' AND json_type(value) = 'array';
+DELETE FROM settings WHERE key = 'policy';
+";
