@@ -19,7 +19,8 @@
 //! keeper's socket → screen model and [`service::tail`] → viewers. Whoever does not keep up reads
 //! the log from its own offset; that is also how a new daemon takes over ([`service::adopt`]). A
 //! byte of input: viewer or `send` → [`service::input`] → keeper → PTY. A tool call: agent → hook →
-//! hook socket → [`service::gate`] → [`policy::evaluate`] → one durable row → answer.
+//! hook socket → [`service::gate`] → [`policy::evaluate`] → one durable row → answer. What has run
+//! is compared with what was decided ([`service::guard`]).
 //!
 //! # Floors
 //!
@@ -69,6 +70,7 @@
 //! | ws-N | 1 a viewer, at most 64 | a socket after its upgrade | none: a place in the log | |
 //! | live-ID | 1 a session | connection to the keeper, screen, input | commands, 64 | `Busy` |
 //! | db-writer | 1 | the writing connection | writes, 256 | wait 5 s, then `Busy` |
+//! | watch | 1 | changes of the files that hooks stand on | the kernel's | looks at all |
 //! | waits | 1 | deadlines of parked requests; sleeps while there are none | 256 | `Busy` |
 //! | adopt, adopt-ID, check | at start | old sessions; the database check | | |
 //!

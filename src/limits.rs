@@ -223,6 +223,15 @@ pub const REASON_CHARS: usize = 500;
 
 // Hooks and clients.
 
+/// Digests of program files kept at once: a few agents and builds, in a few versions each.
+pub const DIGESTS: usize = 64;
+/// An agent that has been working for this long without a word of its hooks runs ungated.
+pub const GUARD_WAIT: Duration = Duration::from_secs(10);
+/// `AGENT --version`; a cold start reads some hundred megabytes.
+pub const PROGRAM_PROBE: Duration = Duration::from_secs(20);
+/// Bytes that are read of that.
+pub const PROGRAM_PROBE_BYTES: usize = 64 * 1024;
+
 /// Bytes of a hook's stdin.
 pub const HOOK_STDIN_BYTES: usize = 8 * 1024 * 1024;
 /// hook-forward's own deadline at PreToolUse; the agent's is 30 s and fails open on some paths.

@@ -84,6 +84,7 @@ pub fn facts(session: &Value) -> Vec<(&'static str, String)> {
     if let Some(guarded) = session["guarded"].as_bool() {
         add("guarded", if guarded { "yes" } else { "no" }.into());
     }
+    add("ALARM", plain("alarm"));
     add("transcript", plain("transcriptPath"));
     add("last line", plain("lastLine"));
     facts

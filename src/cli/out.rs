@@ -53,13 +53,7 @@ impl Out {
 
     /// A session's state in its colour.
     pub fn state(&self, word: &str) -> String {
-        let color = match State::from_word(word) {
-            Some(State::Starting | State::Running) => Color::Green,
-            Some(State::NeedsPermission | State::NeedsInput) => Color::Yellow,
-            Some(State::Crashed) => Color::Red,
-            Some(State::Stopped) | None => Color::Dim,
-        };
-        self.paint(color, &text::clean(word))
+        self.paint(state_color(word), &text::clean(word))
     }
 
     /// Columns to fill; without a terminal there is no limit.
@@ -94,17 +88,31 @@ pub enum Color {
 /// One cell of a table.
 pub struct Cell {
     text: String,
-    state: bool,
+    color: Option<Color>,
 }
 
 /// A plain cell; control characters are made visible.
 pub fn cell(content: impl AsRef<str>) -> Cell {
-    Cell { text: text::clean(content.as_ref()), state: false }
+    Cell { text: text::clean(content.as_ref()), color: None }
 }
 
 /// A session's state.
 pub fn state_cell(word: &str) -> Cell {
-    Cell { text: text::clean(word), state: true }
+    Cell { text: text::clean(word), color: Some(state_color(word)) }
+}
+
+/// The state of a session whose gate may leak.
+pub fn alarm_cell(word: &str) -> Cell {
+    Cell { text: format!("{} ALARM", text::clean(word)), color: Some(Color::Red) }
+}
+
+fn state_color(word: &str) -> Color {
+    match State::from_word(word) {
+        Some(State::Starting | State::Running) => Color::Green,
+        Some(State::NeedsPermission | State::NeedsInput) => Color::Yellow,
+        Some(State::Crashed) => Color::Red,
+        Some(State::Stopped) | None => Color::Dim,
+    }
 }
 
 fn layout(
@@ -135,7 +143,7 @@ fn layout(
                 false => cell.text.clone(),
             };
             let used = text::width(&cut);
-            (if cell.state { out.state(&cut) } else { cut }, used)
+            (cell.color.map_or(cut.clone(), |color| out.paint(color, &cut)), used)
         });
         push_row(&mut text, &widths, cells);
     }

@@ -13,6 +13,7 @@ use crate::cli::command::value;
 use crate::cli::describe;
 use crate::cli::describe::{how_it_ended, label, short, word};
 use crate::cli::out::Color;
+use crate::cli::out::alarm_cell;
 use crate::cli::out::cell;
 use crate::cli::out::state_cell;
 use crate::cli::text;
@@ -179,7 +180,10 @@ fn row(session: &Value, now: i64) -> Vec<crate::cli::out::Cell> {
     vec![
         cell(short(word(session, "id"))),
         cell(text::keep_start(&text::clean(word(session, "name")), 24)),
-        state_cell(word(session, "status")),
+        match word(session, "alarm") {
+            "" => state_cell(word(session, "status")),
+            _ => alarm_cell(word(session, "status")),
+        },
         cell(word(session, "provider")),
         cell(created.map(|at| text::age(now - at)).unwrap_or_default()),
         cell(word(session, "cwd")),

@@ -8,7 +8,7 @@
 //! | `run/k/<id>.sock` | one keeper each |
 //! | `hook/hook.sock` | the hook door: agents' hooks, nothing else |
 //! | `hook/codepiper-<build>` | the copy of this program that sessions' hooks run |
-//! | `sessions/<id>/` | one session's files: `log/`, `settings.json` |
+//! | `sessions/<id>/` | one session's files: `log/`, the agent's settings overlay |
 
 use crate::base::error::{Context, Error, Result};
 use crate::sys::file;
@@ -145,7 +145,7 @@ impl Paths {
 }
 
 /// `HOME`, as every program takes it; the account's home where it is not set.
-fn user_home() -> PathBuf {
+pub fn user_home() -> PathBuf {
     let from_env = std::env::var_os("HOME").filter(|v| !v.is_empty());
     from_env.map(PathBuf::from).unwrap_or_else(|| user::current().home)
 }

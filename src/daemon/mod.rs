@@ -126,6 +126,7 @@ fn handler(service: &Arc<Service>) -> Arc<http::pool::Handler> {
 
 /// What need not be done before the first answer.
 fn afterwards(service: &Arc<Service>, survey: crate::service::adopt::Survey) -> Result<()> {
+    service.watch_files()?;
     let adopting = service.clone();
     thread::spawn("adopt", move || {
         if let Err(error) = adopting.adopt_all(survey) {

@@ -56,6 +56,11 @@ pub enum HookEvent {
     Other(String),
 }
 
+/// Whether a tool is a question to the person: its dialog is the answer, and no permission.
+pub fn is_question(tool: &str) -> bool {
+    ["AskUserQuestion", "ExitPlanMode"].contains(&tool)
+}
+
 /// Reads a hook's stdin. `event` is what hook-forward took it for, and must be what it says. Words
 /// are at most [`limits::HOOK_WORD_BYTES`] and paths [`limits::CWD_BYTES`] bytes, without control
 /// characters; fields that are not read here are not looked at.

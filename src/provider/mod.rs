@@ -30,6 +30,8 @@ pub struct Provider {
     pub capabilities: Capabilities,
     /// Versions we know, where it has some.
     pub versions: Option<Versions>,
+    /// Names of the files that a start writes for it; they must stay as they are.
+    pub files: &'static [&'static str],
     start: fn(&LaunchRequest<'_>) -> Result<Launch>,
     answer: fn(&Verdict) -> Option<Value>,
 }
@@ -83,6 +85,7 @@ pub const PROVIDERS: &[Provider] = &[
             metrics_channel: "none",
         },
         versions: None,
+        files: &[],
         start: start_command,
         // For an agent that a person starts in it with codepiper's hooks in its own settings.
         answer: claude_hook::answer,
@@ -103,6 +106,7 @@ pub const PROVIDERS: &[Provider] = &[
         },
         // `onFailure` came with 2.1.295; the rest was measured on 2.1.330.
         versions: Some(Versions { oldest: (2, 1, 295), proven: (2, 1, 330) }),
+        files: &[claude::OVERLAY_FILE],
         start: claude::start,
         answer: claude_hook::answer,
     },
@@ -121,6 +125,7 @@ pub const PROVIDERS: &[Provider] = &[
             metrics_channel: "none",
         },
         versions: Some(Versions { oldest: (0, 169, 0), proven: (0, 169, 0) }),
+        files: &[],
         start: codex::start,
         answer: codex_hook::answer,
     },
@@ -135,6 +140,11 @@ pub fn find(id: &str) -> Result<&'static Provider> {
 }
 
 impl Provider {
+    /// Whether `text`, read back from the disk, is the file that was written for `hook_program`.
+    pub fn check_file(&self, text: &str, hook_program: &str) -> Result<()> {
+        claude::check_overlay(text, hook_program)
+    }
+
     /// What hook-forward prints for a verdict; `None` for silence, which only a yes may be.
     pub fn answer(&self, verdict: &Verdict) -> Option<Value> {
         (self.answer)(verdict)
@@ -208,7 +218,7 @@ pub struct Launch {
 }
 
 /// A file that a start needs. After writing, what is read back must pass
-/// [`claude::check_overlay`]: an agent skips a settings file with an error in it, gate and all.
+/// [`Provider::check_file`]: an agent skips a settings file with an error in it, gate and all.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LaunchFile {
     /// Absolute path.

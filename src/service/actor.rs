@@ -23,6 +23,7 @@ use crate::sys::poll;
 use crate::sys::poll::Waker;
 use crate::sys::poll::Watch;
 use crate::sys::tty::Size;
+use crate::term::agent::AgentState;
 use crate::term::query::Filter;
 use crate::term::screen::Screen;
 use crossbeam_channel::Receiver;
@@ -76,6 +77,8 @@ struct Actor {
     exited: Option<Exited>,
     store_again: Option<Instant>,
     sync_until: Option<Instant>,
+    /// The agent works although its hooks have not said a word: alarm at this time.
+    silent_until: Option<Instant>,
     pictures: Vec<crossbeam_channel::Sender<Picture>>,
     done: bool,
 }
@@ -99,6 +102,7 @@ pub fn run(mut start: Start) {
         exited,
         store_again: None,
         sync_until: None,
+        silent_until: None,
         pictures: Vec::new(),
         done: false,
         start,
@@ -156,7 +160,7 @@ impl Actor {
             return Some(time::now());
         }
         let waits = [self.input.deadline(), self.kill_at, self.store_again, self.sync_until];
-        waits.into_iter().flatten().min()
+        waits.into_iter().chain([self.silent_until]).flatten().min()
     }
 
     /// Reads a piece of the log while the relay is behind, and follows once it is all read.
@@ -281,6 +285,13 @@ impl Actor {
         if self.kill_at.is_some_and(|at| now >= at) {
             self.stop(true)?;
         }
+        if self.silent_until.is_some_and(|at| now >= at) {
+            self.silent_until = None;
+            if !self.start.live.row().guarded {
+                let text = "the agent works, but its hooks say nothing";
+                self.start.records.alarm(&self.start.live, text);
+            }
+        }
         if self.store_again.is_some_and(|at| now >= at) {
             self.store_again = None;
             self.finish()?;
@@ -312,8 +323,18 @@ impl Actor {
             });
             if let Some(agent) = agent.filter(|_| changed) {
                 self.start.records.agent_said(&self.start.live, agent);
+                self.expect_hooks(agent);
             }
         }
+    }
+
+    /// An agent that works has been given a prompt, and its hooks have told that. Where they have
+    /// not, they are late, or off.
+    fn expect_hooks(&mut self, agent: AgentState) {
+        let row = self.start.live.row();
+        let silent = row.hook_build.is_some() && !row.guarded && row.alarm.is_none();
+        let due = agent == AgentState::Working && silent;
+        self.silent_until = due.then(|| time::now() + limits::GUARD_WAIT);
     }
 
     fn picture(&self) -> Picture {

@@ -40,6 +40,7 @@ impl Service {
         rows.push(self.socket("control socket", self.paths.control()));
         rows.push(self.socket("hook socket", &self.paths.hook_socket()));
         rows.push(self.keepers());
+        rows.push(self.watches());
         rows.extend(self.tmp_link());
         rows.extend(self.programs());
         rows
@@ -81,6 +82,23 @@ impl Service {
                 "sessions",
                 format!("{detail}, {degraded} cannot write their log"),
                 "make room on the disk; output goes on from then",
+            ),
+        }
+    }
+
+    fn watches(&self) -> Row {
+        let alarmed = self.records.all_live().iter().filter(|l| l.row().alarm.is_some()).count();
+        match (&self.watched, alarmed) {
+            (Some(_), 0) => good("gate", "no running session has an alarm".to_string()),
+            (_, 1..) => bad(
+                "gate",
+                format!("{alarmed} running sessions have an alarm"),
+                "see: codepiper sessions; what they do may not be decided by policy",
+            ),
+            (None, _) => bad(
+                "gate",
+                "files that hooks stand on are not watched".to_string(),
+                "raise fs.inotify.max_user_instances, then restart the daemon",
             ),
         }
     }

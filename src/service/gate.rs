@@ -20,6 +20,7 @@ use crate::output::index::Mark;
 use crate::policy;
 use crate::policy::Place;
 use crate::provider;
+use crate::provider::Provider;
 use crate::provider::canonical;
 use crate::provider::hook;
 use crate::provider::hook::HookEvent;
@@ -71,7 +72,7 @@ impl Service {
         let mut verdict = None;
         match hook::parse(call.event, call.data)? {
             HookEvent::PreToolUse(tool_call) => {
-                verdict = Some(self.decide(&live, call.request, &tool_call)?);
+                verdict = Some(self.decide(&live, provider, call.request, &tool_call)?);
             }
             other => self.told(&live, call, &other),
         }
@@ -108,11 +109,20 @@ impl Service {
     }
 
     /// Decides a tool call once: asked again, the stored decision is the answer.
-    fn decide(&self, live: &Live, request: &str, call: &ToolCall) -> Result<Verdict> {
-        let (row, login) = (live.row(), self.login_env.get());
-        let home = login.get("HOME").map_or("/", String::as_str);
-        let place = Place { project: &row.cwd, home };
-        let verdict = policy::evaluate(&self.policies(), call, &place);
+    fn decide(
+        &self,
+        live: &Live,
+        provider: &Provider,
+        request: &str,
+        call: &ToolCall,
+    ) -> Result<Verdict> {
+        let project = live.row().cwd;
+        let place = Place { project: &project, home: &self.user_home };
+        let mut verdict = policy::evaluate(&self.policies(), call, &place);
+        if verdict.action == Action::Ask && !provider.capabilities.asks {
+            verdict.action = Action::Deny;
+            verdict.reason = format!("{}; {} cannot be asked", verdict.reason, provider.label);
+        }
         let decision = NewDecision {
             session: live.id.clone(),
             at_ms: time::unix_ms(),
@@ -156,11 +166,23 @@ impl Service {
             HookEvent::SessionStart { agent_session, transcript_path, .. } => {
                 let (agent, transcript) = (agent_session.clone(), transcript_path.clone());
                 self.records.note(live, "guarded", |row| {
-                    row.guarded = true;
+                    row.guarded = row.alarm.is_none();
                     row.agent_session = Some(agent);
                     row.transcript_path = transcript;
                 });
                 self.records.transition(live, Change::Settled);
+            }
+            HookEvent::PermissionRequest(asked) if hook::is_question(&asked.tool) => {
+                self.records.transition(live, Change::AsksInput);
+            }
+            HookEvent::PermissionRequest(_) => {
+                self.records.transition(live, Change::AsksPermission);
+            }
+            HookEvent::PostToolUse(ran) => {
+                if let Err(error) = self.ran(live, ran) {
+                    log::error!("session {}: {}", live.id, error.chain());
+                }
+                self.records.transition(live, Change::Works);
             }
             HookEvent::Prompt => self.records.transition(live, Change::Works),
             HookEvent::Stop => self.records.transition(live, Change::AsksInput),

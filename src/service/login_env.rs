@@ -3,19 +3,13 @@
 //! 1. The environment of the calling client or of the daemon MUST NOT reach a session unasked.
 //! 2. A login shell that hangs or floods MUST NOT hang a start: the probe has a deadline and a cap.
 
-use crate::base::error::{Code, Context, Error, Result};
+use crate::base::error::{Error, Result};
 use crate::base::time;
 use crate::limits;
-use crate::sys::poll;
-use crate::sys::poll::Watch;
+use crate::service::probe;
 use crate::sys::user;
 use std::collections::BTreeMap;
-use std::io::Read;
-use std::os::unix::process::CommandExt;
-use std::path::Path;
-use std::process::Child;
 use std::process::Command;
-use std::process::Stdio;
 use std::sync::Mutex;
 use std::time::Instant;
 
@@ -39,7 +33,7 @@ impl LoginEnv {
         {
             return env.clone();
         }
-        let env = match probe() {
+        let env = match ask_shell() {
             Ok(env) => env,
             Err(error) => {
                 log::warn!("{}; sessions start with a plain environment", error.chain());
@@ -65,7 +59,7 @@ fn plain() -> BTreeMap<String, String> {
     pairs.into_iter().map(|(name, value)| (name.to_string(), value)).collect()
 }
 
-fn probe() -> Result<BTreeMap<String, String>> {
+fn ask_shell() -> Result<BTreeMap<String, String>> {
     let account = user::current();
     let shell = account.shell;
     let mut command = Command::new(&shell);
@@ -77,42 +71,9 @@ fn probe() -> Result<BTreeMap<String, String>> {
             command.env(name, value);
         }
     }
-    command.current_dir("/").process_group(0);
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
-    let shown = shell.display();
-    let mut child = command.spawn().internal(|| format!("cannot run the login shell {shown}"))?;
-    let output = collect(&mut child, &shell);
-    let _ = child.kill();
-    let _ = child.wait();
-    parse(&output?).ok_or_else(|| {
-        Error::internal(format!("the login shell {shown} does not print its environment"))
-    })
-}
-
-fn collect(child: &mut Child, shell: &Path) -> Result<Vec<u8>> {
-    let deadline = time::now() + limits::SHELL_PROBE;
-    let shown = shell.display();
-    let mut stdout = child.stdout.take().ok_or_else(|| Error::internal("no pipe to a shell"))?;
-    let (mut bytes, mut buffer) = (Vec::new(), [0; 16 * 1024]);
-    loop {
-        let ready =
-            poll::wait(&mut [Watch::new(&stdout, true, false)], Some(time::until(deadline)))?;
-        if ready == 0 && time::now() >= deadline {
-            let seconds = limits::SHELL_PROBE.as_secs();
-            let message = format!("the login shell {shown} takes more than {seconds} s");
-            return Err(Error::new(Code::Timeout, message));
-        }
-        if ready == 0 {
-            continue;
-        }
-        match stdout.read(&mut buffer).internal(|| format!("cannot read from {shown}"))? {
-            0 => return Ok(bytes),
-            count => bytes.extend_from_slice(&buffer[..count]),
-        }
-        if bytes.len() > limits::SHELL_PROBE_BYTES {
-            return Err(Error::internal(format!("the login shell {shown} prints without end")));
-        }
-    }
+    let shown = format!("the login shell {}", shell.display());
+    let output = probe::output(command, &shown, limits::SHELL_PROBE, limits::SHELL_PROBE_BYTES)?;
+    parse(&output).ok_or_else(|| Error::internal(format!("{shown} does not print its environment")))
 }
 
 fn parse(bytes: &[u8]) -> Option<BTreeMap<String, String>> {

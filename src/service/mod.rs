@@ -3,14 +3,18 @@
 
 pub mod actor;
 pub mod adopt;
+pub mod checks;
+pub mod digest;
 pub mod doctor;
 pub mod gate;
+pub mod guard;
 pub mod history;
 pub mod input;
 pub mod live;
 pub mod login_env;
 pub mod pin;
 pub mod place;
+pub mod probe;
 pub mod program;
 pub mod rebuild;
 pub mod records;
@@ -24,8 +28,12 @@ pub mod waits;
 
 use crate::base::error::Result;
 use crate::config::paths::Paths;
+use crate::config::paths::user_home;
 use crate::model::call::Action;
 use crate::policy::Policies;
+use crate::service::checks::KnownVersions;
+use crate::service::digest::Digests;
+use crate::service::guard::Watched;
 use crate::service::login_env::LoginEnv;
 use crate::service::records::Records;
 use crate::service::reserve::Reserved;
@@ -41,6 +49,8 @@ pub struct Service {
     pub paths: Paths,
     /// Sessions, events and who waits for them.
     pub records: Arc<Records>,
+    /// The user's home directory, for rules that speak of it.
+    pub user_home: String,
     /// What sessions' environments start from.
     pub login_env: LoginEnv,
     /// This boot of the host.
@@ -49,6 +59,12 @@ pub struct Service {
     pub scopes: bool,
     /// Soft limit of open files that programs get.
     pub soft_limit: u64,
+    /// SHA-256 of program files.
+    pub digests: Digests,
+    /// Versions of agents' programs.
+    pub versions: KnownVersions,
+    /// Files that hooks stand on; none where the host has no watches left.
+    pub watched: Option<Watched>,
     /// What is being started, named or removed at the moment.
     reserved: Reserved,
     /// The policy in force.
@@ -62,8 +78,22 @@ impl Service {
         let (login_env, boot_id) = (LoginEnv::default(), proc::boot_id()?);
         let nothing = Policies { list: Vec::new(), default: Action::Ask };
         let (reserved, rules) = (Reserved::default(), Mutex::new(Arc::new(nothing)));
-        let service =
-            Service { paths, records, login_env, boot_id, scopes, soft_limit, reserved, rules };
+        let watched = Watched::new(&paths.hook_dir());
+        let watched = watched.inspect_err(|error| log::error!("{}", error.chain())).ok();
+        let service = Service {
+            paths,
+            records,
+            user_home: user_home().to_string_lossy().into_owned(),
+            login_env,
+            boot_id,
+            scopes,
+            soft_limit,
+            digests: Digests::default(),
+            versions: KnownVersions::default(),
+            watched,
+            reserved,
+            rules,
+        };
         if let Err(error) = service.load_policy() {
             log::error!("the policy cannot be read, so every tool call asks: {}", error.chain());
         }

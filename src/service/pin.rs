@@ -1,5 +1,7 @@
 //! The pinned copies of this program: a session's hooks run the build that the session was started
 //! with, whatever is installed later.
+//!
+//! 1. A copy MUST be this very program byte for byte when a session starts to use it.
 
 use crate::base::error::{Context, Error, Result};
 use crate::service::Service;
@@ -7,18 +9,23 @@ use crate::store::sessions;
 use crate::sys::file;
 use std::path::Path;
 
-/// Makes sure that the copy of this very executable stands at `path`, mode 0500. A copy that is
-/// there has this build's name and was written as a whole.
-pub fn pin(path: &Path) -> Result<()> {
-    if path.exists() {
-        return Ok(());
-    }
-    let program =
-        std::fs::read("/proc/self/exe").internal(|| "cannot read my own program".into())?;
-    file::replace(path, &program, 0o500, true)
-}
+/// This program, also after its file was replaced.
+const OWN: &str = "/proc/self/exe";
 
 impl Service {
+    /// Makes sure that the copy of this very program stands in its place, mode 0500; returns its
+    /// SHA-256. What stands there and is not it is replaced.
+    pub fn pin(&self) -> Result<[u8; 32]> {
+        let path = self.paths.hook_program(crate::BUILD);
+        let own = self.digests.of(Path::new(OWN))?;
+        if path.exists() && self.digests.of(&path)? == own {
+            return Ok(own);
+        }
+        let program = std::fs::read(OWN).internal(|| "cannot read my own program".into())?;
+        file::replace(&path, &program, 0o500, true)?;
+        Ok(own)
+    }
+
     /// Removes copies that no session names any more; the running build's stays.
     pub fn prune_pinned(&self) -> Result<()> {
         let rows = self.store().read(sessions::list)?;

@@ -230,6 +230,20 @@ impl Records {
         known.count
     }
 
+    /// Something shows that the gate does not hold for a session: said in the row until it is
+    /// started anew, and as an event. Of a storm of alarms only the first [`limits::REFUSALS`] are
+    /// kept.
+    pub fn alarm(&self, live: &Live, text: &str) {
+        if self.refusal(&live.id, "alarm") > limits::REFUSALS {
+            return;
+        }
+        log::error!("session {}: ALARM: {text}", live.id);
+        self.change_or_log(live, "alarm", json!({"alarm": text}), |row| {
+            row.alarm = Some(text.to_string());
+            row.guarded = false;
+        });
+    }
+
     /// Stores an event; one that cannot be stored is logged.
     pub fn event(&self, event: NewEvent) {
         let session = event.session.clone();

@@ -19,12 +19,10 @@ use crate::output::index::Mark;
 use crate::provider;
 use crate::provider::LaunchRequest;
 use crate::provider::Provider;
-use crate::provider::claude;
 use crate::provider::env;
 use crate::service::Service;
 use crate::service::actor;
 use crate::service::live::Live;
-use crate::service::pin;
 use crate::service::program;
 use crate::service::records::session_event;
 use crate::service::reserve::What;
@@ -63,7 +61,8 @@ pub struct StartRequest {
 struct Prepared {
     launch: Launch,
     secret_sha256: [u8; 32],
-    hook_build: Option<String>,
+    /// Build and SHA-256 of the copy that hooks run.
+    hook: Option<(String, [u8; 32])>,
 }
 
 impl Service {
@@ -102,7 +101,7 @@ impl Service {
         let prepared = self.prepare(provider, row, cwd, given)?;
         row.program = prepared.launch.program.display().to_string();
         row.secret_sha256 = Some(prepared.secret_sha256);
-        row.hook_build.clone_from(&prepared.hook_build);
+        (row.hook_build, row.hook_sha256) = prepared.hook.clone().unzip();
         let (insert, event) = (row.clone(), started_event(row));
         self.store().write(move |tx| {
             sessions::insert(tx, &insert)?;
@@ -149,7 +148,7 @@ impl Service {
         let prepared = self.prepare(provider, row, cwd, &BTreeMap::new())?;
         row.program = prepared.launch.program.display().to_string();
         row.secret_sha256 = Some(prepared.secret_sha256);
-        row.hook_build.clone_from(&prepared.hook_build);
+        (row.hook_build, row.hook_sha256) = prepared.hook.clone().unzip();
         let (update, event) = (row.clone(), started_event(row));
         self.store().write(move |tx| {
             sessions::update(tx, &update)?;
@@ -210,9 +209,7 @@ impl Service {
         let secret = id::hex(&id::random::<32>()?);
         let hooked = provider.capabilities.native_hooks;
         let hook_program = self.paths.hook_program(crate::BUILD);
-        if hooked {
-            pin::pin(&hook_program)?;
-        }
+        let hook_sha256 = if hooked { Some(self.pin()?) } else { None };
         let dir = self.paths.session(&row.id);
         file::private_dir(&dir)?;
         let hook_socket = self.paths.hook_socket();
@@ -234,13 +231,14 @@ impl Service {
             file::replace(path, planned_file.text.as_bytes(), 0o600, false)?;
             let text = std::fs::read_to_string(path)
                 .internal(|| format!("cannot read back {}", planned_file.path))?;
-            claude::check_overlay(&text, request.hook_program)?;
+            provider.check_file(&text, request.hook_program)?;
         }
         let mut vars = env::base(&self.login_env.get(), given)?;
         vars.extend(planned.env.into_iter().map(|(name, value)| (name.to_string(), value)));
         let path = vars.get("PATH").cloned().unwrap_or_default();
         let home = PathBuf::from(vars.get("HOME").cloned().unwrap_or_default());
         let found = program::resolve(&planned.program, &path, cwd, &home)?;
+        self.check_version(provider, &found, &vars)?;
         let mut args = vec![planned.program];
         args.extend(planned.args);
         let launch = Launch {
@@ -259,15 +257,15 @@ impl Service {
             cwd: cwd.to_path_buf(),
         };
         let secret_sha256 = Sha256::digest(secret.as_bytes()).into();
-        let hook_build = hooked.then(|| crate::BUILD.to_string());
-        Ok(Prepared { launch, secret_sha256, hook_build })
+        let hook = hook_sha256.map(|digest| (crate::BUILD.to_string(), digest));
+        Ok(Prepared { launch, secret_sha256, hook })
     }
 
     /// Starts the keeper, connects to it, and gives the session its thread.
     fn launch(&self, row: &Session, launch: &Launch) -> Result<Session> {
         let copy = self.paths.hook_program(crate::BUILD);
         if self.scopes {
-            pin::pin(&copy)?;
+            self.pin()?;
         }
         let child = client::start(launch, Some(&*copy).filter(|_| self.scopes))?;
         let deadline = time::now() + limits::KEEPER_READY;
@@ -297,6 +295,7 @@ impl Service {
         self.records.add(live.clone())?;
         let how = if child.is_some() { "connected" } else { "adopted" };
         self.records.note(&live, how, |_| ());
+        self.watch(&live);
         let start = actor::Start {
             live: live.clone(),
             commands,

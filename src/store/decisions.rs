@@ -56,6 +56,17 @@ pub fn find(conn: &Connection, session: &str, request: &str) -> Result<Option<(i
     found.internal(|| format!("cannot read the decisions of session {session}"))
 }
 
+/// The newest decision on one call of an agent, by the agent's id for it.
+pub fn of_call(conn: &Connection, session: &str, call: &str) -> Result<Option<NewDecision>> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM decisions WHERE session_id = ?1 AND call_id = ?2
+         ORDER BY id DESC LIMIT 1"
+    );
+    let found = row(conn, &sql, [session, call], read);
+    let cannot = || format!("cannot read the decisions of session {session}");
+    Ok(found.internal(cannot)?.map(|(_, decision)| decision))
+}
+
 /// The newest decisions that fit, the newest last.
 pub fn page(conn: &Connection, page: &Page) -> Result<Vec<(i64, NewDecision)>> {
     // Two statements, so that the index on sessions is used where one is named.

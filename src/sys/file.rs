@@ -54,6 +54,31 @@ pub fn check_private(path: &Path, directory: bool) -> Result<()> {
     Ok(())
 }
 
+/// What tells one state of a file from every later one: a write, a replacement and a change of
+/// rights each alter it. A forger who may set the clock can undo that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Stamp {
+    device: u64,
+    inode: u64,
+    size: u64,
+    modified_ns: i128,
+    changed_ns: i128,
+}
+
+/// The stamp of what `path` leads to.
+pub fn stamp(path: &Path) -> Result<Stamp> {
+    let meta =
+        fs::metadata(path).code(Code::NotFound, || format!("cannot look at {}", path.display()))?;
+    let ns = |seconds: i64, rest: i64| i128::from(seconds) * 1_000_000_000 + i128::from(rest);
+    Ok(Stamp {
+        device: meta.dev(),
+        inode: meta.ino(),
+        size: meta.size(),
+        modified_ns: ns(meta.mtime(), meta.mtime_nsec()),
+        changed_ns: ns(meta.ctime(), meta.ctime_nsec()),
+    })
+}
+
 /// Opens a private file for appending, creating it with mode 0600.
 pub fn open_append(path: &Path) -> Result<File> {
     let open = || {

@@ -4,6 +4,7 @@
 
 pub mod epoll;
 pub mod file;
+pub mod inotify;
 pub mod poll;
 pub mod proc;
 pub mod pty;

@@ -7,6 +7,7 @@ mod clock;
 mod crash;
 mod damage;
 mod floods;
+mod guard;
 mod help;
 mod hook_gate;
 mod keeper;

@@ -21,7 +21,7 @@ use serde_json::Map;
 use serde_json::json;
 
 /// The overlay's name in the directory of the start.
-const OVERLAY_FILE: &str = "claude-settings.json";
+pub const OVERLAY_FILE: &str = "claude-settings.json";
 /// The hidden verb of our program that hooks run.
 const HOOK_VERB: &str = "hook-forward";
 /// Options and variables that would undo the gate, with reasons.

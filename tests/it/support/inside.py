@@ -112,6 +112,13 @@ def many(name, order):
     done(name, {})
 
 
+def say(name, order):
+    """Prints on the terminal, escape sequences and all."""
+    sys.stdout.write(order["text"])
+    sys.stdout.flush()
+    done(name, {})
+
+
 def facts(name, order):
     done(name, {"env": dict(os.environ), "argv": sys.argv})
 
@@ -122,7 +129,7 @@ while True:
         with open(path) as file:
             told = json.load(file)
         os.unlink(path)
-        {"connect": connect, "hook": hook, "many": many, "facts": facts}[told["do"]](
+        {"connect": connect, "hook": hook, "many": many, "facts": facts, "say": say}[told["do"]](
             path[: -len(".order")], told
         )
     time.sleep(0.01)

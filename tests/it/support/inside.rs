@@ -45,7 +45,8 @@ impl Inside {
     /// Puts a `claude` on the login shell's PATH.
     pub fn install_claude(space: &Space) {
         let script = path_text(&space.write("inside.py", include_str!("inside.py")));
-        let program = format!("#!/bin/sh\nexec {PYTHON} {script} \"$@\"\n");
+        let version = "[ \"$1\" = --version ] && exec echo '2.1.330 (Claude Code)'";
+        let program = format!("#!/bin/sh\n{version}\nexec {PYTHON} {script} \"$@\"\n");
         space.write("home/.profile", "PATH=\"$HOME/bin:$PATH\"\n");
         space.write_program("home/bin/claude", &program);
     }
