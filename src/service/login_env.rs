@@ -23,6 +23,11 @@ pub struct LoginEnv {
 }
 
 impl LoginEnv {
+    /// Asks the login shell anew next time.
+    pub fn forget(&self) {
+        *self.cached.lock().unwrap_or_else(|e| e.into_inner()) = None;
+    }
+
     /// The login shell's variables, not older than [`limits::SHELL_PROBE_FRESH`]. A shell that
     /// does not answer is logged and replaced by the account's plain facts.
     pub fn get(&self) -> BTreeMap<String, String> {

@@ -1,6 +1,6 @@
 //! Starts and resumes sessions. A start that fails leaves nothing behind.
 
-use crate::base::error::{Context, Error, Result};
+use crate::base::error::{Code, Context, Error, Result};
 use crate::base::id;
 use crate::base::thread;
 use crate::base::time;
@@ -233,11 +233,8 @@ impl Service {
                 .internal(|| format!("cannot read back {}", planned_file.path))?;
             provider.check_file(&text, request.hook_program)?;
         }
-        let mut vars = env::base(&self.login_env.get(), given)?;
+        let (mut vars, found) = self.locate(provider, &planned.program, cwd, given)?;
         vars.extend(planned.env.into_iter().map(|(name, value)| (name.to_string(), value)));
-        let path = vars.get("PATH").cloned().unwrap_or_default();
-        let home = PathBuf::from(vars.get("HOME").cloned().unwrap_or_default());
-        let found = program::resolve(&planned.program, &path, cwd, &home)?;
         self.check_version(provider, &found, &vars)?;
         let mut args = vec![planned.program];
         args.extend(planned.args);
@@ -259,6 +256,38 @@ impl Service {
         let secret_sha256 = Sha256::digest(secret.as_bytes()).into();
         let hook = hook_sha256.map(|digest| (crate::BUILD.to_string(), digest));
         Ok(Prepared { launch, secret_sha256, hook })
+    }
+
+    /// The base environment of a session, and the program that its PATH leads to.
+    fn locate(
+        &self,
+        provider: &Provider,
+        program: &str,
+        cwd: &Path,
+        given: &BTreeMap<String, String>,
+    ) -> Result<(BTreeMap<String, String>, PathBuf)> {
+        let find = || {
+            let vars = env::base(&self.login_env.get(), given)?;
+            let path = vars.get("PATH").cloned().unwrap_or_default();
+            let home = PathBuf::from(vars.get("HOME").cloned().unwrap_or_default());
+            program::resolve(program, &path, cwd, &home).map(|found| (vars, found))
+        };
+        // Somebody may have just installed it: ask the login shell again before saying no.
+        find()
+            .or_else(|error| match error.code {
+                Code::Failed => {
+                    self.login_env.forget();
+                    find()
+                }
+                _ => Err(error),
+            })
+            .map_err(|mut error| {
+                if provider.program.is_some() && error.code == Code::Failed {
+                    let (label, what) = (provider.label, error.message);
+                    error.message = format!("{label} is not installed here: {what}");
+                }
+                error
+            })
     }
 
     /// Starts the keeper, connects to it, and gives the session its thread.

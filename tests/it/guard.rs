@@ -170,3 +170,16 @@ fn a_program_that_is_too_old_or_does_not_say_its_version_is_not_started() {
     }
     assert_eq!(daemon.get("/sessions")["sessions"], json!([]));
 }
+
+#[test]
+fn an_agent_that_is_not_installed_is_named_and_found_as_soon_as_it_is() {
+    let space = Space::new();
+    let _daemon = Daemon::start(&space);
+    let project = path_text(&space.project);
+    let start = ["start", "-p", "claude-code", "-d", &project];
+    let failed = space.cli(&start).expect(1).stderr;
+    assert!(failed.contains("Claude Code is not installed here"), "{failed}");
+    assert!(failed.contains("PATH"), "{failed}");
+    Inside::install_claude(&space);
+    space.cli(&start).expect(0);
+}
