@@ -151,16 +151,12 @@ impl Service {
 
     /// An event that only tells something.
     fn told(&self, live: &Live, call: &HookCall<'_>, event: &HookEvent) {
-        let payload = match call.data.to_string().len() {
-            size if size > limits::EVENT_PAYLOAD => json!({"truncated": true, "bytes": size}),
-            _ => call.data.clone(),
-        };
         self.records.event(NewEvent {
             session: live.id.clone(),
             at_ms: time::unix_ms(),
             source: Source::Hook,
             kind: call.event.to_string(),
-            payload,
+            payload: payload(call.data),
         });
         match event {
             HookEvent::SessionStart { agent_session, transcript_path, .. } => {
@@ -194,6 +190,19 @@ impl Service {
             }
             _ => {}
         }
+    }
+}
+
+/// What is kept of a hook's input. A tool's output is not: it may be a secret file's content, and
+/// the agent's own transcript has it.
+fn payload(data: &Value) -> Value {
+    let mut kept = data.clone();
+    if let Some(response) = kept.get_mut("tool_response") {
+        *response = json!({"bytes": response.to_string().len()});
+    }
+    match kept.to_string().len() {
+        size if size > limits::EVENT_PAYLOAD => json!({"truncated": true, "bytes": size}),
+        _ => kept,
     }
 }
 
