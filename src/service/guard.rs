@@ -13,6 +13,7 @@ use crate::model::call::Action;
 use crate::model::call::ToolCall;
 use crate::provider;
 use crate::provider::canonical;
+use crate::provider::hook;
 use crate::service::Service;
 use crate::service::live::Live;
 use crate::store::decisions;
@@ -128,6 +129,8 @@ impl Service {
         let what = match decided {
             None => "ran without a decision",
             Some(decided) if decided.call.tool != call.tool => "ran under the decision on another",
+            // Its input comes back with the person's answer in it, or without the plan.
+            Some(_) if hook::is_question(&call.tool) => return Ok(()),
             Some(decided) if decided.input_sha256 != canonical::sha256(&call.input) => {
                 "ran with another input than was judged"
             }

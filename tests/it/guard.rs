@@ -56,11 +56,17 @@ fn a_call_that_ran_as_it_was_decided_raises_no_alarm() {
     agent.hook(&event("PostToolUse", "c1", "ls"));
     agent.hook(&event("PreToolUse", "c2", "something that is asked"));
     agent.hook(&event("PostToolUse", "c2", "something that is asked"));
+    let mut question = event("PreToolUse", "c3", "");
+    question["tool_name"] = json!("AskUserQuestion");
+    agent.hook(&question);
+    question["hook_event_name"] = json!("PostToolUse");
+    question["tool_input"]["answers"] = json!({"which": "that"});
+    agent.hook(&question);
     let mut read = event("PostToolUse", "c1", "ls");
     read["tool_response"] = json!({"stdout": "hunter2", "stderr": ""});
     agent.hook(&read);
     let events = daemon.get(&format!("/sessions/{}/events?type=PostToolUse", agent.id));
-    assert_eq!(events["events"].as_array().map(Vec::len), Some(3), "{events}");
+    assert_eq!(events["events"].as_array().map(Vec::len), Some(4), "{events}");
     assert!(!events.to_string().contains("hunter2"), "what a tool printed is not kept");
     let session = daemon.session(&agent.id);
     assert_eq!((&session["guarded"], &session["alarm"]), (&json!(true), &Value::Null));
