@@ -234,6 +234,10 @@ pub const PROGRAM_PROBE_BYTES: usize = 64 * 1024;
 
 /// Bytes of a hook's stdin.
 pub const HOOK_STDIN_BYTES: usize = 8 * 1024 * 1024;
+/// Bytes that hook-forward reads at once: one page for a common call, a full pipe for a long one.
+pub const HOOK_READ: std::ops::RangeInclusive<usize> = 4 * 1024..=64 * 1024;
+/// Characters of an unknown event's name in the reason that blocks it.
+pub const HOOK_EVENT_SHOWN: usize = 40;
 /// hook-forward's own deadline at PreToolUse; the agent's is 30 s and fails open on some paths.
 pub const HOOK_DEADLINE: Duration = Duration::from_secs(20);
 /// Deadline for events that are only told, never asked.

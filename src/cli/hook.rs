@@ -2,16 +2,18 @@
 //! by the agent for every tool call, so it does nothing else.
 //!
 //! 1. At PreToolUse everything but a whole, well-formed answer MUST end with exit 2 and a reason on
-//!    stderr. That includes a withdrawn question: any other exit without output lets the tool run,
-//!    and a program in the session could send the signal.
+//!    stderr ([`table`]). That includes a withdrawn question: any other exit without output lets
+//!    the tool run, and a program in the session could send the signal.
 //! 2. Input of which not even the event can be told MUST count as PreToolUse.
 //! 3. Other events MUST end with exit 0 and silence: a hook that only tells never stops the agent.
 //! 4. Stdout MUST carry the answer alone, in one write: with a word before it the tool would run.
 //! 5. The secret MUST NOT be part of a reason.
+//! 6. No variable MUST make it wait longer, or take less for an answer.
 
+pub mod event;
+pub mod table;
 mod wire;
 
-use crate::base::error::{Context, Error, Result};
 use crate::base::id;
 use crate::base::json;
 use crate::base::time;
@@ -19,9 +21,10 @@ use crate::limits;
 use crate::model::call::Action;
 use crate::provider::env;
 use crate::provider::hook::GATE;
+use crate::sys::file;
 use crate::sys::proc;
-use crate::sys::signal;
 use crate::sys::signal::Signals;
+use event::Kind;
 use std::cell::Cell;
 use std::fs::File;
 use std::io::ErrorKind;
@@ -33,19 +36,20 @@ use std::panic::AssertUnwindSafe;
 use std::panic::catch_unwind;
 use std::path::Path;
 use std::time::Duration;
+use table::Failed;
+use table::Failure;
+use table::Result;
 use wire::Patience;
-
-/// Exit code by which an agent blocks the call and shows stderr to the model.
-const BLOCK: i32 = 2;
 
 /// Runs the verb with the process's own stdin, environment and clock; returns the exit code.
 pub fn run() -> i32 {
     // The default would print source lines to the model; carry() has the words.
     std::panic::set_hook(Box::new(|_| {}));
     let parent = proc::parent();
-    let prepared = Signals::block(&[signal::Name::SIGTERM, signal::Name::SIGINT]);
+    // For good: a signal with a deadly default would end us with a code that lets the tool run.
+    let withdrawn = Signals::block_all();
     let stdin = std::io::stdin().as_fd().try_clone_to_owned();
-    let outcome = match (prepared, stdin) {
+    let outcome = match (withdrawn, stdin) {
         (Ok(withdrawn), Ok(stdin)) => carry(Call {
             stdin: stdin.into(),
             env: &|name| std::env::var(name).ok(),
@@ -54,7 +58,7 @@ pub fn run() -> i32 {
             withdrawn: withdrawn.as_fd(),
             orphaned: &|| proc::parent() != parent,
         }),
-        _ => Outcome::blocked("no stdin or no signals"),
+        _ => Outcome::failed(Kind::Gate, &Failure::Broken.because("no stdin or no signals")),
     };
     outcome.print()
 }
@@ -78,20 +82,30 @@ struct Outcome {
 }
 
 impl Outcome {
-    fn blocked(reason: &str) -> Outcome {
-        let stderr = format!("codepiper: not run, the gate cannot decide: {reason}\n");
-        Outcome { code: BLOCK, stdout: Vec::new(), stderr }
+    /// An answer; none is silence.
+    fn said(stdout: Vec<u8>) -> Outcome {
+        Outcome { code: 0, stdout, stderr: String::new() }
     }
 
-    fn silent() -> Outcome {
-        Outcome { code: 0, stdout: Vec::new(), stderr: String::new() }
+    fn failed(kind: Kind, Failed { failure, why }: &Failed) -> Outcome {
+        let end = table::end(kind, *failure);
+        let stderr = match end.says_why {
+            true => format!("codepiper: not run, the gate cannot decide: {why}\n"),
+            false => String::new(),
+        };
+        Outcome { code: end.code, stdout: Vec::new(), stderr }
     }
 
     fn print(mut self) -> i32 {
         if !self.stdout.is_empty() {
             let mut stdout = std::io::stdout().lock();
-            if stdout.write_all(&self.stdout).and_then(|()| stdout.flush()).is_err() {
-                self = Outcome::blocked("the agent does not take the answer");
+            // A stdout that was closed before us is the null device by now: the answer, a no among
+            // them, would be lost.
+            let lost = file::is_null_device(&stdout)
+                || stdout.write_all(&self.stdout).and_then(|()| stdout.flush()).is_err();
+            if lost {
+                let unread = Failure::Unread.because("nobody reads the answer on stdout");
+                self = Outcome::failed(Kind::Gate, &unread);
             }
         }
         // Where nobody reads stderr the exit code still blocks.
@@ -102,112 +116,103 @@ impl Outcome {
 
 /// The whole verb, panics included.
 fn carry(call: Call<'_>) -> Outcome {
-    let only_tells = Cell::new(false);
-    match catch_unwind(AssertUnwindSafe(|| forward(call, &only_tells))) {
-        Ok(Ok(stdout)) => Outcome { stdout, ..Outcome::silent() },
-        _ if only_tells.get() => Outcome::silent(),
-        Ok(Err(error)) => Outcome::blocked(&error.chain()),
-        Err(_) => Outcome::blocked("hook-forward failed inside; please report it"),
+    let kind = Cell::new(Kind::Gate);
+    match catch_unwind(AssertUnwindSafe(|| forward(call, &kind))) {
+        Ok(Ok(stdout)) => Outcome::said(stdout),
+        Ok(Err(failed)) => Outcome::failed(kind.get(), &failed),
+        Err(_) => {
+            let inside = Failure::Broken.because("hook-forward failed inside; please report it");
+            Outcome::failed(kind.get(), &inside)
+        }
     }
 }
 
-/// What to print. `only_tells` is set as soon as the input shows that nothing is asked.
-fn forward(mut call: Call<'_>, only_tells: &Cell<bool>) -> Result<Vec<u8>> {
+/// What to print. `kind` is set as soon as the input shows it; until then it is the gate's.
+fn forward(mut call: Call<'_>, kind: &Cell<Kind>) -> Result<Vec<u8>> {
     let start = time::now();
     let (withdrawn, orphaned) = (call.withdrawn, call.orphaned);
-    let mut patience = Patience { deadline: start + call.gate_wait, withdrawn, orphaned };
-    let mut data = Vec::with_capacity(16 * 1024);
+    let wait = |most| start + shortened(most, (call.env)(env::HOOK_DEADLINE));
+    let mut patience = Patience { deadline: wait(call.gate_wait), withdrawn, orphaned };
+    let mut data = Vec::new();
     let whole = read(&mut call.stdin, &mut data, &patience);
-    let event = event_name(&data);
-    only_tells.set(event.is_some_and(|event| event != GATE));
-    if only_tells.get() {
-        patience.deadline = start + call.tell_wait;
+    let name = event::name(&data);
+    let known = name.and_then(event::kind);
+    kind.set(known.unwrap_or(Kind::Gate));
+    if kind.get() != Kind::Gate {
+        patience.deadline = wait(call.tell_wait);
     }
     whole?;
-    json::parse(&data)?;
-    let event = event.ok_or_else(|| Error::invalid("stdin names no event"))?;
-    let need = |name: &str| {
-        let plain = |text: &String| text.bytes().all(|b| b.is_ascii_graphic());
-        let value = (call.env)(name).filter(|text| !text.is_empty() && plain(text));
-        value.ok_or_else(|| Error::invalid(format!("{name} is missing; start it by codepiper")))
+    let event = match (name, known) {
+        (Some(name), Some(_)) => name,
+        (Some(name), None) => return Err(Failure::Input.because(unknown(name))),
+        (None, _) if data.is_empty() => return Err(Failure::Input.because("stdin is empty")),
+        (None, _) => return Err(Failure::Input.because("stdin names no hook_event_name")),
     };
-    let secret = need(env::SECRET)?;
-    let session = need(env::SESSION).and_then(|session| match id::is_uuid(&session) {
-        true => Ok(session),
-        false => Err(Error::invalid(format!("{} is no session", env::SESSION))),
-    })?;
-    let socket = (call.env)(env::HOOK_SOCKET).filter(|path| path.starts_with('/'));
-    let no_socket = || Error::invalid(format!("{} is missing or relative", env::HOOK_SOCKET));
-    let socket = socket.ok_or_else(no_socket)?;
+    // Whether it is whole and JSON the daemon finds out, which has to read it anyway.
+    let (socket, session, secret) = place(call.env)?;
     let request = request(&session, &secret, event, &data)?;
     let reply = wire::ask(Path::new(&socket), &request, &patience)?;
-    if only_tells.get() {
-        return Ok(Vec::new());
+    match kind.get() {
+        Kind::Gate => checked_answer(&reply),
+        Kind::Dialog | Kind::Tells => Ok(Vec::new()),
     }
-    checked_answer(&reply)
+}
+
+fn unknown(event: &str) -> String {
+    let shown: String = event.chars().take(limits::HOOK_EVENT_SHOWN).collect();
+    format!("neither Claude Code nor Codex has an event {shown:?}")
+}
+
+/// `most`, or the milliseconds that a variable asks for if they are fewer.
+fn shortened(most: Duration, asked: Option<String>) -> Duration {
+    let asked = asked.and_then(|text| text.parse().ok()).map(Duration::from_millis);
+    asked.map_or(most, |asked| asked.min(most))
+}
+
+/// Hook socket, session and secret, from the session's environment.
+fn place(env: &dyn Fn(&str) -> Option<String>) -> Result<(String, String, String)> {
+    let missing = |name: &str| {
+        Failure::Place.because(format!("{name} is missing or odd; run it inside a session"))
+    };
+    let need = |name: &str, fits: &dyn Fn(&str) -> bool| {
+        env(name).filter(|text| fits(text)).ok_or_else(|| missing(name))
+    };
+    // The secret goes into a header as it is.
+    let is_plain = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic());
+    let secret = need(env::SECRET, &is_plain)?;
+    let session = need(env::SESSION, &id::is_uuid)?;
+    let socket = need(env::HOOK_SOCKET, &|path| path.starts_with('/'))?;
+    Ok((socket, session, secret))
 }
 
 /// Reads all of stdin, into `data` as far as it comes.
 fn read(stdin: &mut File, data: &mut Vec<u8>, patience: &Patience<'_>) -> Result<()> {
-    let mut chunk = [0; 16 * 1024];
     loop {
-        patience.wait(stdin, false)?;
-        match stdin.read(&mut chunk) {
+        patience.wait(stdin, false).map_err(|failed| match failed.failure {
+            Failure::Away => Failure::Input.because("stdin did not end in time"),
+            _ => failed,
+        })?;
+        let had = data.len();
+        // Grows with the input: most calls fit the first piece.
+        data.resize(had + had.clamp(*limits::HOOK_READ.start(), *limits::HOOK_READ.end()), 0);
+        let got = stdin.read(&mut data[had..]);
+        data.truncate(had + *got.as_ref().unwrap_or(&0));
+        match got {
             Ok(0) => return Ok(()),
-            Ok(count) => data.extend_from_slice(&chunk[..count]),
+            Ok(_) => {}
             Err(e) if e.kind() == ErrorKind::Interrupted => {}
-            Err(e) => return Err(e).internal(|| "cannot read stdin".into()),
+            Err(e) => return Err(Failure::Input.because(format!("cannot read stdin: {e}"))),
         }
         if data.len() > limits::HOOK_STDIN_BYTES {
             let most = limits::HOOK_STDIN_BYTES;
-            return Err(Error::invalid(format!("more than {most} bytes on stdin")));
+            return Err(Failure::Input.because(format!("more than {most} bytes on stdin")));
         }
     }
 }
 
-/// The `hook_event_name` of the outer object, also where the text is cut off or too long to be
-/// parsed: it decides how a failure ends. An escaped, repeated or odd name is none.
-fn event_name(data: &[u8]) -> Option<&str> {
-    let (mut depth, mut at) = (0_usize, 0);
-    let (mut key, mut found): (Option<&[u8]>, Option<&[u8]>) = (None, None);
-    if !data.trim_ascii_start().starts_with(b"{") {
-        return None;
-    }
-    while at < data.len() {
-        match data[at] {
-            b'{' | b'[' => (depth, key) = (depth + 1, None),
-            b'}' | b']' => (depth, key) = (depth.checked_sub(1)?, None),
-            b',' => key = None,
-            b'"' => {
-                let Some(end) = string_end(data, at) else { break };
-                let text = &data[at + 1..end];
-                match key {
-                    None => key = Some(text),
-                    Some(b"hook_event_name") if depth == 1 && found.is_some() => return None,
-                    Some(b"hook_event_name") if depth == 1 => found = Some(text),
-                    Some(_) => {}
-                }
-                at = end;
-            }
-            _ => {}
-        }
-        at += 1;
-    }
-    let is_plain = |name: &&[u8]| !name.is_empty() && name.iter().all(u8::is_ascii_alphabetic);
-    std::str::from_utf8(found.filter(is_plain)?).ok()
-}
-
-/// Index of the quote that closes the string which opens at `at`.
-fn string_end(data: &[u8], at: usize) -> Option<usize> {
-    let mut end = at + 1;
-    while *data.get(end)? != b'"' {
-        end += if data[end] == b'\\' { 2 } else { 1 };
-    }
-    Some(end)
-}
-
-/// Head and body in one buffer, so that they leave in one write. `data` is valid JSON and the other
-/// values need no escaping. The request id makes a second try the same question.
+/// Head and body in one buffer, so that they leave in one write. The daemon takes these four
+/// fields and each of them once, so `data` is one value or the whole is refused; the others need no
+/// escaping. The request id makes a second try the same question.
 fn request(session: &str, secret: &str, event: &str, data: &[u8]) -> Result<Vec<u8>> {
     let id = id::uuid()?;
     let body = format!(
@@ -225,8 +230,8 @@ fn request(session: &str, secret: &str, event: &str, data: &[u8]) -> Result<Vec<
 /// The `output` of the daemon's reply, if an agent will take it for the verdict that it is. An
 /// agent that takes a yes only as silence gets no output, and only with a plain yes.
 fn checked_answer(reply: &[u8]) -> Result<Vec<u8>> {
-    let reply = json::parse(reply)?;
-    let no_verdict = || Error::invalid("the daemon's reply holds no verdict");
+    let no_verdict = || Failure::Garbage.because("the daemon's reply holds no verdict");
+    let reply = json::parse(reply).map_err(|_| no_verdict())?;
     let decision = reply.get("decision").and_then(|word| word.as_str());
     let decision = decision.and_then(Action::from_word).ok_or_else(no_verdict)?;
     let output = reply.get("output").ok_or_else(no_verdict)?;
@@ -242,5 +247,7 @@ fn checked_answer(reply: &[u8]) -> Result<Vec<u8>> {
     }
 }
 
+#[cfg(test)]
+mod fuzz;
 #[cfg(test)]
 mod tests;

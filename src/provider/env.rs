@@ -15,6 +15,8 @@ pub const HOOK_SOCKET: &str = "CODEPIPER_UNIX_SOCK";
 pub const SESSION: &str = "CODEPIPER_SESSION";
 /// How it proves that.
 pub const SECRET: &str = "CODEPIPER_SECRET";
+/// Milliseconds after which hook-forward gives up sooner than it would.
+pub const HOOK_DEADLINE: &str = "CODEPIPER_HOOK_DEADLINE_MS";
 
 /// Names that pass from the login shell; `*` at the end means any rest. TERM and COLORTERM are in
 /// the design's list too, but say what our own terminal is, so they are set below.

@@ -9,9 +9,11 @@ use crate::base::time;
 use crate::limits;
 use nix::fcntl::Flock;
 use nix::fcntl::FlockArg;
+use nix::sys::stat::SFlag;
 use std::fs;
 use std::fs::File;
 use std::io::Write;
+use std::os::fd::AsFd;
 use std::os::unix::fs::DirBuilderExt;
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::fs::OpenOptionsExt;
@@ -76,6 +78,16 @@ pub fn stamp(path: &Path) -> Result<Stamp> {
         size: meta.size(),
         modified_ns: ns(meta.mtime(), meta.mtime_nsec()),
         changed_ns: ns(meta.ctime(), meta.ctime_nsec()),
+    })
+}
+
+/// Whether what is written to `fd` goes nowhere. The runtime puts the null device in the place of a
+/// standard stream that was closed before the program started.
+pub fn is_null_device(fd: &impl AsFd) -> bool {
+    const NULL: u64 = nix::sys::stat::makedev(1, 3);
+    nix::sys::stat::fstat(fd).is_ok_and(|stat| {
+        SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT == SFlag::S_IFCHR
+            && stat.st_rdev == NULL
     })
 }
 
@@ -162,6 +174,15 @@ pub fn identity(path: &Path) -> Option<(u64, u64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_null_device_is_told_from_what_keeps_or_carries_bytes() {
+        let open = |path: &str| File::options().write(true).open(path).unwrap();
+        assert!(is_null_device(&open("/dev/null")));
+        assert!(!is_null_device(&open("/dev/full")));
+        let (_reader, writer) = std::io::pipe().unwrap();
+        assert!(!is_null_device(&writer));
+    }
     use std::os::unix::fs::PermissionsExt;
 
     fn space(name: &str) -> std::path::PathBuf {

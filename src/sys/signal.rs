@@ -26,6 +26,13 @@ impl Signals {
         Ok(Signals { fd })
     }
 
+    /// Blocks every signal that can be blocked, and collects those by which a process is asked to
+    /// end. None but SIGKILL and SIGSTOP acts on this process any more.
+    pub fn block_all() -> Result<Signals> {
+        SigSet::all().thread_block().internal(|| "cannot block signals".into())?;
+        Signals::block(&[Signal::SIGHUP, Signal::SIGINT, Signal::SIGQUIT, Signal::SIGTERM])
+    }
+
     /// The next signal that has come, if any.
     pub fn next(&self) -> Option<Signal> {
         let info = self.fd.read_signal().ok().flatten()?;

@@ -9,6 +9,7 @@ use daemon::Act;
 use daemon::Daemon;
 use daemon::free_path;
 use std::collections::BTreeMap;
+use std::io::PipeReader;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -16,30 +17,30 @@ use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
 
-const SESSION: &str = "0b7e4c1e-9d43-4c5e-8a7e-1f5a3b2c4d5e";
-const SECRET: &str = "5ec2e75ec2e7";
+pub const SESSION: &str = "0b7e4c1e-9d43-4c5e-8a7e-1f5a3b2c4d5e";
+pub const SECRET: &str = "5ec2e75ec2e7";
 /// For runs that must succeed: longer than any hiccup of a loaded machine.
 const LONG: Duration = Duration::from_secs(9);
 /// For runs that must give up.
 const SHORT: Duration = Duration::from_millis(120);
 
-fn reply(status: u16, body: &str) -> String {
+pub fn reply(status: u16, body: &str) -> String {
     let length = body.len();
     format!("HTTP/1.1 {status} X\r\nServer: x\r\nContent-Length: {length}\r\n\r\n{body}")
 }
 
-fn verdict(word: &str) -> String {
+pub fn verdict(word: &str) -> String {
     said(word, word)
 }
 
 /// A reply whose verdict is `word` for us and `inside` for the agent.
-fn said(word: &str, inside: &str) -> String {
+pub fn said(word: &str, inside: &str) -> String {
     let inner = format!("{{\"hookEventName\":\"PreToolUse\",\"permissionDecision\":\"{inside}\"}}");
     let output = format!("{{\"hookSpecificOutput\":{inner}}}");
     reply(200, &format!("{{\"decision\":\"{word}\",\"reason\":\"r\",\"output\":{output}}}"))
 }
 
-fn event(name: &str) -> Vec<u8> {
+pub fn event(name: &str) -> Vec<u8> {
     let rest = r#""cwd":"/p","tool_name":"Bash","tool_input":{"command":"ls"}"#;
     format!("{{\"session_id\":\"x\",\"hook_event_name\":\"{name}\",{rest}}}").into_bytes()
 }
@@ -65,28 +66,38 @@ impl Run<'_> {
         Run { env: env_for(path), stdin, wait, withdrawn, orphaned: &|| false }
     }
 
-    fn go(self) -> Outcome {
+    fn go(mut self) -> Outcome {
         let (reader, mut writer) = std::io::pipe().unwrap();
-        let stdin = self.stdin;
+        let stdin = std::mem::take(&mut self.stdin);
         // A pipe holds 64 KiB; hook-forward stops reading where it has seen enough.
         let feed = thread::spawn("t-stdin", move || drop(writer.write_all(&stdin))).unwrap();
-        let outcome = carry(Call {
+        let outcome = self.go_with(reader);
+        feed.join().unwrap();
+        outcome
+    }
+
+    fn go_with(self, reader: PipeReader) -> Outcome {
+        carry(Call {
             stdin: OwnedFd::from(reader).into(),
             env: &|name| self.env.get(name).cloned(),
             gate_wait: self.wait,
             tell_wait: self.wait,
             withdrawn: self.withdrawn.as_fd(),
             orphaned: self.orphaned,
-        });
-        feed.join().unwrap();
-        outcome
+        })
     }
 }
 
-/// At PreToolUse: blocked with a reason that shows no secret. At Stop: silence.
+/// At PreToolUse: blocked with a reason that shows no secret. At other events: silence.
 fn check_fails(what: &str, run: impl Fn(Vec<u8>) -> Outcome) {
     check_blocked(what, run(event("PreToolUse")));
-    assert_eq!(run(event("Stop")), Outcome::silent(), "{what}");
+    for told in ["Stop", "PermissionRequest"] {
+        assert_eq!(run(event(told)), silent(), "{what}");
+    }
+}
+
+fn silent() -> Outcome {
+    Outcome::said(Vec::new())
 }
 
 fn check_blocked(what: &str, outcome: Outcome) {
@@ -108,9 +119,11 @@ fn a_verdict_is_printed_as_it_came_and_alone() {
              \"permissionDecision\":\"{word}\"}}}}"
         );
         let stdout = want.into_bytes();
-        assert_eq!(outcome, Outcome { stdout, ..Outcome::silent() }, "{word}");
-        let stop = Run::new(&daemon.path, event("Stop"), LONG).go();
-        assert_eq!(stop, Outcome::silent(), "an event that only tells prints nothing");
+        assert_eq!(outcome, Outcome::said(stdout), "{word}");
+        for told in ["Stop", "PermissionRequest"] {
+            let told = Run::new(&daemon.path, event(told), LONG).go();
+            assert_eq!(told, silent(), "an event that only tells prints nothing");
+        }
     }
 }
 
@@ -226,7 +239,7 @@ fn a_reply_that_is_no_verdict_blocks_at_once() {
         check_blocked(what, outcome);
         assert_eq!(daemon.requests().len(), 1, "{what}: final");
         let stop = Run::new(&daemon.path, event("Stop"), LONG).go();
-        assert_eq!(stop, Outcome::silent(), "{what}");
+        assert_eq!(stop, silent(), "{what}");
     }
 }
 
@@ -234,7 +247,7 @@ fn a_reply_that_is_no_verdict_blocks_at_once() {
 fn a_plain_yes_may_be_silence_for_an_agent_that_takes_it_so() {
     let daemon = Daemon::saying(reply(200, r#"{"decision":"allow","output":null}"#));
     let outcome = Run::new(&daemon.path, event("PreToolUse"), LONG).go();
-    assert_eq!(outcome, Outcome::silent());
+    assert_eq!(outcome, silent());
 }
 
 #[test]
@@ -260,19 +273,13 @@ fn a_missing_or_odd_variable_blocks() {
 }
 
 #[test]
-fn input_that_cannot_be_understood_blocks_unless_it_only_tells() {
+fn input_that_is_too_long_or_names_no_event_is_not_sent_and_blocks_unless_it_only_tells() {
     let daemon = Daemon::saying(verdict("allow"));
-    let long = format!(",\"x\":\"{}\"}}", "x".repeat(limits::HOOK_STDIN_BYTES)).into_bytes();
-    let deep = format!(",\"x\":{}1{}}}", "[".repeat(40), "]".repeat(40)).into_bytes();
-    let ends: [&[u8]; 6] = [b"", b",\"x\":tru}", b",\"cwd\":1}", b"} {}", &long, &deep];
-    for end in ends {
-        let shown = String::from_utf8_lossy(&end[..end.len().min(20)]).into_owned();
-        check_fails(&shown, |mut stdin| {
-            stdin.pop();
-            stdin.extend_from_slice(end);
-            Run::new(&daemon.path, stdin, LONG).go()
-        });
-    }
+    check_fails("too long", |mut stdin| {
+        stdin.pop();
+        stdin.extend(format!(",\"x\":\"{}\"}}", "x".repeat(limits::HOOK_STDIN_BYTES)).bytes());
+        Run::new(&daemon.path, stdin, LONG).go()
+    });
     for stdin in [
         "",
         " \n",
@@ -290,12 +297,43 @@ fn input_that_cannot_be_understood_blocks_unless_it_only_tells() {
         r#"{"x":{"y":1,"hook_event_name":"Stop"}}"#,
         r#"{"hook_event_name":"Stop","hook_event_name":"PreToolUse"}"#,
         r#"{"hook_event_name":"PreToolUse","hook_event_name":"Stop"}"#,
-        r#"{"hook_event_name":"PreToolUse","x":{"hook_event_name":"Stop"},"x":1}"#,
+        r#"{"hook_event_name":"preToolUse"}"#,
+        r#"{"hook_event_name":"BeforeTool"}"#,
+        r#"{"hook_event_name":"stop"}"#,
         r#"{"x":"\"hook_event_name\":\"Stop\""}"#,
     ] {
         check_blocked(stdin, Run::new(&daemon.path, stdin.into(), LONG).go());
     }
     assert!(daemon.requests().is_empty(), "nothing was sent");
+}
+
+#[test]
+fn input_that_never_ends_blocks_in_time() {
+    let daemon = Daemon::saying(verdict("allow"));
+    let (reader, mut writer) = std::io::pipe().unwrap();
+    writer.write_all(&event("PreToolUse")).unwrap();
+    let outcome = Run::new(&daemon.path, Vec::new(), SHORT).go_with(reader);
+    assert!(outcome.stderr.contains("did not end"), "{outcome:?}");
+    check_blocked("no end", outcome);
+}
+
+#[test]
+fn a_variable_may_shorten_the_wait_and_never_lengthen_it() {
+    let second = limits::HOOK_TELL;
+    let asked = |text: &str| shortened(second, Some(text.to_string()));
+    assert_eq!(asked("7"), Duration::from_millis(7));
+    assert_eq!(asked("0"), Duration::ZERO);
+    for text in ["", "-1", "1e3", "7 s", "99999999", "18446744073709551615", "99999999999999999999"]
+    {
+        assert_eq!(asked(text), second, "{text:?}");
+    }
+    assert_eq!(shortened(second, None), second);
+    let daemon = Daemon::start(free_path(), vec![Act::Hang]);
+    let mut run = Run::new(&daemon.path, event("PreToolUse"), LONG);
+    run.env.insert(env::HOOK_DEADLINE, "50".to_string());
+    let begun = time::now();
+    check_blocked("a short wait", run.go());
+    assert!(begun.elapsed() < LONG, "{:?}", begun.elapsed());
 }
 
 #[test]

@@ -1,9 +1,12 @@
 //! One question to the daemon over the hook socket: asked again with the same bytes until there is
 //! an answer, a refusal or no time left. Knows HTTP, and nothing of hooks.
 
-use crate::base::error::{Code, Error, Result};
+use crate::base::error::{Code, Error};
 use crate::base::json;
 use crate::base::time;
+use crate::cli::hook::table::Failed;
+use crate::cli::hook::table::Failure;
+use crate::cli::hook::table::Result;
 use crate::limits;
 use crate::sys::poll;
 use crate::sys::poll::Watch;
@@ -43,22 +46,48 @@ impl Patience<'_> {
         watches.extend(watch);
         poll::wait(&mut watches, Some(most.min(time::until(self.deadline))))?;
         if watches[0].readable() {
-            return Err(Error::denied("the agent withdrew the question"));
+            return Err(Failure::Withdrawn.because("the agent withdrew the question"));
         }
         if (self.orphaned)() {
-            return Err(Error::denied("the agent has gone"));
+            return Err(Failure::Orphaned.because("the agent has gone"));
         }
         if time::until(self.deadline).is_zero() {
-            return Err(Error::new(Code::Timeout, "the daemon did not answer in time"));
+            return Err(Failure::Away.because("the daemon did not answer in time"));
         }
         Ok(())
     }
 }
 
 /// A whole HTTP reply.
-struct Reply {
-    status: u16,
-    body: Vec<u8>,
+pub struct Reply {
+    /// The status code.
+    pub status: u16,
+    /// Exactly as many bytes as its length says.
+    pub body: Vec<u8>,
+}
+
+/// How one attempt ended without a reply.
+enum Lost {
+    /// The daemon is being restarted, or is not there: asking again may help.
+    Again(String),
+    /// Nothing will.
+    Final(Failed),
+}
+
+impl From<Failed> for Lost {
+    fn from(failed: Failed) -> Lost {
+        Lost::Final(failed)
+    }
+}
+
+impl From<Error> for Lost {
+    fn from(error: Error) -> Lost {
+        match error.code {
+            Code::Unreachable => Lost::Again(error.chain()),
+            Code::Denied => Lost::Final(Failure::Refused.because(error.chain())),
+            _ => Lost::Final(error.into()),
+        }
+    }
 }
 
 /// Sends `request` (a whole HTTP request) to the daemon at `socket` and returns the body of its
@@ -66,26 +95,30 @@ struct Reply {
 /// asked again; every other reply is final.
 pub fn ask(socket: &Path, request: &[u8], patience: &Patience<'_>) -> Result<Vec<u8>> {
     if socket.as_os_str().len() > sock::PATH_BYTES {
-        return Err(Error::invalid("the path of the hook socket is too long"));
+        return Err(Failure::Place.because("the path of the hook socket is too long"));
     }
     loop {
         let why = match once(socket, request, patience) {
             Ok(Reply { status: 200, body }) => return Ok(body),
             Ok(Reply { status: 503, .. }) => "it is busy".to_string(),
             Ok(reply) => return Err(refusal(&reply)),
-            Err(error) if error.code == Code::Unreachable => error.chain(),
-            Err(error) => return Err(error),
+            Err(Lost::Again(why)) => why,
+            Err(Lost::Final(failed)) => return Err(failed),
         };
         if let Err(mut end) = patience.pause() {
-            if end.code == Code::Timeout {
-                end.message = format!("{}: {why}", end.message);
+            if end.failure == Failure::Away {
+                end.why = format!("{}: {why}", end.why);
             }
             return Err(end);
         }
     }
 }
 
-fn once(socket: &Path, request: &[u8], patience: &Patience<'_>) -> Result<Reply> {
+fn once(
+    socket: &Path,
+    request: &[u8],
+    patience: &Patience<'_>,
+) -> std::result::Result<Reply, Lost> {
     let stream = sock::connect(socket)?;
     poll::set_nonblocking(&stream, true)?;
     let (mut sent, mut got, mut chunk) = (0, Vec::new(), [0; 4096]);
@@ -108,8 +141,8 @@ fn once(socket: &Path, request: &[u8], patience: &Patience<'_>) -> Result<Reply>
     }
 }
 
-fn lost(why: &str) -> Error {
-    Error::new(Code::Unreachable, why)
+fn lost(why: &str) -> Lost {
+    Lost::Again(why.to_string())
 }
 
 /// Sends what fits. A peer that stopped reading may have said why: then the rest counts as sent and
@@ -129,10 +162,10 @@ fn send(stream: &UnixStream, rest: &[u8]) -> usize {
 
 /// The reply, once it is whole. Only a body with one Content-Length is understood: without it, a
 /// cut-off body could pass for a whole one.
-fn parse(bytes: &[u8]) -> Result<Option<Reply>> {
-    let broken = || Error::invalid("the daemon's reply is not HTTP with a length");
+pub fn parse(bytes: &[u8]) -> Result<Option<Reply>> {
+    let broken = || Failure::Garbage.because("the daemon's reply is not HTTP with a length");
     if bytes.len() > limits::HOOK_REPLY_BYTES {
-        return Err(Error::invalid("the daemon's reply is too long"));
+        return Err(Failure::Garbage.because("the daemon's reply is too long"));
     }
     let mut fields = [httparse::EMPTY_HEADER; limits::HEAD_FIELDS];
     let mut reply = httparse::Response::new(&mut fields);
@@ -158,11 +191,11 @@ fn parse(bytes: &[u8]) -> Result<Option<Reply>> {
 }
 
 /// The daemon's own words where it has some.
-fn refusal(reply: &Reply) -> Error {
+fn refusal(reply: &Reply) -> Failed {
     let status = reply.status;
     let body = json::parse(&reply.body).ok();
     let said = body.as_ref().and_then(|b| b.get("error")).and_then(|e| e.as_str()).unwrap_or("");
     let words = said.chars().filter(|c| !c.is_control()).take(limits::REASON_CHARS);
     let words: String = words.collect();
-    Error::denied(format!("the daemon refused (HTTP {status}) {words}").trim_end().to_string())
+    Failure::Refused.because(format!("the daemon refused (HTTP {status}) {words}").trim_end())
 }
