@@ -194,7 +194,9 @@ fn read(stdin: &mut File, data: &mut Vec<u8>, patience: &Patience<'_>) -> Result
         })?;
         let had = data.len();
         // Grows with the input: most calls fit the first piece.
-        data.resize(had + had.clamp(*limits::HOOK_READ.start(), *limits::HOOK_READ.end()), 0);
+        let more = had.clamp(*limits::HOOK_READ.start(), *limits::HOOK_READ.end());
+        data.try_reserve(more).map_err(|_| no_memory())?;
+        data.resize(had + more, 0);
         let got = stdin.read(&mut data[had..]);
         data.truncate(had + *got.as_ref().unwrap_or(&0));
         match got {
@@ -224,7 +226,18 @@ fn request(session: &str, secret: &str, event: &str, data: &[u8]) -> Result<Vec<
          X-CodePiper-Secret: {secret}\r\nContent-Type: application/json\r\n\
          Content-Length: {length}\r\n\r\n"
     );
-    Ok([head.as_bytes(), body.as_bytes(), data, b"}"].concat())
+    let mut request = Vec::new();
+    request.try_reserve_exact(head.len() + length).map_err(|_| no_memory())?;
+    for part in [head.as_bytes(), body.as_bytes(), data, b"}"] {
+        request.extend_from_slice(part);
+    }
+    Ok(request)
+}
+
+/// Running out of memory elsewhere ends the process by a signal, and Codex then runs the call; the
+/// input is what can be large.
+fn no_memory() -> Failed {
+    Failure::Broken.because("no memory for the input")
 }
 
 /// The `output` of the daemon's reply, if an agent will take it for the verdict that it is. An

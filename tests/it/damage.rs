@@ -97,10 +97,11 @@ fn a_database_that_is_none() {
 }
 
 /// A small disk of its own; it goes with this.
-struct Disk(PathBuf);
+pub struct Disk(pub PathBuf);
 
 impl Disk {
-    fn mount(size: &str) -> Disk {
+    /// Mounts one; it takes root.
+    pub fn mount(size: &str) -> Disk {
         let mut random = [0; 4];
         getrandom::fill(&mut random).unwrap();
         let at = PathBuf::from(format!("/tmp/cp-disk-{:08x}", u32::from_le_bytes(random)));
@@ -122,7 +123,7 @@ impl Drop for Disk {
 }
 
 /// Takes all the room there is.
-fn fill(path: &Path) {
+pub fn fill(path: &Path) {
     let mut file = File::options().create(true).append(true).open(path).unwrap();
     for size in [1 << 16, 1 << 12, 1] {
         while file.write_all(&vec![0; size]).is_ok() {}

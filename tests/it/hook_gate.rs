@@ -24,7 +24,8 @@ fn start(space: &Space) -> Daemon<'_> {
     Daemon::start(space)
 }
 
-fn set_policy(daemon: &Daemon<'_>, policy: &Value) -> Reply {
+/// Puts these rules in force.
+pub fn set_policy(daemon: &Daemon<'_>, policy: &Value) -> Reply {
     daemon.request("PUT", "/settings/daemon", Some(&json!({"policy": policy})))
 }
 

@@ -100,8 +100,11 @@ pub fn ask(socket: &Path, request: &[u8], patience: &Patience<'_>) -> Result<Vec
     loop {
         let why = match once(socket, request, patience) {
             Ok(Reply { status: 200, body }) => return Ok(body),
-            Ok(Reply { status: 503, .. }) => "it is busy".to_string(),
-            Ok(reply) => return Err(refusal(&reply)),
+            Ok(reply) if reply.status == 503 => format!("it is busy: {}", words(&reply)),
+            Ok(reply) => {
+                let why = format!("the daemon refused (HTTP {}) {}", reply.status, words(&reply));
+                return Err(Failure::Refused.because(why.trim_end()));
+            }
             Err(Lost::Again(why)) => why,
             Err(Lost::Final(failed)) => return Err(failed),
         };
@@ -191,11 +194,8 @@ pub fn parse(bytes: &[u8]) -> Result<Option<Reply>> {
 }
 
 /// The daemon's own words where it has some.
-fn refusal(reply: &Reply) -> Failed {
-    let status = reply.status;
+fn words(reply: &Reply) -> String {
     let body = json::parse(&reply.body).ok();
     let said = body.as_ref().and_then(|b| b.get("error")).and_then(|e| e.as_str()).unwrap_or("");
-    let words = said.chars().filter(|c| !c.is_control()).take(limits::REASON_CHARS);
-    let words: String = words.collect();
-    Failure::Refused.because(format!("the daemon refused (HTTP {status}) {words}").trim_end())
+    said.chars().filter(|c| !c.is_control()).take(limits::REASON_CHARS).collect()
 }

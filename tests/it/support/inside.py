@@ -102,6 +102,18 @@ def hook(name, order):
     done(name, {"code": run.returncode, "stdout": out, "stderr": err})
 
 
+def run(name, order):
+    """Runs a program with this standard input, given as text or as the path of a file."""
+    stdin = order.get("stdin", "").encode()
+    if "stdin_file" in order:
+        with open(order["stdin_file"], "rb") as file:
+            stdin = file.read()
+    env = dict(os.environ, **order.get("env", {}))
+    ran = subprocess.run(order["argv"], input=stdin, capture_output=True, env=env)
+    out, err = ran.stdout.decode(), ran.stderr.decode()
+    done(name, {"code": ran.returncode, "stdout": out, "stderr": err})
+
+
 def many(name, order):
     """Knocks again and again."""
     for _ in range(order["times"]):
@@ -123,13 +135,20 @@ def facts(name, order):
     done(name, {"env": dict(os.environ), "argv": sys.argv})
 
 
+ORDERS = {
+    "connect": connect,
+    "facts": facts,
+    "hook": hook,
+    "many": many,
+    "run": run,
+    "say": say,
+}
+
 print("inside", flush=True)
 while True:
     for path in sorted(glob.glob("*.order")):
         with open(path) as file:
             told = json.load(file)
         os.unlink(path)
-        {"connect": connect, "hook": hook, "many": many, "facts": facts, "say": say}[told["do"]](
-            path[: -len(".order")], told
-        )
+        ORDERS[told["do"]](path[: -len(".order")], told)
     time.sleep(0.01)

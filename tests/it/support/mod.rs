@@ -6,6 +6,7 @@
 
 pub mod cli;
 pub mod daemon;
+pub mod fake;
 pub mod http;
 pub mod inside;
 pub mod pids;
