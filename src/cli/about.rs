@@ -8,6 +8,7 @@ use crate::cli::command::Group;
 use crate::cli::command::Opt;
 use crate::cli::command::Words;
 use crate::cli::describe::word;
+use crate::cli::hook;
 use crate::cli::out::Color;
 use crate::cli::out::cell;
 use crate::cli::text;
@@ -69,9 +70,8 @@ pub const COMMANDS: &[Command] = &[
         about: "Ask the daemon about a tool call (run by agents)",
         options: NONE,
         words: Words::Count(0, usize::MAX),
-        details: "Reads a hook's JSON from standard input and prints the answer. Any error\n\
-                  refuses the call: exit code 2 with the reason on stderr.",
-        examples: &["codepiper hook-forward"],
+        details: hook::HELP,
+        examples: &["codepiper hook-forward < call.json"],
         run: |call| Ok((call.outside.hook_forward)()),
     },
     Command {

@@ -68,6 +68,8 @@ Set by codepiper inside a session:
   CODEPIPER_SESSION    the session's id
   CODEPIPER_UNIX_SOCK  the socket of its hooks
   CODEPIPER_SECRET     the secret that its hooks carry
+
+How to use them from a script: codepiper help hook-forward
 ";
 
 const GROUPS: &[(Group, &str)] = &[

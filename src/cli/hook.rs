@@ -41,6 +41,9 @@ use table::Failure;
 use table::Result;
 use wire::Patience;
 
+/// What a script must know: `codepiper help hook-forward`.
+pub const HELP: &str = include_str!("hook/help.txt").trim_ascii_end();
+
 /// Runs the verb with the process's own stdin, environment and clock; returns the exit code.
 pub fn run() -> i32 {
     // The default would print source lines to the model; carry() has the words.

@@ -13,6 +13,7 @@ mod hook_calls;
 mod hook_ends;
 mod hook_failures;
 mod hook_gate;
+mod hook_script;
 mod keeper;
 mod large_input;
 mod output;

@@ -115,6 +115,7 @@ impl From<Error> for Failed {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::hook;
 
     #[test]
     fn every_row_blocks_at_the_gate_and_is_quiet_elsewhere() {
@@ -123,6 +124,10 @@ mod tests {
                 assert_eq!(end(kind, row.failure), want, "{kind:?}: {}", row.what);
             }
         }
+        // Help lists the rows in words.
+        let help: Vec<&str> = hook::HELP.lines().filter_map(|l| l.strip_prefix("  ")).collect();
+        let rows: Vec<&str> = TABLE.iter().map(|row| row.what).collect();
+        assert!(help.windows(rows.len()).any(|lines| lines == rows), "{help:#?}");
         assert_eq!(BLOCK, End { code: 2, says_why: true }, "what both agents take for a no");
         assert_eq!(QUIET, End { code: 0, says_why: false });
     }
