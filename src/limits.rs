@@ -218,6 +218,16 @@ pub const WS_FIRST: Duration = Duration::from_secs(10);
 
 /// Rules of one policy; all are looked at for every call.
 pub const RULES: usize = 10_000;
+/// Policies that are stored, and sets of them; each is a line of a list that people read.
+pub const POLICIES: usize = 1000;
+/// Bytes that the rules of all policies take together: a list of them is one reply.
+pub const POLICY_BYTES: usize = 32 * 1024 * 1024;
+/// Bytes of an id that somebody chooses: a UUID and a word.
+pub const POLICY_ID_BYTES: usize = 64;
+/// Priorities go from minus this to this; every reader of JSON keeps such numbers exact.
+pub const PRIORITY: i64 = 1_000_000;
+/// Characters of a reason that a policy cannot be read: it goes where a rule's reason goes.
+pub const PROBLEM_CHARS: usize = 300;
 /// Characters of a rule's reason: it goes to the agent, the log and a dialog.
 pub const REASON_CHARS: usize = 500;
 

@@ -123,6 +123,11 @@ impl<'a> Fields<'a> {
         self.typed(name, "a whole number from 0 up", Value::as_u64)
     }
 
+    /// An optional whole number, below 0 as well.
+    pub fn integer(&self, name: &str) -> Result<Option<i64>> {
+        self.typed(name, "a whole number", Value::as_i64)
+    }
+
     /// An optional list of strings.
     pub fn texts(&self, name: &str) -> Result<Option<Vec<String>>> {
         let Some(value) = self.get(name) else { return Ok(None) };

@@ -5,7 +5,9 @@ use crate::http::handlers::events;
 use crate::http::handlers::hooks;
 use crate::http::handlers::input;
 use crate::http::handlers::output;
+use crate::http::handlers::policies;
 use crate::http::handlers::sessions;
+use crate::http::handlers::sets;
 use crate::http::handlers::system;
 use crate::http::handlers::waiting;
 use crate::http::message::Door;
@@ -48,6 +50,24 @@ pub const ROUTES: &[Route<Api>] = &[
     row(Method::Get, "/sessions/:id/index", "the log's index", Run::Now(output::index)),
     row(Method::Get, "/sessions/:id/events", "what happened in it", Run::Later(events::list)),
     row(Method::Get, "/policy-decisions", "what the gate decided", Run::Now(events::decisions)),
+    row(Method::Get, "/policies", "list policies", Run::Now(policies::list)),
+    row(Method::Post, "/policies", "make a policy", Run::Now(policies::create)),
+    row(Method::Get, "/policies/:id", "show a policy", Run::Now(policies::show)),
+    row(Method::Put, "/policies/:id", "change a policy", Run::Now(policies::update)),
+    row(Method::Delete, "/policies/:id", "remove a policy", Run::Now(policies::remove)),
+    row(Method::Get, "/policy-sets", "list policy sets", Run::Now(sets::list)),
+    row(Method::Post, "/policy-sets", "make a policy set", Run::Now(sets::create)),
+    row(Method::Get, "/policy-sets/:id", "show a policy set", Run::Now(sets::show)),
+    row(Method::Put, "/policy-sets/:id", "change a policy set", Run::Now(sets::update)),
+    row(Method::Delete, "/policy-sets/:id", "remove a policy set", Run::Now(sets::remove)),
+    row(Method::Post, "/policy-sets/:id/policies", "put a policy into it", Run::Now(sets::add)),
+    row(Method::Delete, "/policy-sets/:id/policies/:pid", "take it out", Run::Now(sets::take_out)),
+    row(Method::Get, "/sessions/:id/policy", "a session's own policy", Run::Now(policies::own)),
+    row(Method::Put, "/sessions/:id/policy", "make or change it", Run::Now(policies::set_own)),
+    row(Method::Get, "/sessions/:id/effective-policies", "what decides", Run::Now(policies::all)),
+    row(Method::Get, "/sessions/:id/policy-sets", "the sets that hold", Run::Now(sets::applied)),
+    row(Method::Post, "/sessions/:id/policy-sets", "apply a set", Run::Now(sets::apply)),
+    row(Method::Delete, "/sessions/:id/policy-sets/:set", "take it off", Run::Now(sets::unapply)),
     row(Method::Get, "/ws", "a terminal as WebSocket", Run::Later(ws::open)),
     Route {
         method: Method::Post,

@@ -1,4 +1,4 @@
-//! The JSON that the API shows of sessions, events and decisions.
+//! The JSON that the API shows of sessions, policies, events and decisions.
 
 use crate::base::id;
 use crate::base::time;
@@ -7,6 +7,8 @@ use crate::model::event::Event;
 use crate::model::session::Exit;
 use crate::model::session::Session;
 use crate::service::Service;
+use crate::service::policies::PolicyView;
+use crate::service::policy_sets::SetView;
 use serde_json::Map;
 use serde_json::Value;
 use serde_json::json;
@@ -68,6 +70,56 @@ fn add<const N: usize>(to: &mut Value, fields: [(&str, Option<Value>); N]) {
     let Some(map) = to.as_object_mut() else { return };
     let known = fields.into_iter().filter_map(|(name, value)| Some((name.to_string(), value?)));
     map.extend(known.collect::<Map<String, Value>>());
+}
+
+/// A policy: `{id, name, description?, enabled, priority, scope, sessionId, rules, version,
+/// policySetIds, builtIn, createdAt?, updatedAt?, problem?}`. `sessionId` is null but for a
+/// session's own; `problem` says why its rules cannot be read.
+pub fn policy(view: &PolicyView) -> Value {
+    let policy = &view.policy;
+    let mut out = json!({
+        "id": policy.id,
+        "name": policy.name,
+        "enabled": policy.enabled,
+        "priority": policy.priority,
+        "scope": policy.scope.word(),
+        "sessionId": policy.scope.session(),
+        "rules": policy.rules,
+        "version": policy.version,
+        "policySetIds": view.sets,
+        "builtIn": view.built_in,
+    });
+    let stored = |ms| (!view.built_in).then(|| time::rfc3339(ms).into());
+    let optional = [
+        ("description", policy.description.clone().map(Value::from)),
+        ("createdAt", stored(policy.created_ms)),
+        ("updatedAt", stored(policy.updated_ms)),
+        ("problem", view.problem.clone().map(Value::from)),
+    ];
+    add(&mut out, optional);
+    out
+}
+
+/// A policy set: `{id, name, description?, isDefault, builtIn, policyCount, sessionCount,
+/// createdAt?, updatedAt?}`.
+pub fn policy_set(view: &SetView) -> Value {
+    let set = &view.set;
+    let mut out = json!({
+        "id": set.id,
+        "name": set.name,
+        "isDefault": view.is_default,
+        "builtIn": view.built_in,
+        "policyCount": view.policies.len(),
+        "sessionCount": view.sessions.len(),
+    });
+    let stored = |ms| (!view.built_in).then(|| time::rfc3339(ms).into());
+    let optional = [
+        ("description", set.description.clone().map(Value::from)),
+        ("createdAt", stored(set.created_ms)),
+        ("updatedAt", stored(set.updated_ms)),
+    ];
+    add(&mut out, optional);
+    out
 }
 
 /// An event: `{id, sessionId, timestamp, source, type, payload}`.

@@ -1,6 +1,7 @@
-//! What codepiper is about: sessions, events, tool calls and verdicts, with no idea how they are
-//! stored, shown or carried out.
+//! What codepiper is about: sessions, events, tool calls, policies and verdicts, with no idea how
+//! they are stored, shown or carried out.
 
 pub mod call;
 pub mod event;
+pub mod policy;
 pub mod session;

@@ -3,6 +3,7 @@
 //! 1. The verdict MUST NOT depend on the order of rules: deny beats ask, ask beats allow.
 //! 2. A call that no rule is about MUST be asked, never allowed.
 
+pub mod built_in;
 pub mod rule;
 
 use crate::model::call::Action;

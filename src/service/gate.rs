@@ -17,7 +17,6 @@ use crate::model::event::Source;
 use crate::model::session::Change;
 use crate::model::session::Session;
 use crate::output::index::Mark;
-use crate::policy;
 use crate::policy::Place;
 use crate::provider;
 use crate::provider::Provider;
@@ -118,7 +117,7 @@ impl Service {
     ) -> Result<Verdict> {
         let project = live.row().cwd;
         let place = Place { project: &project, home: &self.user_home };
-        let mut verdict = policy::evaluate(&self.policies(), call, &place);
+        let mut verdict = self.effective(&live.id)?.judge(call, &place);
         if verdict.action == Action::Ask && !provider.capabilities.asks {
             verdict.action = Action::Deny;
             verdict.reason = format!("{}; {} cannot be asked", verdict.reason, provider.label);

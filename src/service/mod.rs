@@ -1,11 +1,12 @@
-//! What codepiper does: sessions and their threads, the gate, waiting, settings. Knows nothing of
-//! HTTP or of the command line.
+//! What codepiper does: sessions and their threads, the gate and its policies, waiting, settings.
+//! Knows nothing of HTTP or of the command line.
 
 pub mod actor;
 pub mod adopt;
 pub mod checks;
 pub mod digest;
 pub mod doctor;
+pub mod effective;
 pub mod gate;
 pub mod guard;
 pub mod history;
@@ -14,6 +15,9 @@ pub mod live;
 pub mod login_env;
 pub mod pin;
 pub mod place;
+pub mod policies;
+pub mod policy_rows;
+pub mod policy_sets;
 pub mod probe;
 pub mod program;
 pub mod rebuild;
@@ -29,10 +33,9 @@ pub mod waits;
 use crate::base::error::Result;
 use crate::config::paths::Paths;
 use crate::config::paths::user_home;
-use crate::model::call::Action;
-use crate::policy::Policies;
 use crate::service::checks::KnownVersions;
 use crate::service::digest::Digests;
+use crate::service::effective::Cache;
 use crate::service::guard::Watched;
 use crate::service::login_env::LoginEnv;
 use crate::service::records::Records;
@@ -41,7 +44,6 @@ use crate::service::waits::Waits;
 use crate::store::Store;
 use crate::sys::proc;
 use std::sync::Arc;
-use std::sync::Mutex;
 
 /// The handles that a request may use; nothing else is global.
 pub struct Service {
@@ -67,8 +69,8 @@ pub struct Service {
     pub watched: Option<Watched>,
     /// What is being started, named or removed at the moment.
     reserved: Reserved,
-    /// The policy in force.
-    rules: Mutex<Arc<Policies>>,
+    /// What decides in the running sessions.
+    rules: Cache,
 }
 
 impl Service {
@@ -76,8 +78,7 @@ impl Service {
     pub fn new(paths: Paths, store: Store, scopes: bool, soft_limit: u64) -> Result<Arc<Service>> {
         let records = Arc::new(Records::new(store, Waits::start()?));
         let (login_env, boot_id) = (LoginEnv::default(), proc::boot_id()?);
-        let nothing = Policies { list: Vec::new(), default: Action::Ask };
-        let (reserved, rules) = (Reserved::default(), Mutex::new(Arc::new(nothing)));
+        let (reserved, rules) = (Reserved::default(), Cache::default());
         let watched = Watched::new(&paths.hook_dir());
         let watched = watched.inspect_err(|error| log::error!("{}", error.chain())).ok();
         let service = Service {
@@ -94,9 +95,6 @@ impl Service {
             reserved,
             rules,
         };
-        if let Err(error) = service.load_policy() {
-            log::error!("the policy cannot be read, so every tool call asks: {}", error.chain());
-        }
         Ok(Arc::new(service))
     }
 

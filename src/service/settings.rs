@@ -3,15 +3,20 @@
 use crate::base::error::{Error, Result};
 use crate::limits;
 use crate::model::call::Action;
-use crate::policy::Policies;
-use crate::policy::Policy;
-use crate::policy::rule;
 use crate::service::Service;
+use crate::service::policy_sets::is_built_in;
+use crate::store::policy_sets;
 use crate::store::settings;
 use serde_json::Map;
 use serde_json::Value;
 use serde_json::json;
-use std::sync::Arc;
+
+/// What becomes of a tool call that no rule is about.
+pub const DEFAULT_ACTION: &str = "defaultPolicyAction";
+/// The set that new sessions get.
+pub const DEFAULT_SET: &str = "defaultPolicySet";
+/// What [`DEFAULT_SET`] is until somebody says otherwise.
+const STANDARD_SET: &str = "standard";
 
 /// One setting.
 pub struct Setting {
@@ -21,27 +26,45 @@ pub struct Setting {
     pub about: &'static str,
     default: fn() -> Value,
     check: fn(&Value) -> Result<()>,
+    /// `null` is a value of its own; otherwise it brings the default back.
+    nullable: bool,
 }
 
 /// All settings.
 pub const SETTINGS: &[Setting] = &[
     Setting {
-        key: "policy",
-        about: "rules that decide tool calls: [{\"action\":\"deny\",\"tool\":\"Bash\",…}]",
-        default: || json!([]),
-        check: |value| rule::parse(value).map(drop),
+        key: DEFAULT_ACTION,
+        about: "what becomes of a tool call that no rule is about: ask or deny",
+        default: || json!(Action::Ask.word()),
+        check: |value| match value.as_str() {
+            Some("ask" | "deny") => Ok(()),
+            _ => Err(Error::invalid(format!("{DEFAULT_ACTION} is ask or deny, not {value}"))),
+        },
+        nullable: false,
+    },
+    Setting {
+        key: DEFAULT_SET,
+        about: "policy set that new sessions get, by id or name; null for none",
+        default: || json!(STANDARD_SET),
+        check: |value| match value.is_string() || value.is_null() {
+            true => Ok(()),
+            false => Err(Error::invalid(format!("{DEFAULT_SET} is a policy set or null"))),
+        },
+        nullable: true,
     },
     Setting {
         key: "maxSessions",
         about: "sessions that may run at once",
         default: || json!(limits::SESSIONS_LIVE),
         check: |value| check_number("maxSessions", value, 1, limits::SESSIONS_MOST as u64),
+        nullable: false,
     },
     Setting {
         key: "sessionLogBytes",
         about: "output kept of one session; counts from its next start",
         default: || json!(limits::LOG_BYTES),
         check: |value| check_number("sessionLogBytes", value, 2 * limits::SEGMENT_BYTES, 1 << 40),
+        nullable: false,
     },
 ];
 
@@ -60,22 +83,42 @@ impl Service {
         Ok(SETTINGS.iter().map(|s| (s.key.to_string(), value(s))).collect())
     }
 
-    /// Changes settings, all of them or, if one is wrong, none.
+    /// Changes settings, all of them or, if one is wrong, none. `null` brings a default back, or
+    /// is a value where the setting says so.
     pub fn set(&self, changes: &Map<String, Value>) -> Result<Map<String, Value>> {
+        let mut store = Vec::with_capacity(changes.len());
         for (key, value) in changes {
             let known = || {
                 let keys: Vec<&str> = SETTINGS.iter().map(|s| s.key).collect();
                 Error::invalid(format!("unknown setting {key:?}; known are {}", keys.join(", ")))
             };
             let setting = SETTINGS.iter().find(|s| s.key == key).ok_or_else(known)?;
-            (setting.check)(value)?;
+            if !value.is_null() || setting.nullable {
+                (setting.check)(value)?;
+            }
+            store.push((setting, self.set_by_id(setting, value)?));
         }
-        let store = changes.clone();
+        let _changing = self.rules.changing();
         self.store().write(move |tx| {
-            store.iter().try_for_each(|(key, value)| settings::put(tx, key, value))
+            store.iter().try_for_each(|(setting, value)| match value {
+                Value::Null if setting.nullable => settings::put_null(tx, setting.key),
+                // It may have gone since it was found by what it is called.
+                Value::String(id) if setting.key == DEFAULT_SET && !is_built_in(id) => {
+                    policy_sets::need(tx, id)?;
+                    settings::put(tx, setting.key, value)
+                }
+                _ => settings::put(tx, setting.key, value),
+            })
         })?;
-        self.load_policy()?;
         self.settings()
+    }
+
+    /// A policy set's id for whatever a person calls it.
+    fn set_by_id(&self, setting: &Setting, value: &Value) -> Result<Value> {
+        match value.as_str() {
+            Some(words) if setting.key == DEFAULT_SET => Ok(json!(self.find_set(words)?.set.id)),
+            _ => Ok(value.clone()),
+        }
     }
 
     /// A setting that is a number.
@@ -87,19 +130,47 @@ impl Service {
         let stored = self.store().read(|conn| settings::get(conn, key)).ok().flatten();
         stored.and_then(|value| value.as_u64()).unwrap_or_else(default)
     }
+}
 
-    /// The rules in force.
-    pub fn policies(&self) -> Arc<Policies> {
-        self.rules.lock().unwrap_or_else(|e| e.into_inner()).clone()
+/// The default action that is stored. What cannot be read is the stricter one.
+pub fn default_action(stored: Option<&Value>) -> Action {
+    match stored.map(|value| value.as_str().and_then(Action::from_word)) {
+        None | Some(Some(Action::Ask)) => Action::Ask,
+        Some(_) => Action::Deny,
+    }
+}
+
+/// The set that new sessions get, as it is stored; `None` for none.
+pub fn default_set(stored: Option<&Value>) -> Option<String> {
+    match stored {
+        None => Some(STANDARD_SET.to_string()),
+        Some(value) => value.as_str().map(str::to_string),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_default_action_that_is_none_is_the_stricter_one() {
+        assert_eq!(default_action(None), Action::Ask);
+        for (stored, action) in [
+            (json!("ask"), Action::Ask),
+            (json!("deny"), Action::Deny),
+            (json!("allow"), Action::Deny),
+            (json!("Ask"), Action::Deny),
+            (json!(null), Action::Deny),
+            (json!(["ask"]), Action::Deny),
+        ] {
+            assert_eq!(default_action(Some(&stored)), action, "{stored}");
+        }
     }
 
-    /// Reads the rules from the store. Without readable rules nothing matches, so every call asks.
-    pub fn load_policy(&self) -> Result<()> {
-        let stored = self.store().read(|conn| settings::get(conn, "policy"))?;
-        let rules = stored.as_ref().map_or(Ok(Vec::new()), rule::parse)?;
-        let policy = Policy { name: "settings".to_string(), priority: 0, rules };
-        let policies = Policies { list: vec![policy], default: Action::Ask };
-        *self.rules.lock().unwrap_or_else(|e| e.into_inner()) = Arc::new(policies);
-        Ok(())
+    #[test]
+    fn no_set_is_a_choice_and_the_standard_one_the_default() {
+        assert_eq!(default_set(None).as_deref(), Some("standard"));
+        assert_eq!(default_set(Some(&json!(null))), None);
+        assert_eq!(default_set(Some(&json!("mine"))).as_deref(), Some("mine"));
     }
 }

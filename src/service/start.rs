@@ -26,8 +26,12 @@ use crate::service::live::Live;
 use crate::service::program;
 use crate::service::records::session_event;
 use crate::service::reserve::What;
+use crate::service::settings::DEFAULT_SET;
+use crate::service::settings::default_set;
 use crate::store::events;
+use crate::store::policy_sets;
 use crate::store::sessions;
+use crate::store::settings;
 use crate::sys::file;
 use crate::sys::tty::Size;
 use crate::term::screen::Screen;
@@ -105,6 +109,9 @@ impl Service {
         let (insert, event) = (row.clone(), started_event(row));
         self.store().write(move |tx| {
             sessions::insert(tx, &insert)?;
+            if let Some(set) = default_set(settings::get(tx, DEFAULT_SET)?.as_ref()) {
+                policy_sets::apply(tx, &insert.id, &set)?;
+            }
             events::append(tx, &event).map(drop)
         })?;
         self.launch(row, &prepared.launch)

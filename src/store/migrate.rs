@@ -163,7 +163,9 @@ fn normal(sql: &str) -> String {
 mod tests {
     use super::*;
     use crate::base::error::Code;
+    use crate::model::policy::Scope;
     use crate::store::Store;
+    use crate::store::policies;
     use crate::store::settings;
     use crate::store::tests::space;
 
@@ -199,6 +201,35 @@ mod tests {
         assert!(store.read(|c| settings::get(c, "kept")).unwrap().is_some());
         store.close().unwrap();
         fs::remove_dir_all(root).unwrap();
+    }
+
+    #[test]
+    fn rules_in_the_old_setting_become_a_global_policy() {
+        let rules = r#"[{"action":"deny","tool":"Bash"}]"#;
+        let stored = [(Some(rules), true), (Some("\"none\""), false), (None, false)];
+        for (at, (setting, wanted)) in stored.into_iter().enumerate() {
+            let root = space(&format!("setting-{at}"));
+            let path = root.join("codepiper.db");
+            let old = shipped(&path);
+            if let Some(value) = setting {
+                let sql = "INSERT INTO settings VALUES ('policy', ?1)";
+                old.execute(sql, [value]).unwrap();
+            }
+            drop(old);
+            let store = Store::open(&path).unwrap();
+            assert_eq!(store.read(|c| settings::get(c, "policy")).unwrap(), None);
+            let all = store.read(policies::list).unwrap();
+            assert_eq!(all.len(), usize::from(wanted), "{setting:?}");
+            for one in all {
+                assert_eq!((one.id.as_str(), one.name.as_str()), ("settings", "settings"));
+                assert_eq!((one.enabled, one.version), (true, 1));
+                assert_eq!(one.scope, Scope::Global);
+                assert_eq!(one.rules.to_string(), rules);
+                assert!(one.created_ms > 1_700_000_000_000, "{}", one.created_ms);
+            }
+            store.close().unwrap();
+            fs::remove_dir_all(root).unwrap();
+        }
     }
 
     #[test]

@@ -13,6 +13,8 @@ pub mod events;
 mod fault;
 mod file;
 mod migrate;
+pub mod policies;
+pub mod policy_sets;
 pub mod sessions;
 pub mod settings;
 mod steps;

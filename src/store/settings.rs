@@ -29,6 +29,13 @@ pub fn put(tx: &Transaction<'_>, key: &str, value: &Value) -> Result<()> {
     done.map(|_| ()).internal(|| format!("cannot save the setting {key}"))
 }
 
+/// Sets one to `null`, where that is a value of its own.
+pub fn put_null(tx: &Transaction<'_>, key: &str) -> Result<()> {
+    let sql = "INSERT INTO settings (key, value) VALUES (?1, 'null')
+               ON CONFLICT (key) DO UPDATE SET value = excluded.value";
+    tx.execute(sql, [key]).map(|_| ()).internal(|| format!("cannot save the setting {key}"))
+}
+
 /// All that have been set.
 pub fn all(conn: &Connection) -> Result<Map<String, Value>> {
     let read = |row: &Row<'_>| Ok((row.get(0)?, row.get::<_, Json>(1)?.0));
@@ -56,6 +63,8 @@ mod tests {
             assert_eq!(all, json!({"roots": ["/a", "/b"], "web.port": 4000}));
             put("roots", Value::Null);
             assert_eq!(store.read(|c| get(c, "roots")).unwrap(), None);
+            store.write(|tx| put_null(tx, "web.port")).unwrap();
+            assert_eq!(store.read(|c| get(c, "web.port")).unwrap(), Some(Value::Null));
         });
     }
 }

@@ -3,6 +3,7 @@
 use super::*;
 use crate::model::call::{Action, NewDecision, ToolCall, Verdict};
 use crate::model::event::{NewEvent, Source};
+use crate::model::policy::{PolicySet, Scope, StoredPolicy};
 use crate::model::session::{Billing, Session, State};
 use serde_json::json;
 use std::fs;
@@ -91,6 +92,33 @@ pub(super) fn decision(session: &str, request: &str) -> NewDecision {
             rule: Some("r1".into()),
             reason: "no".into(),
         },
+    }
+}
+
+/// A global policy with a value in every field.
+pub(super) fn policy(id: &str) -> StoredPolicy {
+    StoredPolicy {
+        id: id.into(),
+        name: format!("policy {id}"),
+        description: Some("what it's for".into()),
+        enabled: true,
+        priority: -3,
+        scope: Scope::Global,
+        rules: json!([{"action": "deny", "tool": ["Bash", "ü"]}]),
+        version: 2,
+        created_ms: 5,
+        updated_ms: 6,
+    }
+}
+
+/// A set with a value in every field.
+pub(super) fn policy_set(id: &str) -> PolicySet {
+    PolicySet {
+        id: id.into(),
+        name: format!("set {id}"),
+        description: Some("what it's for".into()),
+        created_ms: 5,
+        updated_ms: 6,
     }
 }
 

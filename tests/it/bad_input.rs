@@ -112,10 +112,12 @@ fn what_a_request_does_not_know_is_named_with_what_it_knows() {
     let error = refused(&daemon, ("PUT", "/settings/daemon"), &json!({"maxSesions": 3}), 400);
     assert!(error.contains("maxSesions") && error.contains("maxSessions"), "{error}");
     for value in [json!(0), json!(513), json!(-1), json!(1.5), json!("3")] {
-        let body = json!({"policy": [], "maxSessions": value});
+        let body = json!({"defaultPolicyAction": "deny", "maxSessions": value});
         let error = refused(&daemon, ("PUT", "/settings/daemon"), &body, 400);
         assert!(error.contains("maxSessions"), "{error}");
     }
+    let settings = daemon.get("/settings/daemon")["settings"].clone();
+    assert_eq!(settings["defaultPolicyAction"], "ask", "one is wrong, so none is changed");
     let out = space.cli(&["start", "-p", "codex", "--", "x"]).expect(2);
     assert!(out.stderr.contains("claude-code"), "{}", out.stderr);
 }

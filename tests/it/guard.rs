@@ -1,6 +1,7 @@
 //! The promise: a session is shown as guarded only while nothing speaks against it. What ran
 //! without its decision, a changed hook file and silent hooks raise an alarm that everybody sees.
 
+use crate::hook_gate::set_policy;
 use crate::support::daemon::Daemon;
 use crate::support::inside::Inside;
 use crate::support::space::Space;
@@ -20,7 +21,7 @@ fn start(space: &Space) -> Daemon<'_> {
         {"action": "allow", "tool": "Bash", "command": "ls"},
         {"action": "deny", "tool": "Bash", "command": "reboot"},
     ]);
-    daemon.request("PUT", "/settings/daemon", Some(&json!({"policy": policy}))).ok();
+    set_policy(&daemon, &policy).ok();
     daemon
 }
 

@@ -4,7 +4,9 @@ pub mod events;
 pub mod hooks;
 pub mod input;
 pub mod output;
+pub mod policies;
 pub mod sessions;
+pub mod sets;
 pub mod system;
 pub mod waiting;
 

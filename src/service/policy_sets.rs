@@ -1,0 +1,394 @@
+//! Sets of policies: made, changed and removed, and applied to sessions. Those that come with the
+//! program can be applied and copied, and stay as they are.
+
+use crate::base::error::{Code, Error, Result};
+use crate::base::id;
+use crate::base::time;
+use crate::limits;
+use crate::model::policy;
+use crate::model::policy::PolicySet;
+use crate::model::policy::Scope;
+use crate::model::policy::StoredPolicy;
+use crate::model::session::Session;
+use crate::policy::built_in;
+use crate::service::Service;
+use crate::service::policies::PolicyView;
+use crate::service::policies::Removed;
+use crate::service::policies::built_in_stays;
+use crate::service::policies::built_in_views;
+use crate::service::policies::pick;
+use crate::service::policy_rows::NewPolicy;
+use crate::service::policy_rows::check_fits;
+use crate::service::policy_rows::made;
+use crate::service::policy_rows::need_name;
+use crate::service::records::session_event;
+use crate::service::settings::DEFAULT_SET;
+use crate::service::settings::default_set;
+use crate::store::events;
+use crate::store::policies;
+use crate::store::policy_sets;
+use crate::store::settings;
+use serde_json::json;
+
+/// A set that is to be made.
+#[derive(Debug, Clone, Default)]
+pub struct NewSet {
+    /// An id of the maker's choice.
+    pub id: Option<String>,
+    /// Its name.
+    pub name: String,
+    /// What it is for.
+    pub description: Option<String>,
+    /// New sessions get it.
+    pub is_default: bool,
+    /// Ids of its policies, as [`Service::set_members`] gives them.
+    pub policies: Vec<String>,
+    /// The set whose policies it begins with.
+    pub copy_of: Option<String>,
+}
+
+/// What is to become different about a set.
+#[derive(Debug, Clone, Default)]
+pub struct SetChange {
+    /// Another name.
+    pub name: Option<String>,
+    /// Another description; empty takes it away.
+    pub description: Option<String>,
+    /// Whether new sessions get it.
+    pub is_default: Option<bool>,
+}
+
+/// A set with what people want to know of it.
+#[derive(Debug, Clone)]
+pub struct SetView {
+    /// The set.
+    pub set: PolicySet,
+    /// It is part of the program.
+    pub built_in: bool,
+    /// New sessions get it.
+    pub is_default: bool,
+    /// Ids of its policies.
+    pub policies: Vec<String>,
+    /// Ids of the sessions that it is applied to, ended ones too.
+    pub sessions: Vec<String>,
+}
+
+impl Service {
+    /// All sets, the built-in ones first.
+    pub fn policy_sets(&self) -> Result<Vec<SetView>> {
+        self.store().read(|conn| {
+            let mut all = built_in_sets();
+            all.extend(policy_sets::list(conn)?.into_iter().map(bare));
+            let default = default_set(settings::get(conn, DEFAULT_SET)?.as_ref());
+            let members = policy_sets::memberships(conn)?;
+            let applied = policy_sets::applications(conn)?;
+            for view in &mut all {
+                let id = &view.set.id;
+                view.is_default = default.as_ref() == Some(id);
+                view.policies.extend(members.iter().filter(|m| m.0 == *id).map(|m| m.1.clone()));
+                view.sessions.extend(applied.iter().filter(|a| a.1 == *id).map(|a| a.0.clone()));
+            }
+            Ok(all)
+        })
+    }
+
+    /// The set that a person means: by id, by name, or by the beginning of an id.
+    pub fn find_set(&self, words: &str) -> Result<SetView> {
+        let mut all = self.policy_sets()?;
+        let named: Vec<(&str, bool)> =
+            all.iter().map(|view| (view.set.id.as_str(), view.set.name == words)).collect();
+        let id = pick("Policy set", words, &named)?;
+        let at = all.iter().position(|view| view.set.id == id);
+        at.map(|at| all.swap_remove(at)).ok_or_else(|| missing(words))
+    }
+
+    /// The set, if it may be changed.
+    fn own_set(&self, words: &str) -> Result<SetView> {
+        let view = self.find_set(words)?;
+        match view.built_in {
+            true => Err(built_in_stays("policy set", &view.set.id, &view.set.id)),
+            false => Ok(view),
+        }
+    }
+
+    /// The policies of a set.
+    pub fn set_policies(&self, view: &SetView) -> Result<Vec<PolicyView>> {
+        if let Some(set) = built_in::sets().iter().find(|set| set.id == view.set.id) {
+            return Ok(built_in_views(set));
+        }
+        let all = self.policies()?;
+        Ok(all.into_iter().filter(|one| view.policies.contains(&one.policy.id)).collect())
+    }
+
+    /// The ids of policies that a set may list. The first list are those that were found, the
+    /// second the words for which there is none.
+    pub fn set_members(&self, words: &[String]) -> Result<(Vec<String>, Vec<String>)> {
+        let (mut found, mut unknown) = (Vec::new(), Vec::new());
+        for word in words {
+            match self.own_policy_id(word) {
+                Ok(id) if found.contains(&id) => {}
+                Ok(id) => found.push(id),
+                Err(error) if error.code == Code::NotFound => {
+                    unknown.push(word.clone());
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok((found, unknown))
+    }
+
+    /// Makes a set. `Conflict` where its id or name is taken.
+    pub fn create_set(&self, new: NewSet) -> Result<SetView> {
+        let id = match new.id {
+            Some(id) => policy::check_id(&id).map(|()| id)?,
+            None => id::uuid()?,
+        };
+        let now = time::unix_ms();
+        let set = PolicySet {
+            id,
+            name: need_name(&new.name)?,
+            description: policy::clean_description(new.description.as_deref().unwrap_or_default())?,
+            created_ms: now,
+            updated_ms: now,
+        };
+        check_name(&set)?;
+        let (mut members, mut copies) = (new.policies, Vec::new());
+        if let Some(words) = &new.copy_of {
+            let source = self.find_set(words)?;
+            match source.built_in {
+                true => copies = self.copies(&source, &set.name)?,
+                false => members.extend(source.policies),
+            }
+        }
+        let _changing = self.rules.changing();
+        let (view, is_default) = (bare(set.clone()), new.is_default);
+        let stored = self.store().write(move |tx| {
+            if policy_sets::list(tx)?.len() >= limits::POLICIES {
+                let most = limits::POLICIES;
+                let text = format!("there are {most} policy sets, the limit; delete one");
+                return Err(Error::conflict(text));
+            }
+            policy_sets::insert(tx, &set)?;
+            for copy in &copies {
+                check_fits(copy, policies::others(tx, &copy.id)?)?;
+                policies::insert(tx, copy)?;
+            }
+            members.extend(copies.into_iter().map(|copy| copy.id));
+            for member in &members {
+                check_member(policies::get(tx, member)?, member)?;
+                policy_sets::add_member(tx, &set.id, member)?;
+            }
+            if is_default {
+                settings::put(tx, DEFAULT_SET, &json!(set.id))?;
+            }
+            Ok(members)
+        })?;
+        Ok(SetView { policies: stored, is_default, ..view })
+    }
+
+    /// The policies of a built-in set as ones that may be changed, named after their new set.
+    fn copies(&self, source: &SetView, name: &str) -> Result<Vec<StoredPolicy>> {
+        let copy = |view: PolicyView| {
+            let alone = source.policies.len() == 1;
+            let policy = view.policy;
+            made(NewPolicy {
+                id: None,
+                name: if alone { name.to_string() } else { format!("{name} {}", policy.name) },
+                description: policy.description,
+                enabled: true,
+                priority: policy.priority,
+                scope: Scope::Set,
+                rules: policy.rules,
+            })
+        };
+        self.set_policies(source)?.into_iter().map(copy).collect()
+    }
+
+    /// Changes a set. Which one new sessions get is a setting: also a built-in one may be it.
+    pub fn change_set(&self, words: &str, change: SetChange) -> Result<SetView> {
+        let renames = change.name.is_some() || change.description.is_some();
+        let mut view = if renames { self.own_set(words)? } else { self.find_set(words)? };
+        let (mut set, built_in) = (view.set.clone(), view.built_in);
+        let _changing = self.rules.changing();
+        (view.set, view.is_default) = self.store().write(move |tx| {
+            if !built_in {
+                set = changed(policy_sets::need(tx, &set.id)?, &change)?;
+                policy_sets::update(tx, &set)?;
+            }
+            let default = default_set(settings::get(tx, DEFAULT_SET)?.as_ref());
+            let was_default = default.as_ref() == Some(&set.id);
+            match change.is_default {
+                Some(true) => settings::put(tx, DEFAULT_SET, &json!(set.id))?,
+                Some(false) if was_default => settings::put_null(tx, DEFAULT_SET)?,
+                _ => {}
+            }
+            Ok((set, change.is_default.unwrap_or(was_default)))
+        })?;
+        Ok(view)
+    }
+
+    /// Removes a set; its policies stay. Where new sessions got it, they get none from now on. The
+    /// flag says whether that was so.
+    pub fn delete_set(&self, words: &str) -> Result<(Removed, bool)> {
+        let view = self.own_set(words)?;
+        let id = view.set.id.clone();
+        let _changing = self.rules.changing();
+        let was_default = self.store().write(move |tx| {
+            let default = default_set(settings::get(tx, DEFAULT_SET)?.as_ref());
+            if !policy_sets::delete(tx, &id)? {
+                return Err(missing(&id));
+            }
+            let was_default = default.as_ref() == Some(&id);
+            if was_default {
+                settings::put_null(tx, DEFAULT_SET)?;
+            }
+            Ok(was_default)
+        })?;
+        let removed = Removed { name: view.set.name, sets: Vec::new(), sessions: view.sessions };
+        Ok((removed, was_default))
+    }
+
+    /// Puts a policy into a set. `Conflict` where it is in it already.
+    pub fn add_to_set(&self, set: &str, policy: &str) -> Result<()> {
+        let (set, policy) = (self.own_set(set)?.set, self.own_policy_id(policy)?);
+        let _changing = self.rules.changing();
+        self.store().write(move |tx| {
+            check_member(policies::get(tx, &policy)?, &policy)?;
+            match policy_sets::add_member(tx, &set.id, &policy)? {
+                true => Ok(()),
+                false => {
+                    let text = format!("the policy {policy} is in the set {} already", set.name);
+                    Err(Error::conflict(text))
+                }
+            }
+        })
+    }
+
+    /// Takes a policy out of a set. `NotFound` where it is not in it.
+    pub fn remove_from_set(&self, set: &str, policy: &str) -> Result<()> {
+        let (set, policy) = (self.own_set(set)?.set, self.own_policy_id(policy)?);
+        let _changing = self.rules.changing();
+        self.store().write(move |tx| match policy_sets::remove_member(tx, &set.id, &policy)? {
+            true => Ok(()),
+            false => {
+                let text = format!("the policy {policy} is not in the set {}", set.name);
+                Err(Error::not_found(text))
+            }
+        })
+    }
+
+    /// The sets that hold for a session.
+    pub fn session_sets(&self, row: &Session) -> Result<Vec<SetView>> {
+        let all = self.policy_sets()?;
+        Ok(all.into_iter().filter(|view| view.sessions.contains(&row.id)).collect())
+    }
+
+    /// Lets a set hold for a session from its next tool call on; false where it did already.
+    pub fn apply_set(&self, row: &Session, words: &str) -> Result<bool> {
+        let view = self.find_set(words)?;
+        let session = row.id.clone();
+        let _changing = self.rules.changing();
+        let done = self.store().write(move |tx| {
+            if !view.built_in {
+                policy_sets::need(tx, &view.set.id)?;
+            }
+            let new = policy_sets::apply(tx, &session, &view.set.id)?;
+            if new {
+                let told = json!({"policySetId": view.set.id, "message": view.set.name});
+                events::append(tx, &session_event(&session, "set applied", told))?;
+            }
+            Ok(new)
+        });
+        self.records.waits.notify(&row.id);
+        done
+    }
+
+    /// Takes a set off a session. `NotFound` where it did not hold for it.
+    pub fn unapply_set(&self, row: &Session, words: &str) -> Result<()> {
+        let set = self.find_set(words)?.set;
+        let session = row.id.clone();
+        let _changing = self.rules.changing();
+        let done = self.store().write(move |tx| {
+            if !policy_sets::unapply(tx, &session, &set.id)? {
+                let text = format!("the policy set {} is not applied to {session}", set.name);
+                return Err(Error::not_found(text));
+            }
+            let told = json!({"policySetId": set.id, "message": set.name});
+            events::append(tx, &session_event(&session, "set taken off", told)).map(drop)
+        });
+        self.records.waits.notify(&row.id);
+        done
+    }
+}
+
+/// Whether a set comes with the program.
+pub fn is_built_in(id: &str) -> bool {
+    built_in::sets().iter().any(|set| set.id == id)
+}
+
+fn built_in_sets() -> Vec<SetView> {
+    let one = |set: &built_in::BuiltIn| SetView {
+        set: PolicySet {
+            id: set.id.to_string(),
+            name: set.name.to_string(),
+            description: Some(set.description.to_string()),
+            created_ms: 0,
+            updated_ms: 0,
+        },
+        built_in: true,
+        policies: built_in_views(set).into_iter().map(|one| one.policy.id).collect(),
+        is_default: false,
+        sessions: Vec::new(),
+    };
+    built_in::sets().iter().map(one).collect()
+}
+
+/// The set as it is after a change.
+fn changed(mut set: PolicySet, change: &SetChange) -> Result<PolicySet> {
+    if let Some(name) = &change.name {
+        set.name = need_name(name)?;
+        check_name(&set)?;
+    }
+    if let Some(text) = &change.description {
+        set.description = policy::clean_description(text)?;
+    }
+    set.updated_ms = time::unix_ms();
+    Ok(set)
+}
+
+fn bare(set: PolicySet) -> SetView {
+    let (built_in, is_default) = (false, false);
+    SetView { set, built_in, is_default, policies: Vec::new(), sessions: Vec::new() }
+}
+
+/// Refuses what a built-in set is called.
+fn check_name(set: &PolicySet) -> Result<()> {
+    let taken = |known: &SetView| known.set.id == set.id || known.set.name == set.name;
+    match built_in_sets().iter().any(taken) {
+        true => {
+            let text =
+                format!("a built-in policy set is called {:?} or {:?} already", set.name, set.id);
+            Err(Error::conflict(text))
+        }
+        false => Ok(()),
+    }
+}
+
+/// A set holds for many sessions: what one session owns has no place in it.
+fn check_member(policy: Option<StoredPolicy>, id: &str) -> Result<()> {
+    let Some(policy) = policy else {
+        return Err(Error::not_found(format!("Policy not found: {id}")));
+    };
+    match policy.scope.session() {
+        None => Ok(()),
+        Some(session) => Err(Error::conflict(format!(
+            "the policy {} is the own one of session {session}, a set takes only shared ones; \
+             make another from its rules",
+            policy.name
+        ))),
+    }
+}
+
+fn missing(words: &str) -> Error {
+    Error::not_found(format!("Policy set not found: {words}"))
+}
