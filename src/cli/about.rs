@@ -42,11 +42,12 @@ pub const COMMANDS: &[Command] = &[
         options: NONE,
         words: Words::Count(0, 2),
         details: "A value is JSON where it reads as such, else text. @FILE takes it from a\n\
-                  file, - from standard input; null brings the default back.",
+                  file, - from standard input; null brings the default back (and for\n\
+                  defaultPolicySet means none).",
         examples: &[
             "codepiper settings",
             "codepiper settings maxSessions 100",
-            "codepiper settings policy @rules.json",
+            "codepiper settings defaultPolicyAction deny",
         ],
         run: settings,
     },

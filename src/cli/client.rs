@@ -60,6 +60,16 @@ impl Client {
         self.json("POST", target, Some(body), limits::CLIENT_WAIT)
     }
 
+    /// PUT, with the answer's body as JSON.
+    pub fn put(&self, target: &str, body: &Value) -> Result<Value> {
+        self.json("PUT", target, Some(body), limits::CLIENT_WAIT)
+    }
+
+    /// DELETE, with the answer's body as JSON.
+    pub fn delete(&self, target: &str) -> Result<Value> {
+        self.json("DELETE", target, None, limits::CLIENT_WAIT)
+    }
+
     /// Any request; errors of the API come back as errors, a good answer as JSON.
     pub fn json(
         &self,

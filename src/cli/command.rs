@@ -4,10 +4,13 @@
 use crate::base::error::{Error, Result};
 use crate::cli::Invocation;
 use crate::cli::near::nearest;
+use crate::cli::verb;
+use crate::cli::verb::Verb;
 use lexopt::Arg;
 use std::ffi::OsString;
 
 /// One option of a command.
+#[derive(Debug)]
 pub struct Opt {
     /// Its names with their dashes; the last is the one used in code and in messages.
     pub names: &'static [&'static str],
@@ -18,7 +21,7 @@ pub struct Opt {
 }
 
 /// Which words a command takes besides its options.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 pub enum Words {
     /// From so many to so many words. Words behind `--` count as well.
     Count(usize, usize),
@@ -26,6 +29,8 @@ pub enum Words {
     AfterDashes,
     /// One id, and everything behind it is text, dashes or not.
     Text,
+    /// One of these, and what it takes; the command itself has no options then.
+    Verbs(&'static [Verb]),
 }
 
 /// The heading that a command stands under in `codepiper help`.
@@ -35,6 +40,8 @@ pub enum Group {
     Sessions,
     /// Looking into a session and typing into it.
     Terminal,
+    /// Which tool calls may run.
+    Policies,
     /// The daemon and this machine.
     Daemon,
     /// Help itself.
@@ -104,6 +111,8 @@ pub struct Args {
     pub words: Vec<String>,
     /// Whether `--` stood among them.
     pub dashes: bool,
+    /// The verb, of a command that has some; it is not among the words.
+    pub verb: Option<&'static Verb>,
     options: Vec<(&'static str, Option<String>)>,
 }
 
@@ -188,8 +197,12 @@ pub fn parse(tables: &[&'static [Command]], words: Vec<OsString>) -> Result<Pars
                     command = Some(find(tables, &word)?);
                     continue;
                 };
+                if matches!(command.words, Words::Verbs(_)) && args.verb.is_none() {
+                    args.verb = Some(verb::find(command, &word)?);
+                    continue;
+                }
                 args.words.push(word);
-                if command.words == Words::Text {
+                if matches!(command.words, Words::Text) {
                     let mut raw =
                         parser.try_raw_args().expect("a whole word was read, nothing is pending");
                     // One `--` between id and text is the user being careful.
@@ -202,8 +215,9 @@ pub fn parse(tables: &[&'static [Command]], words: Vec<OsString>) -> Result<Pars
             Some(Arg::Short(c)) => format!("-{c}"),
             Some(Arg::Long(name)) => format!("--{name}"),
         };
-        let Some(opt) = known(&option, command) else {
-            return Err(unknown_option(&option, command));
+        let own = args.verb.map_or(command.map_or(&[][..], |c| c.options), |v| v.options);
+        let Some(opt) = own.iter().chain(GLOBAL).find(|o| o.names.contains(&&*option)) else {
+            return Err(unknown_option(&option, own, command));
         };
         let value = match opt.value {
             None => None,
@@ -240,15 +254,20 @@ fn utf8(word: OsString) -> Result<String> {
         .map_err(|word| Error::invalid(format!("{word:?} is not UTF-8, codepiper takes only that")))
 }
 
-fn known(option: &str, command: Option<&'static Command>) -> Option<&'static Opt> {
-    let own = command.map_or(&[][..], |c| c.options);
-    own.iter().chain(GLOBAL).find(|o| o.names.contains(&option))
-}
-
 fn check_words(command: &Command, args: &Args) -> Result<()> {
-    let usage = format!("usage: codepiper {} {}", command.name, command.usage);
+    let mut usage = format!("usage: codepiper {} {}", command.name, command.usage);
     let (least, most) = match command.words {
         Words::Count(least, most) => (least, most),
+        Words::Verbs(_) => {
+            let Some(verb) = args.verb else {
+                return Err(Error::invalid(format!(
+                    "something is missing; {}",
+                    verb::usage(command)
+                )));
+            };
+            usage = format!("usage: codepiper {} {} {}", command.name, verb.name, verb.usage);
+            verb.words
+        }
         Words::AfterDashes if args.dashes || args.words.is_empty() => return Ok(()),
         Words::AfterDashes => {
             let first = &args.words[0];
@@ -278,8 +297,7 @@ pub fn find(tables: &[&'static [Command]], word: &str) -> Result<&'static Comman
     Err(Error::invalid(format!("unknown command {word:?}; {hint}see: codepiper help")))
 }
 
-fn unknown_option(option: &str, command: Option<&'static Command>) -> Error {
-    let own = command.map_or(&[][..], |c| c.options);
+fn unknown_option(option: &str, own: &[Opt], command: Option<&'static Command>) -> Error {
     let names = own.iter().chain(GLOBAL).map(Opt::name);
     let hint = match nearest(option, names) {
         Some(name) if option.starts_with("--") => format!("; did you mean {name}?"),
@@ -296,85 +314,4 @@ fn usage_error(what: &str, command: Option<&'static Command>) -> Error {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::cli::TABLES;
-
-    fn run(words: &[&str]) -> Result<(&'static str, Args)> {
-        match parse(TABLES, words.iter().map(OsString::from).collect())? {
-            Parsed::Run(command, args) => Ok((command.name, args)),
-            Parsed::Help(command) => Ok((command.map_or("help", |c| c.name), Args::default())),
-            Parsed::Version => Ok(("version", Args::default())),
-        }
-    }
-
-    fn error(words: &[&str]) -> String {
-        run(words).unwrap_err().message
-    }
-
-    #[test]
-    fn ids_stand_before_or_behind_flags_and_global_options_anywhere() {
-        for line in ["tail -f -n 3 abc", "tail abc -fn3", "--json tail abc --lines=3 --follow"] {
-            let (name, args) = run(&line.split(' ').collect::<Vec<_>>()).unwrap();
-            assert_eq!((name, args.words.as_slice()), ("tail", &["abc".to_string()][..]), "{line}");
-            assert!(args.has("--follow") && args.value("--lines") == Some("3"), "{line}");
-        }
-        assert!(run(&["stop", "a", "--socket", "/x", "b"]).unwrap().1.words == ["a", "b"]);
-    }
-
-    #[test]
-    fn text_behind_the_id_is_text_even_with_dashes() {
-        let (_, args) = run(&["send", "--wait", "id", "--no-newline", "-x", "--help"]).unwrap();
-        assert_eq!(args.words, ["id", "--no-newline", "-x", "--help"]);
-        assert!(args.has("--wait") && !args.has("--no-newline"));
-        assert_eq!(run(&["send", "id", "--", "--", "x"]).unwrap().1.words, ["id", "--", "x"]);
-        assert_eq!(run(&["send", "id", "-"]).unwrap().1.words, ["id", "-"]);
-    }
-
-    #[test]
-    fn a_program_stands_behind_the_dashes_with_its_own_flags() {
-        let (_, args) = run(&["start", "-p", "command", "-d", ".", "--", "ls", "-h"]).unwrap();
-        assert_eq!((args.words, args.dashes), (vec!["ls".to_string(), "-h".to_string()], true));
-        assert!(error(&["start", "-p", "command", "ls"]).contains("behind --"));
-        assert!(run(&["start", "-p", "claude-code"]).unwrap().1.words.is_empty());
-    }
-
-    #[test]
-    fn unknown_flags_and_commands_are_named_with_the_nearest_and_the_help() {
-        let text = error(&["stop", "--jsn", "x"]);
-        assert!(text.contains("\"--jsn\"") && text.contains("did you mean --json"), "{text}");
-        assert!(text.ends_with("codepiper help stop"), "{text}");
-        assert!(error(&["stop", "-x", "id"]).contains("unknown option \"-x\"; see"));
-        assert!(error(&["--what", "stop"]).contains("codepiper help"));
-        assert!(error(&["sesions"]).contains("did you mean sessions?"));
-        assert!(error(&["att"]).contains("did you mean attach?"));
-        assert!(!error(&["frobnicate"]).contains("did you mean"));
-        assert!(!error(&["keepe"]).contains("keeper"), "hidden commands are not offered");
-    }
-
-    #[test]
-    fn missing_and_surplus_words_show_the_usage() {
-        assert!(error(&["show"]).contains("usage: codepiper show"));
-        assert!(error(&["show", "a", "b"]).contains("unexpected word \"b\""));
-        assert!(error(&["send", "id"]).contains("usage: codepiper send"));
-        assert!(error(&["tail", "x", "--lines"]).contains("--lines"));
-        assert!(error(&["tail", "x", "--raw=1"]).contains("--raw"));
-        assert_eq!(run(&["resize", "id", "-1", "70000"]).unwrap().1.words[1], "-1");
-    }
-
-    #[test]
-    fn help_and_version_are_found_anywhere_before_the_dashes() {
-        assert_eq!(run(&[]).unwrap().0, "help");
-        assert_eq!(run(&["tail", "x", "y", "z", "--help"]).unwrap().0, "tail");
-        assert_eq!(run(&["-h"]).unwrap().0, "help");
-        assert_eq!(run(&["sessions", "-V"]).unwrap().0, "version");
-        assert_eq!(run(&["start", "-p", "c", "--", "ls", "--help"]).unwrap().0, "start");
-    }
-
-    #[test]
-    fn words_that_are_not_utf8_are_refused() {
-        use std::os::unix::ffi::OsStringExt;
-        let words = vec![OsString::from("show"), OsString::from_vec(vec![0xff, b'x'])];
-        assert!(parse(TABLES, words).err().unwrap().message.contains("not UTF-8"));
-    }
-}
+mod tests;

@@ -10,6 +10,8 @@ use crate::cli::command::GLOBAL;
 use crate::cli::command::Group;
 use crate::cli::command::Opt;
 use crate::cli::command::Words;
+use crate::cli::verb;
+use crate::cli::verb::Verb;
 
 /// `help` and `version`.
 pub const COMMANDS: &[Command] = &[
@@ -46,7 +48,7 @@ Exit codes of codepiper
   1    it did not work; the message says why
   2    the command line or the request is wrong
   3    the daemon cannot be reached
-  4    no such session
+  4    no such session, policy or set
   5    refused
   124  a deadline passed
 
@@ -75,6 +77,7 @@ How to use them from a script: codepiper help hook-forward
 const GROUPS: &[(Group, &str)] = &[
     (Group::Sessions, "Sessions"),
     (Group::Terminal, "Inside a session"),
+    (Group::Policies, "Policies"),
     (Group::Daemon, "Daemon and machine"),
     (Group::Help, "Help"),
 ];
@@ -120,9 +123,16 @@ fn of_command(command: &Command) -> String {
     if !command.aliases.is_empty() {
         text.push_str(&format!("Also: codepiper {}\n", command.aliases.join(", ")));
     }
-    if !command.options.is_empty() {
+    push_verbs(&mut text, verb::verbs(command));
+    let mut options: Vec<&Opt> = command.options.iter().collect();
+    for option in verb::verbs(command).iter().flat_map(|verb| verb.options) {
+        if !options.iter().any(|known| known.name() == option.name()) {
+            options.push(option);
+        }
+    }
+    if !options.is_empty() {
         text.push_str("\nOptions\n");
-        push_options(&mut text, command.options);
+        push_options(&mut text, options);
     }
     if !details.is_empty() {
         text.push_str(&format!("\n{details}\n"));
@@ -133,7 +143,15 @@ fn of_command(command: &Command) -> String {
     text
 }
 
-fn push_options(text: &mut String, options: &[Opt]) {
+fn push_verbs(text: &mut String, verbs: &[Verb]) {
+    for verb in verbs {
+        let names = [&[verb.name], verb.aliases].concat().join("|");
+        let usage = format!("{names} {}", verb.usage);
+        text.push_str(&format!("\n  {}\n      {}\n", usage.trim_end(), verb.about));
+    }
+}
+
+fn push_options<'a>(text: &mut String, options: impl IntoIterator<Item = &'a Opt>) {
     for option in options {
         let names = option.names.join(", ");
         let names = match option.value {
@@ -209,13 +227,20 @@ mod tests {
                 assert!(options.insert(name), "{} has {name} twice", command.name);
                 assert!(name.starts_with('-'), "{name}");
             }
+            let mut names = HashSet::new();
+            for verb in verb::verbs(command) {
+                assert!(command.options.is_empty(), "{}: options are the verbs'", command.name);
+                let all = [&[verb.name], verb.aliases].concat();
+                all.into_iter().for_each(|n| assert!(names.insert(n), "verb {n}"));
+            }
         }
     }
 
     #[test]
     fn every_option_has_a_long_name_and_every_command_an_example_that_parses() {
         for command in all() {
-            for option in command.options {
+            let of_verbs = verb::verbs(command).iter().flat_map(|verb| verb.options);
+            for option in command.options.iter().chain(of_verbs) {
                 assert!(option.name().starts_with("--"), "{}", option.name());
                 let long = option.names.iter().filter(|n| n.starts_with("--")).count();
                 assert_eq!(long, 1, "{}", option.name());

@@ -37,7 +37,8 @@ pub const COMMANDS: &[Command] = &[Command {
         value(&["--type"], "T", "only one type, such as PreToolUse or deny"),
     ],
     words: Words::Count(1, 1),
-    details: "Columns: time (UTC), source, what happened, tool, and the reason or the call.",
+    details: "Columns: time (UTC), source, what happened, tool, call, the\n\
+              policy and rule that decided, and the reason.",
     examples: &["codepiper logs build", "codepiper logs -f --source decision 3f2a91c0"],
     run: logs,
 }];
@@ -149,6 +150,10 @@ fn details(payload: &Value) -> String {
         let cwd = pick(&["cwd"]).map(|cwd| format!(" in {cwd}")).unwrap_or_default();
         parts.push(format!("{program}{cwd}"));
     }
+    if let Some(policy) = pick(&["policy"]) {
+        let rule = pick(&["rule"]).map(|rule| format!(": {rule}")).unwrap_or_default();
+        parts.push(format!("[{policy}{rule}]"));
+    }
     match (parts.is_empty(), pick(&["reason", "error", "message", "prompt"])) {
         (false, Some(reason)) => parts.push(format!("({reason})")),
         (true, Some(reason)) => parts.push(reason.to_string()),
@@ -190,6 +195,13 @@ mod tests {
                 "payload": payload}),
             "2026-11-24T06:50:47Z  decision  deny          Bash  rm -rf /\\x0a\\x1b[2K  \
              (no rule allows it)",
+        );
+        let payload = json!({"tool": "Bash", "command": "git push", "reason": "pushing is mine",
+            "policy": "mine", "rule": "rule 2"});
+        check(
+            json!({"timestamp": 0, "source": "decision", "type": "deny", "payload": payload}),
+            "1970-01-01T00:00:00Z  decision  deny          Bash  git push  [mine: rule 2]  \
+             (pushing is mine)",
         );
         check(
             json!({"timestamp": 0, "source": "session", "type": "state",

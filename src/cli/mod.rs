@@ -20,13 +20,19 @@ pub mod logs;
 pub mod message;
 pub mod near;
 pub mod out;
+pub mod policy;
+pub mod policy_load;
+pub mod policy_set;
+pub mod policy_words;
 pub mod replay;
+pub mod rules;
 pub mod screen;
 pub mod sessions;
 pub mod start;
 pub mod tail;
 pub mod text;
 pub mod timeline;
+pub mod verb;
 pub mod visit;
 #[cfg(test)]
 mod visits;
@@ -88,6 +94,8 @@ pub const TABLES: &[&[Command]] = &[
     input::COMMANDS,
     tail::COMMANDS,
     replay::COMMANDS,
+    policy::COMMANDS,
+    policy_set::COMMANDS,
     daemon_cmd::COMMANDS,
     about::COMMANDS,
     help::COMMANDS,

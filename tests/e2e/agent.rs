@@ -37,7 +37,8 @@ impl<'a> Agent<'a> {
         furnish_home(space, &key[key.len() - 20..]);
         let model = Model::start(space, &scenario(space));
         let daemon = Daemon::start(space);
-        space.cli(&["settings", "policy", &policy().to_string()]).expect(0);
+        let load = space.cli(&["policy", "load", "-", "--name", "mine"]);
+        load.stdin(policy().to_string().as_bytes()).expect(0);
         let env = [
             ("ANTHROPIC_BASE_URL", model.url.as_str()),
             ("ANTHROPIC_API_KEY", &key),

@@ -122,7 +122,9 @@ fn each_verdict_reaches_the_agent_exactly_and_has_one_durable_row() {
     let denied = daemon.get("/policy-decisions?decision=deny")["decisions"].clone();
     assert_eq!(denied.as_array().map(Vec::len), Some(1));
     let logs = space.cli(&["logs", &agent.id]).expect(0).stdout;
-    for words in ["cargo test", "allow", "git push", "deny", "pushing is mine", "ask"] {
+    for words in
+        ["cargo test", "allow", "git push", "deny", "[mine: rule 2]", "pushing is mine", "ask"]
+    {
         assert!(logs.contains(words), "no {words:?} in:\n{logs}");
     }
 }
@@ -167,6 +169,9 @@ fn a_policy_that_is_wrong_is_refused_by_name_and_the_old_one_stays_in_force() {
         assert_eq!(reply.status, 400, "{policy}: {}", reply.text());
         assert!(reply.text().contains(words), "{policy}: no {words:?} in {}", reply.text());
     }
+    let wrong = "[{\"action\":\"permit\"}]";
+    let out = space.cli(&["policy", "update", "mine", "--rules", wrong]).expect(2);
+    assert!(out.stderr.contains("rule 1"), "{}", out.stderr);
     expect(&agent.hook(&call("git push")), "deny", "pushing is mine");
     daemon.crash_and_restart();
     expect(&agent.hook(&call("git push")), "deny", "pushing is mine");
