@@ -46,8 +46,9 @@ run: build ## build, start the daemon, say what to type next
 test: needs-tests ## every test that needs crates only, after installing what they need
 	cargo test --locked
 
-e2e: ## the real Claude Code against a scripted model (fetched once, about 400 MB)
-	tests/e2e/fetch_claude.sh >/dev/null
+e2e: ## the real agents against scripted models (fetched once, about 800 MB)
+	tests/e2e/fetch.sh claude >/dev/null
+	tests/e2e/fetch.sh codex >/dev/null
 	cargo test --locked --features e2e --test e2e
 
 bench: build ## the figures of the design, each beside its floor (ARGS=--json for machines)

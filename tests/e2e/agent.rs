@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::sync::OnceLock;
 
-const FETCH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/e2e/fetch_claude.sh");
+const FETCH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/e2e/fetch.sh");
 
 /// A Claude Code session under a daemon.
 pub struct Agent<'a> {
@@ -98,9 +98,9 @@ impl<'a> Agent<'a> {
 fn program() -> &'static str {
     static PROGRAM: OnceLock<String> = OnceLock::new();
     PROGRAM.get_or_init(|| {
-        let out = Command::new(FETCH).output().expect("tests/e2e/fetch_claude.sh");
+        let out = Command::new(FETCH).arg("claude").output().expect("tests/e2e/fetch.sh");
         let stderr = String::from_utf8_lossy(&out.stderr);
-        assert!(out.status.success(), "fetch_claude.sh: {stderr}");
+        assert!(out.status.success(), "fetch.sh: {stderr}");
         String::from_utf8(out.stdout).expect("a path").trim().to_string()
     })
 }

@@ -1,22 +1,32 @@
 #!/bin/bash
-# Installs the one Claude Code version that the end-to-end tests speak to, and prints its path.
+# Installs the one version of an agent that the end-to-end tests speak to, and prints its path.
+#
+#   fetch.sh claude|codex
 #
 # It goes into a cache outside the repository, once; a second run only checks it. Parallel runs wait
 # for each other. npm and the program see a clean environment and a throw-away home, so nothing of
 # the caller's (tokens, settings, sessions) is read or written.
 set -euo pipefail
 
-version=2.1.330
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/codepiper-e2e
 
 case $(uname -m) in
-  x86_64) arch=x64 ;;
-  aarch64) arch=arm64 ;;
-  *) echo "fetch_claude.sh: no Claude Code for $(uname -m)" >&2; exit 1 ;;
+  x86_64) arch=x64 cpu=x86_64 ;;
+  aarch64) arch=arm64 cpu=aarch64 ;;
+  *) echo "fetch.sh: no agents for $(uname -m)" >&2; exit 1 ;;
 esac
-dir=$cache/claude-$version-$arch
-# The package named claude-code holds a launcher only; the program is in the platform's package.
-program=$dir/node_modules/@anthropic-ai/claude-code-linux-$arch/claude
+# The packages themselves hold launchers for Node; the programs are in the platform's packages.
+case ${1-} in
+  claude)
+    package=@anthropic-ai/claude-code version=2.1.330 size="400 MB"
+    file=@anthropic-ai/claude-code-linux-$arch/claude ;;
+  codex)
+    package=@openai/codex version=0.169.0 size="400 MB"
+    file=@openai/codex-linux-$arch/vendor/$cpu-unknown-linux-musl/bin/codex ;;
+  *) echo "usage: fetch.sh claude|codex" >&2; exit 2 ;;
+esac
+dir=$cache/$1-$version-$arch
+program=$dir/node_modules/$file
 
 mkdir -p "$cache"
 exec 9>"$cache/lock"
@@ -34,18 +44,19 @@ for name in NODE_EXTRA_CA_CERTS HTTPS_PROXY HTTP_PROXY NO_PROXY https_proxy http
 done
 
 if [ ! -x "$program" ]; then
-  command -v npm >/dev/null || { echo "fetch_claude.sh: npm is missing" >&2; exit 1; }
-  echo "fetch_claude.sh: installing Claude Code $version into $dir (once, about 400 MB)" >&2
+  command -v npm >/dev/null || { echo "fetch.sh: npm is missing" >&2; exit 1; }
+  echo "fetch.sh: installing $package $version into $dir (once, about $size)" >&2
   "${clean[@]}" npm install --prefix "$work/install" --ignore-scripts --no-audit --no-fund \
-    "@anthropic-ai/claude-code@$version" >&2
+    "$package@$version" >&2
   # Renamed when complete: an interrupted install leaves nothing that looks like one.
   rm -rf "$dir"
   mv "$work/install" "$dir"
 fi
 
-found=$("${clean[@]}" DISABLE_AUTOUPDATER=1 "$program" --version </dev/null | cut -d' ' -f1)
+found=$("${clean[@]}" DISABLE_AUTOUPDATER=1 "$program" --version </dev/null |
+  grep -oE '[0-9]+\.[0-9]+\.[0-9]+' | head -1)
 if [ "$found" != "$version" ]; then
-  echo "fetch_claude.sh: $program is version $found, not $version; remove $dir and try again" >&2
+  echo "fetch.sh: $program is version $found, not $version; remove $dir and try again" >&2
   exit 1
 fi
 echo "$program"
