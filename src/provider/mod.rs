@@ -200,7 +200,7 @@ pub struct LaunchRequest<'a> {
     pub resume: Option<&'a str>,
     /// That conversation is left as it is, and goes on as a new one.
     pub fork: bool,
-    /// The directory it works in.
+    /// The directory it works in, as the kernel spells it: without links.
     pub cwd: &'a str,
 }
 

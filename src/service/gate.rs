@@ -118,7 +118,8 @@ impl Service {
         let project = live.row().cwd;
         let place = Place { project: &project, home: &self.user_home };
         let mut verdict = self.effective(&live.id)?.judge(call, &place);
-        if verdict.action == Action::Ask && !provider.capabilities.asks {
+        let can = &provider.capabilities;
+        if verdict.action == Action::Ask && can.native_hooks && !can.asks {
             verdict.action = Action::Deny;
             verdict.reason = format!("{}; {} cannot be asked", verdict.reason, provider.label);
         }

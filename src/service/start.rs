@@ -220,6 +220,8 @@ impl Service {
         let dir = self.paths.session(&row.id);
         file::private_dir(&dir)?;
         let hook_socket = self.paths.hook_socket();
+        let real_cwd =
+            cwd.canonicalize().internal(|| format!("cannot find out where {} is", row.cwd))?;
         let request = LaunchRequest {
             session: &row.id,
             args: &row.args,
@@ -230,7 +232,7 @@ impl Service {
             dir: path_text(&dir)?,
             resume: row.agent_session.as_deref().filter(|_| row.epoch > 1),
             fork: false,
-            cwd: &row.cwd,
+            cwd: path_text(&real_cwd)?,
         };
         let planned = provider::launch(provider, &request)?;
         for planned_file in &planned.files {
