@@ -13,7 +13,7 @@ use std::process::Child;
 use std::process::Command;
 use std::process::Stdio;
 
-const MOCK: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/e2e/mock_model.py");
+const MOCK: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fake/anthropic.py");
 
 /// A running mock.
 pub struct Model {

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """A stand-in for the Anthropic Messages API on loopback, scripted by a JSON scenario.
 
-    mock_model.py SCENARIO.json --log REQUESTS.jsonl
+    anthropic.py SCENARIO.json --log REQUESTS.jsonl
 
 Prints "PORT <n>" once it listens. It ends when its standard input is closed, so a test that dies
 takes it along.
