@@ -140,9 +140,9 @@ pub fn find(id: &str) -> Result<&'static Provider> {
 }
 
 impl Provider {
-    /// Whether `text`, read back from the disk, is the file that was written for `hook_program`.
-    pub fn check_file(&self, text: &str, hook_program: &str) -> Result<()> {
-        claude::check_overlay(text, hook_program)
+    /// Whether `text`, read back from the disk, is the file that was written for these hooks.
+    pub fn check_file(&self, text: &str, hook_program: &str, hook_socket: &str) -> Result<()> {
+        claude::check_overlay(text, hook_program, hook_socket)
     }
 
     /// What hook-forward prints for a verdict; `None` for silence, which only a yes may be.

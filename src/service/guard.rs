@@ -113,10 +113,11 @@ impl Service {
             Err(_) => self.alarm(live, "the program that its hooks run is gone"),
         }
         let Ok(provider) = provider::find(&row.provider) else { return };
-        let (dir, program) = (self.paths.session(&live.id), program.to_string_lossy());
+        let (dir, socket) = (self.paths.session(&live.id), self.paths.hook_socket());
+        let (program, socket) = (program.to_string_lossy(), socket.to_string_lossy());
         for name in provider.files {
             let kept = std::fs::read_to_string(dir.join(name)).map_err(|_| Error::internal("gone"));
-            if kept.and_then(|text| provider.check_file(&text, &program)).is_err() {
+            if kept.and_then(|text| provider.check_file(&text, &program, &socket)).is_err() {
                 self.alarm(live, &format!("its {name} was changed"));
             }
         }

@@ -240,7 +240,7 @@ impl Service {
             file::replace(path, planned_file.text.as_bytes(), 0o600, false)?;
             let text = std::fs::read_to_string(path)
                 .internal(|| format!("cannot read back {}", planned_file.path))?;
-            provider.check_file(&text, request.hook_program)?;
+            provider.check_file(&text, request.hook_program, request.hook_socket)?;
         }
         let (mut vars, found) = self.locate(provider, &planned.program, cwd, given)?;
         vars.extend(planned.env.into_iter().map(|(name, value)| (name.to_string(), value)));

@@ -3,9 +3,12 @@
 //!
 //! 1. A session MUST start with our overlay, in mode manual, with no settings but the user's own: a
 //!    repository's settings may hold hooks that rewrite what was judged, or switch all hooks off.
+//!    Of a repository only the words are read: CLAUDE.md and the files that it imports.
 //! 2. No argument or variable of the user's MUST undo that.
 //! 3. The overlay MUST be checked as it lies on the disk: Claude skips a settings file with an
 //!    error in it and goes on without hooks.
+//! 4. No key and no command in the terminal MUST move the conversation to a process without the
+//!    gate, or to a mode in which it was not measured.
 
 pub mod hook;
 
@@ -15,6 +18,7 @@ use crate::base::json;
 use crate::provider::Launch;
 use crate::provider::LaunchFile;
 use crate::provider::LaunchRequest;
+use crate::provider::env;
 use crate::provider::hook::GATE;
 use crate::provider::hook_env;
 use serde_json::Map;
@@ -30,15 +34,32 @@ const REFUSED: &str = include_str!("refused.txt");
 /// Events that the overlay asks for, with Claude's time-out in seconds. All are longer than
 /// hook-forward's own deadlines ([`crate::limits::HOOK_DEADLINE`], [`crate::limits::HOOK_TELL`]).
 /// SessionEnd would get 1.5 s otherwise, and UserPromptSubmit holds the person's prompt back.
+/// Left out: MessageDisplay runs for every piece of text, WorktreeCreate replaces what Claude would
+/// do, and PostToolBatch says nothing that PostToolUse has not said.
 const EVENTS: &[(&str, u32)] = &[
     ("SessionStart", 10),
     ("PreToolUse", 30),
+    // Only told: the dialog stands meanwhile, and is the person's to answer.
+    ("PermissionRequest", 10),
+    ("PermissionDenied", 10),
     ("PostToolUse", 10),
+    ("PostToolUseFailure", 10),
     ("UserPromptSubmit", 10),
     ("Notification", 10),
+    ("ConfigChange", 10),
     ("Stop", 10),
+    ("StopFailure", 10),
+    ("SubagentStart", 10),
+    ("SubagentStop", 10),
+    ("PreCompact", 10),
+    ("PostCompact", 10),
+    ("PostModelSwitch", 10),
     ("SessionEnd", 10),
 ];
+
+/// Makes Claude read the CLAUDE.md of directories given by `--add-dir`. With the user's settings
+/// alone it reads no project's, and it would not know the house rules of the code it works on.
+const PROJECT_WORDS: (&str, &str) = ("CLAUDE_CODE_ADDITIONAL_DIRECTORIES_CLAUDE_MD", "1");
 
 /// How to start Claude Code under the gate.
 pub(crate) fn start(request: &LaunchRequest<'_>) -> Result<Launch> {
@@ -48,32 +69,48 @@ pub(crate) fn start(request: &LaunchRequest<'_>) -> Result<Launch> {
             return Err(Error::invalid(format!("{name} cannot be given to claude: {reason}")));
         }
     }
-    let (flag, conversation) = match request.resume {
-        Some(conversation) => ("--resume", conversation),
-        None => ("--session-id", request.session),
-    };
+    let conversation = request.resume.unwrap_or(request.session);
     if !id::is_uuid(conversation) {
         return Err(Error::invalid(format!("claude's conversation {conversation:?} is no UUID")));
     }
     let overlay = LaunchFile {
         path: format!("{}/{OVERLAY_FILE}", request.dir.trim_end_matches('/')),
-        text: overlay(request.hook_program)?,
+        text: overlay(request.hook_program, request.hook_socket)?,
     };
-    let ours = [
-        (flag, conversation),
-        ("--settings", &overlay.path),
-        ("--permission-mode", "manual"),
-        ("--setting-sources", "user"),
-    ];
-    let ours = ours.iter().flat_map(|(flag, value)| [flag.to_string(), value.to_string()]);
+    let mut ours = match (request.resume, request.fork) {
+        (None, _) => vec!["--session-id", conversation],
+        (Some(_), false) => vec!["--resume", conversation],
+        (Some(_), true) => {
+            vec!["--resume", conversation, "--fork-session", "--session-id", request.session]
+        }
+    };
+    // Takes any number of directories, so an option has to follow.
+    ours.extend(["--add-dir", request.cwd]);
+    ours.extend(["--settings", &overlay.path]);
+    ours.extend(["--permission-mode", "manual", "--setting-sources", "user"]);
+    let ours = ours.into_iter().map(str::to_string);
     let args = ours.chain(request.args.iter().cloned()).collect();
-    let program = "claude".to_string();
-    Ok(Launch { program, args, env: hook_env(request), files: vec![overlay] })
+    let mut vars = hook_env(request);
+    if !request.given.contains_key(PROJECT_WORDS.0) {
+        vars.push((PROJECT_WORDS.0, PROJECT_WORDS.1.to_string()));
+    }
+    Ok(Launch { program: "claude".to_string(), args, env: vars, files: vec![overlay] })
 }
 
-/// The settings that put each event before `hook_program` (absolute), in exec form: no shell reads
-/// the path. `disableAllHooks: false` beats a repository that switches hooks off.
-pub fn overlay(hook_program: &str) -> Result<String> {
+/// The settings that put each event before the hook's program, in exec form: no shell reads its
+/// path. They beat all others but an administrator's:
+///
+/// - `disableAllHooks: false`: no other file switches hooks off, at the start or later.
+/// - `env`: a variable in another settings file takes effect at once, also in the middle of a
+///   conversation. Two of them switch hooks off, and ours would lead them to another daemon. The
+///   session and its secret need no such help: wrong ones block.
+/// - `disableAgentView`: its key (left arrow) and `/background` move the conversation to a process
+///   of Claude's own daemon, which outlives our terminal.
+/// - `disableRemoteControl`: another door than codepiper's.
+/// - `disableAutoMode`, `disableBypassPermissionsMode`: modes a person can reach by a key.
+/// - `disableSkillShellExecution`: commands in the text of a skill or a slash command would run
+///   when the text is read, without a tool call.
+fn overlay(hook_program: &str, hook_socket: &str) -> Result<String> {
     let is_plain = !hook_program.contains(|c: char| c.is_control() || c == '$');
     if !hook_program.starts_with('/') || !is_plain {
         // Claude puts values for ${NAME} into the path even in exec form.
@@ -95,12 +132,26 @@ pub fn overlay(hook_program: &str) -> Result<String> {
         }
         hooks.insert(event.to_string(), json!([{ "hooks": [hook] }]));
     }
-    Ok(json!({ "disableAllHooks": false, "hooks": hooks }).to_string())
+    let overlay = json!({
+        "disableAllHooks": false,
+        "disableAgentView": true,
+        "disableRemoteControl": true,
+        "disableAutoMode": "disable",
+        "permissions": { "disableBypassPermissionsMode": "disable" },
+        "disableSkillShellExecution": true,
+        "env": {
+            "CLAUDE_CODE_SIMPLE": "0",
+            "CLAUDE_CODE_SAFE_MODE": "0",
+            env::HOOK_SOCKET: hook_socket,
+        },
+        "hooks": hooks,
+    });
+    Ok(overlay.to_string())
 }
 
-/// Whether `text`, read back from the disk, is the overlay for `hook_program` and nothing else.
-pub fn check_overlay(text: &str, hook_program: &str) -> Result<()> {
-    let wanted = json::parse(overlay(hook_program)?.as_bytes())?;
+/// Whether `text`, read back from the disk, is the overlay for these paths and nothing else.
+pub fn check_overlay(text: &str, hook_program: &str, hook_socket: &str) -> Result<()> {
+    let wanted = json::parse(overlay(hook_program, hook_socket)?.as_bytes())?;
     match json::parse(text.as_bytes()) {
         Ok(found) if found == wanted => Ok(()),
         _ => Err(Error::denied("claude's settings overlay is not as it was written; not started")),
@@ -138,68 +189,75 @@ mod tests {
     use std::collections::BTreeMap;
 
     const SESSION: &str = "0b7e4c1e-9d43-4c5e-8a7e-1f5a3b2c4d5e";
+    const PROGRAM: &str = "/home/u/.codepiper/hook/codepiper-1a2b";
+    const SOCKET: &str = "/home/u/.codepiper/hook/hook.sock";
     const TALK: &str = "f247f362-4fbd-4e57-94f6-073b3cd68e4f";
 
-    fn try_start(args: &[&str], given: &str, resume: Option<&str>) -> Result<Launch> {
+    fn given(name: &str) -> BTreeMap<String, String> {
+        BTreeMap::from([(name.to_string(), "1".to_string())])
+    }
+
+    fn try_start(args: &[&str], name: &str, resume: Option<&str>) -> Result<Launch> {
         let args: Vec<String> = args.iter().map(|a| a.to_string()).collect();
-        let given = BTreeMap::from([(given.to_string(), "1".to_string())]);
-        start(&LaunchRequest {
+        start(&request(&args, &given(name), resume))
+    }
+
+    fn request<'a>(
+        args: &'a [String],
+        given: &'a BTreeMap<String, String>,
+        resume: Option<&'a str>,
+    ) -> LaunchRequest<'a> {
+        LaunchRequest {
             session: SESSION,
-            args: &args,
-            given: &given,
-            hook_program: "/home/u/.codepiper/hook/codepiper-1a2b",
-            hook_socket: "/home/u/.codepiper/hook/hook.sock",
+            args,
+            given,
+            hook_program: PROGRAM,
+            hook_socket: SOCKET,
             secret: "5ec2e7",
             dir: "/home/u/.codepiper/sessions/s",
             resume,
             fork: false,
             cwd: "/home/u/proj",
-        })
+        }
     }
 
     #[test]
     fn the_overlay_is_the_known_good_one() {
-        let hook = |timeout: u32, more: &str| {
-            let program = "\"args\":[\"hook-forward\"],\"command\":\"/h/codepiper-1\"";
-            format!(
-                "[{{\"hooks\":[{{{program}{more},\"timeout\":{timeout},\"type\":\"command\"}}]}}]"
-            )
-        };
-        let told = hook(10, "");
-        let gate = hook(30, ",\"onFailure\":\"block\"");
-        let want = format!(
-            "{{\"disableAllHooks\":false,\"hooks\":{{\"Notification\":{told},\
-             \"PostToolUse\":{told},\"PreToolUse\":{gate},\"SessionEnd\":{told},\
-             \"SessionStart\":{told},\"Stop\":{told},\"UserPromptSubmit\":{told}}}}}"
-        );
-        assert_eq!(overlay("/h/codepiper-1").unwrap(), want);
+        let known = include_str!("../../../tests/data/hooks/claude/overlay.json");
+        let found = json::parse(overlay(PROGRAM, SOCKET).unwrap().as_bytes()).unwrap();
+        assert_eq!(found, json::parse(known.as_bytes()).unwrap());
         for bad in ["codepiper", "", "/h/$X/codepiper", "/h/a\nb"] {
-            assert!(overlay(bad).unwrap_err().message.contains("CODEPIPER_HOME"), "{bad}");
+            let error = overlay(bad, SOCKET).unwrap_err();
+            assert!(error.message.contains("CODEPIPER_HOME"), "{bad}");
         }
     }
 
     #[test]
     fn an_overlay_that_differs_in_anything_is_not_used() {
-        let good = overlay("/h/codepiper-1").unwrap();
-        check_overlay(&good, "/h/codepiper-1").unwrap();
+        let good = overlay(PROGRAM, SOCKET).unwrap();
+        check_overlay(&good, PROGRAM, SOCKET).unwrap();
         for (from, to) in [
-            ("false", "true"),
+            ("\"disableAllHooks\":false", "\"disableAllHooks\":true"),
+            ("\"disableAgentView\":true", "\"disableAgentView\":false"),
+            ("\"CLAUDE_CODE_SIMPLE\":\"0\"", "\"CLAUDE_CODE_SIMPLE\":\"1\""),
             ("\"timeout\":30", "\"timeout\":0"),
             (",\"onFailure\":\"block\"", ""),
             ("PreToolUse", "preToolUse"),
             ("hook-forward", "version"),
-            ("codepiper-1", "codepiper-2"),
+            ("codepiper-1a2b", "codepiper-2"),
+            ("hook.sock", "other.sock"),
             ("}]}]", "}]}],\"Setup\":[]"),
             ("{\"disable", "{\"disableAllHooks\":true,\"disable"),
         ] {
             let bad = good.replacen(from, to, 1);
             assert_ne!(bad, good);
-            assert!(check_overlay(&bad, "/h/codepiper-1").is_err(), "{from} -> {to}");
+            assert!(check_overlay(&bad, PROGRAM, SOCKET).is_err(), "{from} -> {to}");
         }
         for end in 0..good.len() {
-            assert!(check_overlay(&good[..end], "/h/codepiper-1").is_err(), "cut at {end}");
+            assert!(check_overlay(&good[..end], PROGRAM, SOCKET).is_err(), "cut at {end}");
         }
-        assert!(check_overlay(&good, "/h/codepiper-2").is_err());
+        assert!(check_overlay(&good, "/h/codepiper-2", SOCKET).is_err());
+        assert!(check_overlay(&good, PROGRAM, "/h/hook.sock").is_err());
     }
 
     #[test]
@@ -210,18 +268,27 @@ mod tests {
         assert_eq!(
             launch.args.join(" "),
             format!(
-                "--session-id {SESSION} --settings {overlay_path} --permission-mode manual \
-                 --setting-sources user --model haiku"
+                "--session-id {SESSION} --add-dir /home/u/proj --settings {overlay_path} \
+                 --permission-mode manual --setting-sources user --model haiku"
             )
         );
         assert_eq!(launch.files[0].path, overlay_path);
         assert!(!launch.args.iter().any(|a| a.contains("5ec2e7")), "no secret in arguments");
         assert!(!launch.files[0].text.contains("5ec2e7"), "no secret in the overlay");
         assert!(launch.env.contains(&("CODEPIPER_SESSION", SESSION.to_string())));
+        let reads_words = |launch: &Launch| launch.env.iter().any(|pair| pair.0 == PROJECT_WORDS.0);
+        assert!(reads_words(&launch));
+        assert!(!reads_words(&try_start(&[], PROJECT_WORDS.0, None).unwrap()), "a person's wins");
         let launch = try_start(&[], "LANG", Some(TALK)).unwrap();
         assert_eq!(&launch.args[..2], ["--resume", TALK]);
         assert!(!launch.args.iter().any(|a| a == "--session-id"));
         assert!(try_start(&[], "LANG", Some("--bare")).is_err(), "an id is no option");
+        let launch =
+            start(&LaunchRequest { fork: true, ..request(&[], &given("LANG"), Some(TALK)) });
+        assert_eq!(
+            launch.unwrap().args[..5],
+            ["--resume", TALK, "--fork-session", "--session-id", SESSION]
+        );
     }
 
     #[test]
