@@ -48,6 +48,19 @@ pub const KILL_GRACE: Duration = Duration::from_secs(5);
 pub const INPUT_WAIT: Duration = Duration::from_secs(10);
 /// Pause between a pasted text and its Enter: agents take `text CR` in one read as one paste.
 pub const PASTE_TO_ENTER: Duration = Duration::from_millis(150);
+/// Input of programs that one session holds until its agent takes it. Full: `Busy`.
+pub const HELD: usize = 64;
+/// From the start of an agent until it takes prompts: a cold start of 400 MB, or a dialog that
+/// nobody answers.
+pub const AGENT_UP: Duration = Duration::from_secs(60);
+/// An agent rests when it has said so for this long: some flap while they start, and a prompt that
+/// was typed while one worked begins its turn right behind the last.
+pub const REST_SETTLES: Duration = Duration::from_millis(300);
+/// From a prompt's Enter until its agent says that it works; a person's own hooks come before. One
+/// that is silent for longer had nothing to do.
+pub const TURN_BEGINS: Duration = Duration::from_secs(5);
+/// Characters of a command to an agent (`/name args`); longer ones are taken for a paste.
+pub const SLASH_CHARS: usize = 500;
 /// The login shell's environment probe; a start-up file may ask the network.
 pub const SHELL_PROBE: Duration = Duration::from_secs(10);
 /// A probe's result is used this long, so that edits of start-up files are seen the same day.

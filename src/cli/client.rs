@@ -18,6 +18,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 use std::time::Instant;
 
+/// A request was sent, and what became of it is not known.
+pub const LOST: &str = "the daemon closed the connection in the middle of its answer";
+
 /// Where the daemon listens.
 #[derive(Debug, Clone)]
 pub struct Client {
@@ -254,8 +257,7 @@ fn read_more(stream: &mut UnixStream, bytes: &mut Vec<u8>, deadline: Instant) ->
         stream.set_read_timeout(Some(left)).internal(|| "cannot set a time-out".into())?;
         match stream.read(&mut chunk) {
             Ok(0) => {
-                let text = "the daemon closed the connection in the middle of its answer";
-                return Err(Error::new(Code::Unreachable, text));
+                return Err(Error::new(Code::Unreachable, LOST));
             }
             Ok(count) => {
                 bytes.extend_from_slice(&chunk[..count]);
@@ -263,7 +265,7 @@ fn read_more(stream: &mut UnixStream, bytes: &mut Vec<u8>, deadline: Instant) ->
             }
             Err(e) if e.kind() == ErrorKind::Interrupted => {}
             Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
-            Err(e) => return Err(e).code(Code::Unreachable, || "the daemon went away".into()),
+            Err(e) => return Err(e).code(Code::Unreachable, || LOST.into()),
         }
     }
 }

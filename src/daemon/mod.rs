@@ -101,6 +101,7 @@ fn run(options: Options) -> Result<()> {
     wait_for_end(&signals)?;
     notify::tell("STOPPING=1");
     log::info!("stopping; sessions go on");
+    service.give_back();
     drop((control, hook, link));
     server.shutdown(limits::SHUTDOWN_GRACE);
     let _ = std::fs::remove_file(paths.pid());

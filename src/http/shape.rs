@@ -15,8 +15,8 @@ use serde_json::json;
 
 /// A session: `{id, provider, cwd, status, createdAt, updatedAt, name?, pid?, ptyRows, ptyCols,
 /// program, args, transcriptPath?, endedAt?, exitCode?, exitSignal?, reason?, epoch, guarded,
-/// adopting, logBytes, logDegraded, lastLine?, agent?, alarm?, turns, metadata}`. What is not known
-/// is absent, never null.
+/// adopting, logBytes, logDegraded, lastLine?, agent?, alarm?, turns, queued,
+/// metadata}`. What is not known is absent, never null.
 pub fn session(service: &Service, row: &Session) -> Value {
     let live = service.records.live(&row.id);
     let view = live.as_ref().map(|live| live.view());
@@ -39,6 +39,7 @@ pub fn session(service: &Service, row: &Session) -> Value {
         "logBytes": end,
         "logDegraded": row.log_degraded,
         "turns": view.as_ref().map_or(0, |v| v.turns),
+        "queued": view.as_ref().map_or(0, |v| v.held),
         "metadata": {"ui": {"customName": row.name}, "providerSession": {"id": row.agent_session},
             "launch": {"args": row.args, "billingMode": row.billing.word()}},
     });

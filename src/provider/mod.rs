@@ -42,6 +42,8 @@ pub struct Provider {
 pub struct Capabilities {
     /// Its hooks bring every tool call to the gate.
     pub native_hooks: bool,
+    /// Its SessionStart hook comes when it starts, not only with the first prompt.
+    pub greets: bool,
     /// Told to ask, it opens a dialog of its own. Where it has none, `ask` is a no.
     pub asks: bool,
     /// The gate can be told to allow everything.
@@ -77,6 +79,7 @@ pub const PROVIDERS: &[Provider] = &[
         program: None,
         capabilities: Capabilities {
             native_hooks: false,
+            greets: false,
             asks: false,
             dangerous_mode: false,
             model_switch: false,
@@ -97,6 +100,7 @@ pub const PROVIDERS: &[Provider] = &[
         program: Some("claude"),
         capabilities: Capabilities {
             native_hooks: true,
+            greets: true,
             asks: true,
             dangerous_mode: false,
             model_switch: false,
@@ -117,6 +121,7 @@ pub const PROVIDERS: &[Provider] = &[
         program: Some("codex"),
         capabilities: Capabilities {
             native_hooks: true,
+            greets: false,
             asks: false,
             dangerous_mode: false,
             model_switch: false,

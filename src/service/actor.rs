@@ -2,8 +2,9 @@
 //! input queue. Everything it tells others goes through [`Live`] and [`Records`].
 
 mod ending;
+mod typing;
 
-use crate::base::error::Result;
+use crate::base::error::{Code, Result};
 use crate::base::time;
 use crate::keeper::link::Link;
 use crate::keeper::proto::Exited;
@@ -12,6 +13,7 @@ use crate::limits;
 use crate::output;
 use crate::output::index::Mark;
 use crate::output::reader::Reader;
+use crate::service::actor::typing::Driving;
 use crate::service::input::Input;
 use crate::service::input::Queue;
 use crate::service::live::Command;
@@ -66,6 +68,7 @@ struct Actor {
     screen: Screen,
     at: u64,
     input: Queue,
+    driving: Driving,
     log: Reader,
     /// Output is old: its terminal queries were an earlier daemon's to answer.
     quiet: bool,
@@ -93,6 +96,7 @@ pub fn run(mut start: Start) {
         screen,
         at,
         input: Queue::default(),
+        driving: Driving::new(&start.live),
         log,
         quiet: at < start.quiet_until,
         behind: Some(start.quiet_until),
@@ -115,9 +119,9 @@ pub fn run(mut start: Start) {
             actor.lost(&error);
         }
     }
-    actor.input.close();
     actor.start.live.tail.close();
     actor.start.records.forget(&actor.start.live.id);
+    actor.give_up();
     if let Some(mut child) = actor.start.child.take() {
         // It ends right after its socket; waiting keeps no zombie.
         let _ = child.wait();
@@ -128,10 +132,12 @@ impl Actor {
     /// One round of the loop. An error means that the connection to the keeper is gone.
     fn turn(&mut self) -> Result<()> {
         self.catch_up()?;
-        while let Some(frame) = self.input.frame() {
+        self.publish();
+        self.drive();
+        let guarded = self.input.is_guarded() && self.may_type();
+        while let Some(frame) = self.input.frame(guarded) {
             self.start.link.send(&frame)?;
         }
-        self.publish();
         let deadline = self.deadline().map(time::until);
         let (heard, woken) = {
             let want_room = self.start.link.backlog() > 0;
@@ -159,8 +165,15 @@ impl Actor {
         if self.behind.is_some() {
             return Some(time::now());
         }
-        let waits = [self.input.deadline(), self.kill_at, self.store_again, self.sync_until];
-        waits.into_iter().chain([self.silent_until]).flatten().min()
+        let waits = [
+            self.input.deadline(),
+            self.drive_at(),
+            self.kill_at,
+            self.store_again,
+            self.sync_until,
+            self.silent_until,
+        ];
+        waits.into_iter().flatten().min()
     }
 
     /// Reads a piece of the log while the relay is behind, and follows once it is all read.
@@ -243,6 +256,11 @@ impl Actor {
         while let Ok(command) = self.start.commands.try_recv() {
             match command {
                 Command::Input(input) => self.input.push(input),
+                Command::Typing(typing) => self.driving.held.push(typing, time::now()),
+                Command::GiveBack => {
+                    let why = "the daemon stops, and nothing was typed; send it again";
+                    self.driving.held.close(Code::Busy, why);
+                }
                 Command::Resize(size) => self.resize(size)?,
                 Command::Nudge => self.nudge()?,
                 Command::Stop { now } => self.stop(now)?,
@@ -317,9 +335,11 @@ impl Actor {
         }
         if std::mem::take(&mut self.dirty) {
             let (last_line, agent) = (self.screen.last_line(), self.screen.agent_state());
+            let turns = self.screen.rests();
             let changed = self.start.live.set_view(|view| {
                 view.last_line = last_line;
                 view.agent = agent;
+                view.turns = turns;
             });
             if let Some(agent) = agent.filter(|_| changed) {
                 self.start.records.agent_said(&self.start.live, agent);

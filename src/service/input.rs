@@ -4,6 +4,7 @@ use crate::base::error::{Code, Error, Result};
 use crate::base::time;
 use crate::keeper::proto::Frame;
 use crate::limits;
+use crate::term::paste;
 use std::collections::VecDeque;
 use std::time::Duration;
 use std::time::Instant;
@@ -20,12 +21,14 @@ pub struct Input {
     pub enter: Option<Duration>,
     /// Who wants to know.
     pub done: Option<Done>,
+    /// A program typed it: nothing of it goes while the agent waits for an answer.
+    pub guarded: bool,
 }
 
 impl Input {
     /// Input that nobody waits for: keystrokes, answers to terminal queries.
     pub fn quiet(bytes: Vec<u8>) -> Input {
-        Input { bytes, enter: None, done: None }
+        Input { bytes, enter: None, done: None, guarded: false }
     }
 }
 
@@ -69,11 +72,12 @@ impl Queue {
         self.allow_enter();
     }
 
-    /// The next piece for the keeper, as long as it has room.
-    pub fn frame(&mut self) -> Option<Frame> {
+    /// The next piece for the keeper, as long as it has room. Without `guarded` a program's input
+    /// stays where it is, and what is behind it too.
+    pub fn frame(&mut self, guarded: bool) -> Option<Frame> {
         let room = limits::INPUT_QUEUE - (self.sent - self.taken) as usize;
         let entry = self.entries.iter_mut().find(|e| e.ends_at.is_none())?;
-        if room == 0 {
+        if room == 0 || (entry.input.guarded && !guarded) {
             return None;
         }
         let rest = &entry.input.bytes[entry.sent..];
@@ -93,6 +97,48 @@ impl Queue {
             entry.ends_at = Some(self.sent);
         }
         Some(Frame::Input(piece))
+    }
+
+    /// Nothing waits and nothing is under way.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Some of a program's input has not gone yet.
+    pub fn is_guarded(&self) -> bool {
+        self.entries.iter().any(|e| e.input.guarded && e.ends_at.is_none())
+    }
+
+    /// The agent waits for an answer: no more of what programs type goes, least of all an Enter.
+    /// What the terminal has had of a text is not taken back, but its paste is closed: the person's
+    /// keys would become a part of it. `why` begins what the input's owner is told.
+    pub fn take_back(&mut self, why: &str) {
+        for at in (0..self.entries.len()).rev() {
+            let entry = &mut self.entries[at];
+            if !entry.input.guarded || entry.ends_at.is_some() {
+                continue;
+            }
+            let whole = entry.input.bytes.len();
+            let what = match entry.sent {
+                _ if entry.begins_at.is_none() => "nothing was typed".to_string(),
+                sent if sent == whole => "the text was typed, but no Enter".to_string(),
+                sent => format!("{sent} of {whole} bytes were typed, and no Enter"),
+            };
+            let told = Err(Error::conflict(format!("{why}; {what}")));
+            if entry.begins_at.is_none() {
+                self.finish(at, told);
+                continue;
+            }
+            entry.input.enter = None;
+            entry.input.bytes = paste::cut(&entry.input.bytes, entry.sent);
+            entry.input.guarded = false;
+            if entry.sent == entry.input.bytes.len() {
+                entry.ends_at = Some(self.sent);
+            }
+            if let Some(done) = entry.input.done.take() {
+                done(told);
+            }
+        }
     }
 
     /// The keeper says that `total` bytes were taken since the connection was made.
@@ -183,7 +229,12 @@ mod tests {
     fn told(queue: &mut Queue, size: usize) -> mpsc::Receiver<Result<()>> {
         let (tell, told) = mpsc::channel();
         let done: Done = Box::new(move |result| tell.send(result).unwrap());
-        queue.push(Input { bytes: vec![b'x'; size], enter: None, done: Some(done) });
+        queue.push(Input {
+            bytes: vec![b'x'; size],
+            enter: None,
+            done: Some(done),
+            guarded: false,
+        });
         told
     }
 
@@ -191,15 +242,15 @@ mod tests {
     fn the_keeper_never_holds_more_than_agreed_and_done_means_taken() {
         let mut queue = Queue::default();
         let first = told(&mut queue, limits::INPUT_QUEUE + 10);
-        let Some(Frame::Input(piece)) = queue.frame() else { panic!("no frame") };
+        let Some(Frame::Input(piece)) = queue.frame(true) else { panic!("no frame") };
         assert_eq!(piece.len(), limits::INPUT_QUEUE);
-        assert!(queue.frame().is_none());
+        assert!(queue.frame(true).is_none());
         queue.taken(4);
-        let Some(Frame::Input(piece)) = queue.frame() else { panic!("no frame") };
+        let Some(Frame::Input(piece)) = queue.frame(true) else { panic!("no frame") };
         assert_eq!(piece.len(), 4);
         assert!(first.try_recv().is_err());
         queue.taken(limits::INPUT_QUEUE as u64 + 4);
-        while queue.frame().is_some() {}
+        while queue.frame(true).is_some() {}
         queue.taken(limits::INPUT_QUEUE as u64 + 10);
         assert!(first.try_recv().unwrap().is_ok());
     }
@@ -208,10 +259,10 @@ mod tests {
     fn a_lost_connection_fails_what_was_under_way_and_keeps_the_rest() {
         let mut queue = Queue::default();
         let (first, second) = (told(&mut queue, 5), told(&mut queue, 6));
-        queue.frame().unwrap();
+        queue.frame(true).unwrap();
         queue.reconnected();
         assert!(first.try_recv().unwrap().is_err());
-        assert!(matches!(queue.frame(), Some(Frame::Input(piece)) if piece.len() == 6));
+        assert!(matches!(queue.frame(true), Some(Frame::Input(piece)) if piece.len() == 6));
         queue.taken(6);
         assert!(second.try_recv().unwrap().is_ok());
     }
@@ -229,9 +280,9 @@ mod tests {
         let (tell, told) = mpsc::channel();
         let done: Done = Box::new(move |result| tell.send(result).unwrap());
         let enter = Some(Duration::ZERO);
-        queue.push(Input { bytes: b"ls".to_vec(), enter, done: Some(done) });
+        queue.push(Input { bytes: b"ls".to_vec(), enter, done: Some(done), guarded: true });
         queue.push(Input::quiet(b"later".to_vec()));
-        let text = |queue: &mut Queue| match queue.frame() {
+        let text = |queue: &mut Queue| match queue.frame(true) {
             Some(Frame::Input(piece)) => String::from_utf8(piece).unwrap(),
             _ => String::new(),
         };
@@ -249,7 +300,7 @@ mod tests {
         let mut queue = Queue::default();
         queue.push(Input::quiet(b"keys".to_vec()));
         let told = told(&mut queue, 7);
-        while queue.frame().is_some() {}
+        while queue.frame(true).is_some() {}
         assert!(queue.deadline().is_some());
         queue.taken(6);
         for entry in &mut queue.entries {

@@ -4,6 +4,7 @@ use crate::base::error::{Code, Error, Result};
 use crate::limits;
 use crate::model::session::Session;
 use crate::output::index::Mark;
+use crate::service::held::Typing;
 use crate::service::input::Input;
 use crate::service::tail::Tail;
 use crate::sys::poll::Waker;
@@ -19,8 +20,12 @@ use std::sync::MutexGuard;
 
 /// What the session's thread can be asked.
 pub enum Command {
-    /// Type this.
+    /// Type this at once: a person's keystrokes.
     Input(Input),
+    /// Type this for a program, when the agent takes it.
+    Typing(Typing),
+    /// The daemon stops: give back what is held.
+    GiveBack,
     /// Change the terminal's size.
     Resize(Size),
     /// Make a full-screen program repaint.
@@ -65,6 +70,8 @@ pub struct View {
     pub agent: Option<AgentState>,
     /// How often the agent has come to rest: a turn has ended when this has grown.
     pub turns: u64,
+    /// How much input waits for the agent.
+    pub held: usize,
     /// The log is still being read after a restart of the daemon.
     pub adopting: bool,
     /// The program has ended, and the store does not take that yet.
@@ -128,7 +135,8 @@ impl Live {
         lock(&self.row).clone()
     }
 
-    /// Changes the row in memory and returns the copy to store. Viewers are woken.
+    /// Changes the row in memory and returns the copy to store. Viewers are woken, and the thread:
+    /// what it holds back may be typed now.
     pub fn change(&self, change: impl FnOnce(&mut Session)) -> Session {
         let row = {
             let mut row = lock(&self.row);
@@ -136,7 +144,13 @@ impl Live {
             row.clone()
         };
         self.tail.bump();
+        self.waker.wake();
         row
+    }
+
+    /// Makes the thread look again at what it holds back.
+    pub fn wake(&self) {
+        self.waker.wake();
     }
 
     /// A copy of the view.
@@ -144,16 +158,12 @@ impl Live {
         lock(&self.view).clone()
     }
 
-    /// Changes the view; true when the agent's state changed.
+    /// Changes the view; true when the agent's state changed, or changed and changed back.
     pub fn set_view(&self, change: impl FnOnce(&mut View)) -> bool {
         let mut view = lock(&self.view);
-        let before = view.agent;
+        let before = (view.agent, view.turns);
         change(&mut view);
-        let came_to_rest = view.agent != before && view.agent.is_some_and(is_at_rest);
-        if came_to_rest {
-            view.turns += 1;
-        }
-        view.agent != before
+        (view.agent, view.turns) != before
     }
 
     /// A viewer that may type has come; true when it is the only one, so that its size counts.
@@ -185,16 +195,6 @@ impl Live {
         let typist = *lock(&self.typist);
         typist == Some(viewer) || (typist.is_none() && lock(&self.viewers).len() <= 1)
     }
-}
-
-/// Whether an agent in this state has nothing to do.
-pub fn is_at_rest(agent: AgentState) -> bool {
-    matches!(agent, AgentState::Idle | AgentState::Done)
-}
-
-/// Whether an agent in this state waits for an answer.
-pub fn is_blocked(agent: AgentState) -> bool {
-    matches!(agent, AgentState::Blocked(_))
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

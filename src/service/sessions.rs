@@ -1,4 +1,4 @@
-//! What can be done with sessions: find, list, stop, type, rename, remove.
+//! What can be done with sessions: find, list, stop, rename, remove.
 
 use crate::base::error::{Error, Result};
 use crate::base::time;
@@ -9,12 +9,9 @@ use crate::model::event::NewEvent;
 use crate::model::session::Session;
 use crate::output;
 use crate::service::Service;
-use crate::service::input::Done;
-use crate::service::input::Input;
 use crate::service::live::Command;
 use crate::service::live::Live;
 use crate::service::live::Picture;
-use crate::service::live::is_blocked;
 use crate::service::rebuild;
 use crate::service::rebuild::Rebuilt;
 use crate::service::records::session_event;
@@ -22,8 +19,6 @@ use crate::service::reserve::What;
 use crate::store::events;
 use crate::store::sessions;
 use crate::sys::tty::Size;
-use crate::term::keys;
-use crate::term::paste;
 use crate::term::query::Filter;
 use serde_json::json;
 use std::sync::Arc;
@@ -137,35 +132,6 @@ impl Service {
         self.live(row)?.map_or(Ok(()), |live| live.ask(Command::Stop { now }))
     }
 
-    /// Types text into a session, as one paste where the program understands that, and then Enter
-    /// where `enter` is set. `done` hears when the program's terminal has taken it.
-    pub fn send(&self, row: &Session, text: &str, enter: bool, done: Done) -> Result<()> {
-        let live = self.need_live(row)?;
-        if text.chars().count() > limits::SEND_CHARS {
-            let most = limits::SEND_CHARS;
-            return Err(Error::invalid(format!("text may have {most} characters at once")));
-        }
-        refuse_while_blocked(&live)?;
-        let bytes = paste::paste(text, live.picture()?.bracketed_paste);
-        let enter = enter.then_some(limits::PASTE_TO_ENTER);
-        live.ask(Command::Input(Input { bytes, enter, done: Some(done) }))
-    }
-
-    /// Presses keys by name.
-    pub fn press(&self, row: &Session, names: &[String], done: Done) -> Result<()> {
-        if names.is_empty() || names.len() > limits::KEYS {
-            return Err(Error::invalid(format!("1 to {} keys at once", limits::KEYS)));
-        }
-        let live = self.need_live(row)?;
-        refuse_while_blocked(&live)?;
-        let application = live.picture()?.application_cursor;
-        let mut bytes = Vec::new();
-        for name in names {
-            bytes.extend(keys::encode(name, application)?);
-        }
-        live.ask(Command::Input(Input { bytes, enter: None, done: Some(done) }))
-    }
-
     /// Gives a session's terminal another size.
     pub fn resize(&self, row: &Session, size: Size) -> Result<()> {
         self.need_live(row)?.ask(Command::Resize(size))
@@ -246,14 +212,4 @@ impl Service {
         }
         Ok(removed)
     }
-}
-
-/// Typed text would answer the agent's dialog: Enter takes its default, which is yes.
-fn refuse_while_blocked(live: &Live) -> Result<()> {
-    if live.view().agent.is_some_and(is_blocked) {
-        return Err(Error::conflict(
-            "the agent waits for an answer in its terminal; attach to give it",
-        ));
-    }
-    Ok(())
 }

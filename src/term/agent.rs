@@ -61,6 +61,16 @@ impl AgentState {
         })
     }
 
+    /// It has nothing to do: a prompt is taken as one.
+    pub fn is_at_rest(self) -> bool {
+        matches!(self, AgentState::Idle | AgentState::Done)
+    }
+
+    /// It waits for an answer: what is typed now may be taken for one.
+    pub fn is_blocked(self) -> bool {
+        matches!(self, AgentState::Blocked(_))
+    }
+
     /// The body that [`AgentState::parse`] reads back as this state.
     pub fn body(self) -> &'static str {
         match self {

@@ -130,6 +130,8 @@ pub struct Tracker {
     pub title: String,
     /// Last state an agent announced.
     pub agent: Option<AgentState>,
+    /// How often it has come to rest. `done` that turns into `idle` is one rest.
+    pub rests: u64,
     /// Whether queries are answered.
     pub answering: bool,
     /// Answers nobody has fetched yet.
@@ -269,6 +271,8 @@ impl vt100::Callbacks for Tracker {
             [b"0" | b"2", title @ ..] if !title.is_empty() => self.set_title(title),
             [b"7501", body] if *body != b"?" => {
                 if let Some(state) = AgentState::parse(body) {
+                    let before = self.agent.is_some_and(AgentState::is_at_rest);
+                    self.rests += u64::from(state.is_at_rest() && !before);
                     self.agent = Some(state);
                 }
             }

@@ -140,6 +140,12 @@ impl Screen {
         self.parser.callbacks().agent
     }
 
+    /// How often the agent has come to rest, also where that is over already: a turn has ended
+    /// when this has grown.
+    pub fn rests(&self) -> u64 {
+        self.parser.callbacks().rests
+    }
+
     pub(in crate::term) fn vt(&self) -> &vt100::Screen {
         self.parser.screen()
     }

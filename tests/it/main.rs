@@ -6,6 +6,7 @@ mod cli;
 mod clock;
 mod crash;
 mod damage;
+mod driving;
 mod floods;
 mod guard;
 mod help;

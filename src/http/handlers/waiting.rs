@@ -10,7 +10,6 @@ use crate::http::message::Request;
 use crate::http::router::Params;
 use crate::limits;
 use crate::model::session::Session;
-use crate::service::live;
 use crate::service::live::View;
 use crate::service::waits::Check;
 use crate::service::waits::Finish;
@@ -87,7 +86,7 @@ fn condition(api: &Api, request: &Request, row: &Session) -> Result<Check> {
         }
         "idle" => at_rest(api, row, number(request, "turn", 0)?),
         "blocked" => {
-            let wanted = |view: &View| view.agent.is_some_and(live::is_blocked);
+            let wanted = |view: &View| view.agent.is_some_and(|agent| agent.is_blocked());
             agent_check(api, row, "blocked", wanted)
         }
         other => {
@@ -98,7 +97,8 @@ fn condition(api: &Api, request: &Request, row: &Session) -> Result<Check> {
 
 /// True once the agent rests and has finished more than `turns` turns.
 pub fn at_rest(api: &Api, row: &Session, turns: u64) -> Result<Check> {
-    let rests = move |view: &View| view.agent.is_some_and(live::is_at_rest) && view.turns > turns;
+    let rests =
+        move |view: &View| view.agent.is_some_and(|agent| agent.is_at_rest()) && view.turns > turns;
     agent_check(api, row, "idle", rests)
 }
 

@@ -1,6 +1,6 @@
 //! How a session's thread deals with ends: asked for, reported, or found out.
 
-use crate::base::error::{Error, Result};
+use crate::base::error::{Code, Error, Result};
 use crate::base::time;
 use crate::keeper::client;
 use crate::keeper::proto::Frame;
@@ -10,6 +10,7 @@ use crate::model::session::Exit;
 use crate::output::index;
 use crate::output::index::Mark;
 use crate::service::actor::Actor;
+use crate::service::live::Command;
 use crate::sys::proc;
 use crate::sys::signal::Name;
 
@@ -86,6 +87,20 @@ impl Actor {
             return;
         }
         self.keeper_gone();
+    }
+
+    /// Nobody finds the session any more: whoever typed into it until now is told.
+    pub(super) fn give_up(&mut self) {
+        while let Ok(command) = self.start.commands.try_recv() {
+            match command {
+                Command::Input(input) => self.input.push(input),
+                Command::Typing(typing) => self.driving.held.push(typing, time::now()),
+                _ => {}
+            }
+        }
+        self.input.close();
+        let why = "the session has ended, and nothing was typed";
+        self.driving.held.close(Code::Conflict, why);
     }
 
     fn keeper_gone(&mut self) {

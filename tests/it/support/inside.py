@@ -9,7 +9,12 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 import time
+import tty
+
+heard = bytearray()  # all that was typed, once `listen` was ordered
+reactions = []  # (what must be typed, behind which byte, what is printed then), each once
 
 
 def done(name, result):
@@ -135,13 +140,40 @@ def facts(name, order):
     done(name, {"env": dict(os.environ), "argv": sys.argv})
 
 
+def hear():
+    while True:
+        heard.extend(os.read(0, 65536))
+        while reactions and reactions[0][0] in heard[reactions[0][1]:]:
+            os.write(1, reactions.pop(0)[2])
+
+
+def listen(name, order):
+    """From now on keys are read one by one, as an agent does it."""
+    tty.setraw(0)
+    threading.Thread(target=hear, daemon=True).start()
+    done(name, {})
+
+
+def react(name, order):
+    """Once something is typed behind what was typed so far, prints something at once."""
+    reactions.append((order["on"].encode(), len(heard), order["say"].encode()))
+    done(name, {})
+
+
+def typed(name, order):
+    done(name, {"typed": heard.decode("utf-8", "replace")})
+
+
 ORDERS = {
     "connect": connect,
     "facts": facts,
     "hook": hook,
+    "listen": listen,
     "many": many,
+    "react": react,
     "run": run,
     "say": say,
+    "typed": typed,
 }
 
 print("inside", flush=True)

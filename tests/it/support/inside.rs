@@ -5,7 +5,9 @@ use crate::support::http;
 use crate::support::http::Reply;
 use crate::support::space::Space;
 use crate::support::space::path_text;
+use crate::support::wait::SOON;
 use crate::support::wait::wait_for;
+use crate::support::wait::wait_until;
 use serde_json::Value;
 use serde_json::json;
 use std::cell::Cell;
@@ -105,6 +107,49 @@ impl Inside {
     #[track_caller]
     pub fn hook(&self, stdin: &Value) -> Value {
         self.ask(&json!({"do": "hook", "stdin": stdin}))
+    }
+
+    /// Reads its terminal from now on key by key, as an agent does.
+    #[track_caller]
+    pub fn listen(&self) {
+        self.ask(&json!({"do": "listen"}));
+    }
+
+    /// Prints this, escape sequences as they are.
+    #[track_caller]
+    pub fn say(&self, text: &str) {
+        self.ask(&json!({"do": "say", "text": text}));
+    }
+
+    /// Tells its own state as agents do, and returns when the daemon has heard it.
+    #[track_caller]
+    pub fn state(&self, daemon: &Daemon<'_>, state: &str) {
+        self.say(&format!("\x1b]7501;state={state}:app=test\x1b\\"));
+        let wanted = format!("state={state}");
+        wait_until(&wanted, SOON, || daemon.session(&self.id)["agent"] == wanted.as_str());
+    }
+
+    /// Once `on` is typed, prints `say` at once; several of these take turns.
+    #[track_caller]
+    pub fn react(&self, on: &str, say: &str) {
+        self.ask(&json!({"do": "react", "on": on, "say": say}));
+    }
+
+    /// All that was typed into its terminal since [`Inside::listen`].
+    #[track_caller]
+    pub fn typed(&self) -> String {
+        self.ask(&json!({"do": "typed"}))["typed"].as_str().expect("text").to_string()
+    }
+
+    /// Returns when exactly this was typed.
+    #[track_caller]
+    pub fn wait_typed(&self, text: &str) {
+        let mut last = String::new();
+        wait_until(&format!("{text:?} to be typed"), SOON, || {
+            last = self.typed();
+            assert!(text.starts_with(&last), "typed was {last:?}, not {text:?}");
+            last == text
+        });
     }
 
     /// A variable of the session's environment.

@@ -1,0 +1,159 @@
+//! How a session's thread types for programs: when the agent takes it, by the output it has read.
+
+use crate::base::error::{Error, Result};
+use crate::base::time;
+use crate::limits;
+use crate::model::session::State;
+use crate::provider;
+use crate::service::actor::Actor;
+use crate::service::held::Held;
+use crate::service::held::Stance;
+use crate::service::held::Typing;
+use crate::service::held::What;
+use crate::service::held::When;
+use crate::service::input::Input;
+use crate::service::live::Live;
+use crate::service::records::session_event;
+use crate::term::agent::AgentState;
+use crate::term::keys;
+use crate::term::paste;
+use serde_json::json;
+use std::time::Instant;
+
+const BLOCKED: &str = "the agent has begun to wait for an answer in its terminal";
+
+/// What the thread knows of its agent beside the screen.
+pub(super) struct Driving {
+    pub(super) held: Held,
+    /// It tells its own state.
+    tells: bool,
+    /// It says hello when it starts, not only with the first prompt.
+    greets: bool,
+    /// It has been up.
+    up: bool,
+    /// Its state, and since when.
+    agent: (Option<AgentState>, Instant),
+    /// A prompt was typed when it had come to rest so often; its turn has begun by then.
+    prompt: Option<(u64, Instant)>,
+}
+
+impl Driving {
+    pub(super) fn new(live: &Live) -> Driving {
+        let provider = provider::find(&live.row().provider).ok();
+        Driving {
+            held: Held::new(&live.id),
+            tells: provider.is_some_and(|p| p.capabilities.native_hooks),
+            greets: provider.is_some_and(|p| p.capabilities.greets),
+            up: false,
+            agent: (None, time::now()),
+            prompt: None,
+        }
+    }
+}
+
+impl Actor {
+    /// Types what the agent takes now, and takes back what it must not get.
+    pub(super) fn drive(&mut self) {
+        let agent = self.screen.agent_state();
+        if agent != self.driving.agent.0 {
+            self.driving.agent = (agent, time::now());
+        }
+        if self.driving.held.is_empty() && !self.input.is_guarded() {
+            return;
+        }
+        let mut stance = self.stance();
+        if stance.blocked {
+            self.input.take_back(BLOCKED);
+        }
+        while let Some((typing, waited)) = self.driving.held.next(&stance, time::now()) {
+            self.type_now(typing, waited);
+            stance = self.stance();
+        }
+        let held = self.driving.held.len();
+        self.start.live.set_view(|view| view.held = held);
+    }
+
+    /// Whether a program's input may go on: the agent does not ask, as far as all output says.
+    pub(super) fn may_type(&mut self) -> bool {
+        let stance = self.stance();
+        stance.known && !stance.blocked
+    }
+
+    fn stance(&mut self) -> Stance {
+        let (row, now) = (self.start.live.row(), time::now());
+        let empty = self.input.is_empty();
+        let driving = &mut self.driving;
+        let (agent, since) = driving.agent;
+        let settled = now >= since + limits::REST_SETTLES;
+        let hello = !driving.greets || row.guarded || row.alarm.is_some();
+        driving.up |= !driving.tells || (agent.is_some() && hello && settled);
+        if let Some((_, until)) = driving.prompt.as_mut().filter(|_| !empty) {
+            *until = now + limits::TURN_BEGINS;
+        }
+        let rests = self.screen.rests();
+        let had_turn = driving.prompt.is_none_or(|(at, until)| rests > at || now >= until);
+        let asks = agent.is_some_and(AgentState::is_blocked);
+        Stance {
+            known: self.behind.is_none(),
+            up: driving.up,
+            blocked: asks || row.state == State::NeedsPermission,
+            at_rest: agent.is_some_and(AgentState::is_at_rest),
+            settled: settled && empty && had_turn,
+        }
+    }
+
+    fn type_now(&mut self, typing: Typing, waited: bool) {
+        let (what, when, told) = typing.take();
+        let (bytes, enter) = match self.encode(&what) {
+            Ok(encoded) => encoded,
+            Err(error) => return told(Err(error)),
+        };
+        if let (When::AtDialog, What::Keys(names)) = (when, &what) {
+            let pressed = session_event(&self.start.live.id, "dialog", json!({"keys": names}));
+            self.start.records.event(pressed);
+        }
+        if enter {
+            let until = time::now() + limits::TURN_BEGINS;
+            self.driving.prompt = Some((self.screen.rests(), until));
+        }
+        self.input.push(Input {
+            bytes,
+            enter: enter.then_some(limits::PASTE_TO_ENTER),
+            done: Some(Box::new(move |result| told(result.map(|()| waited)))),
+            guarded: when != When::AtDialog,
+        });
+    }
+
+    /// The bytes, as the terminal's modes are now, and whether Enter follows.
+    fn encode(&self, what: &What) -> Result<(Vec<u8>, bool)> {
+        match what {
+            What::Paste { text, enter } => {
+                let marked = self.screen.bracketed_paste();
+                if self.driving.tells && !marked && text.contains(['\n', '\r']) {
+                    let why = "the agent takes no pastes at the moment, and each line would be a \
+                               prompt of its own; send one line";
+                    return Err(Error::conflict(why));
+                }
+                Ok((paste::paste(text, marked), *enter))
+            }
+            What::Line(text) => Ok((text.clone().into_bytes(), true)),
+            What::Keys(names) => {
+                let mut bytes = Vec::new();
+                for name in names {
+                    bytes.extend(keys::encode(name, self.screen.application_cursor())?);
+                }
+                Ok((bytes, false))
+            }
+        }
+    }
+
+    /// When [`Actor::drive`] may have something to do although nothing has happened.
+    pub(super) fn drive_at(&self) -> Option<Instant> {
+        let driving = &self.driving;
+        let expiry = driving.held.deadline()?;
+        let settles = driving.agent.1 + limits::REST_SETTLES;
+        let turn = driving.prompt.map(|(_, until)| until);
+        let coming = [Some(settles), turn].into_iter().flatten().filter(|at| *at > time::now());
+        coming.chain([expiry]).min()
+    }
+}
