@@ -15,6 +15,7 @@ mod hook_ends;
 mod hook_failures;
 mod hook_gate;
 mod hook_script;
+mod hook_secret;
 mod keeper;
 mod large_input;
 mod output;

@@ -64,6 +64,11 @@ impl Inside {
         Inside { id, dir, orders: Cell::new(0) }
     }
 
+    /// A session that was started by other means, with `inside.py` as its program, in `dir`.
+    pub fn found(id: String, dir: PathBuf) -> Inside {
+        Inside { id, dir, orders: Cell::new(0) }
+    }
+
     /// Gives an order; [`Inside::result`] waits for what becomes of it.
     pub fn tell(&self, order: &Value) -> u32 {
         let number = self.orders.get() + 1;
