@@ -16,6 +16,7 @@ use crate::model::event::NewEvent;
 use crate::model::event::Source;
 use crate::model::session::Change;
 use crate::model::session::Session;
+use crate::model::session::State;
 use crate::output::index::Mark;
 use crate::policy::Place;
 use crate::provider;
@@ -92,7 +93,7 @@ impl Service {
         if row.secret_sha256.is_none() || !bool::from(hash.ct_eq(&known)) {
             return refuse("the secret is not this session's");
         }
-        if !self.is_inside(call.peer, &row)? {
+        if !self.is_inside(call.peer, &self.with_keeper(&row, call.peer)?)? {
             return refuse("the process does not belong to this session");
         }
         // One that a new daemon is just adopting; a refusal would block the call.
@@ -100,6 +101,19 @@ impl Service {
             return Err(Error::not_found(format!("Session not found: {}", call.session)));
         };
         Ok(live)
+    }
+
+    /// The row with the keeper that its program runs under. A program may ask before we have heard
+    /// of its keeper: until then the row names none, or the one before a resume. Only a process
+    /// below some keeper is waited for.
+    fn with_keeper(&self, row: &Session, peer: i32) -> Result<Session> {
+        if row.state != State::Starting {
+            return Ok(row.clone());
+        }
+        if !peer::keepers_of(peer)?.is_empty() {
+            self.live(row)?;
+        }
+        self.find(&row.id)
     }
 
     fn is_inside(&self, pid: i32, row: &Session) -> Result<bool> {

@@ -1,14 +1,18 @@
 //! The promise: any shell script in a session can ask the gate, and `hook-forward --help` has all
 //! that its author must know.
 
+use crate::hook_calls::stdin;
 use crate::hook_gate::set_policy;
 use crate::support::daemon::BINARY;
 use crate::support::daemon::Daemon;
 use crate::support::inside::Inside;
 use crate::support::space::Space;
 use crate::support::space::path_text;
+use crate::support::wait::SOON;
+use crate::support::wait::wait_until;
 use serde_json::Value;
 use serde_json::json;
+use std::fs;
 use std::os::unix::fs::symlink;
 
 /// The script of the help page, as a person would copy it.
@@ -62,4 +66,27 @@ fn the_example_of_the_help_page_obeys_the_policy() {
     let ran = push(&soon);
     assert_eq!((&ran["code"], &ran["stdout"]), (&json!(2), &json!("")), "{ran}");
     assert!(ran["stderr"].as_str().is_some_and(|s| s.contains("not run")), "{ran}");
+}
+
+#[test]
+fn a_program_that_asks_as_the_first_thing_it_does_is_believed() {
+    let space = Space::new();
+    let daemon = Daemon::start(&space);
+    set_policy(&daemon, &json!([{"action": "allow"}])).ok();
+    space.write("project/call", &stdin("PreToolUse"));
+    let line = format!("{BINARY} hook-forward <call >>said 2>&1; echo $? >>codes");
+    let codes = || fs::read_to_string(space.project.join("codes")).unwrap_or_default();
+    for _ in 0..10 {
+        let before = codes().lines().count();
+        let id = daemon.start_session(&["/bin/sh", "-c", &line]);
+        daemon.get(&format!("/sessions/{id}/wait?for=ended&timeout=20"));
+        daemon.post(&format!("/sessions/{id}/resume"), &json!({}));
+        daemon.get(&format!("/sessions/{id}/wait?for=ended&timeout=20"));
+        wait_until("two more ends", SOON, || codes().lines().count() == before + 2);
+        let refused = daemon.get(&format!("/sessions/{id}/events?type=refused"));
+        assert_eq!(refused["events"], json!([]), "{}", space.daemon_log());
+    }
+    let said = fs::read_to_string(space.project.join("said")).expect("answers");
+    assert!(codes().lines().all(|code| code == "0"), "{said}");
+    assert_eq!(said.matches("\"allow\"").count(), 20, "{said}");
 }
