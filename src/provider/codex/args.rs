@@ -1,6 +1,6 @@
 //! The user's arguments for Codex: which of them a session may be given, and where they stand.
 //!
-//! 1. What the table does not name MUST be refused: an option that we do not know may undo the gate.
+//! 1. What the table does not name MUST be refused: an unknown option may undo the gate.
 //! 2. What is passed on MUST be spelled so that Codex reads it as we did: options as
 //!    `--name=value`, all other words behind `--`.
 
