@@ -19,7 +19,8 @@
 //! keeper's socket → screen model and [`service::tail`] → viewers. Whoever does not keep up reads
 //! the log from its own offset; that is also how a new daemon takes over ([`service::adopt`]). A
 //! byte of input: viewer or `send` → [`service::input`] → keeper → PTY. A tool call: agent → hook →
-//! hook socket → [`service::gate`] → [`policy::evaluate`] → one durable row → answer. What has run
+//! hook socket → [`service::gate`] → the session's policies, kept in memory until one of them
+//! changes ([`service::effective`]) → [`policy::evaluate`] → one durable row → answer. What has run
 //! is compared with what was decided ([`service::guard`]).
 //!
 //! # Floors
@@ -39,7 +40,7 @@
 //! | [`output`] | the output log's files |
 //! | [`keeper`] | the process around one program, and its wire |
 //! | [`store`] | SQLite: one writer thread, read-only readers; the only SQL |
-//! | [`service`] | what codepiper does: sessions, the gate, waiting, settings |
+//! | [`service`] | what codepiper does: sessions, the gate and its policies, waiting, settings |
 //! | [`http`] | the API: front, routes, handlers, WebSocket |
 //! | [`cli`] | the command line, a client like any other |
 //! | [`daemon`] | builds the house |

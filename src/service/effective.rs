@@ -119,46 +119,48 @@ impl Cache {
         self.lock().sessions.values().find(|known| known.parts == parts).cloned()
     }
 
-    /// Keeps what was read after `changes` changes, unless there was another since. Sessions that
-    /// have ended are forgotten.
-    fn keep(
+    /// What is known of a session, else what `read` finds. That is kept, unless there was a change
+    /// meanwhile; sessions that have ended are forgotten.
+    fn known_or(
         &self,
         session: &str,
-        changes: u64,
-        found: &Arc<Effective>,
         lives: impl Fn(&str) -> bool,
-    ) {
+        read: impl FnOnce() -> Result<Arc<Effective>>,
+    ) -> Result<Arc<Effective>> {
+        let changes = {
+            let known = self.lock();
+            if let Some(found) = known.sessions.get(session) {
+                return Ok(found.clone());
+            }
+            known.changes
+        };
+        let found = read()?;
         let mut known = self.lock();
         if known.changes == changes {
             known.sessions.retain(|id, _| lives(id));
             known.sessions.insert(session.to_string(), found.clone());
         }
+        Ok(found)
     }
 }
 
 impl Service {
     /// What decides in a session; from memory, where nothing has changed since the last call.
     pub fn effective(&self, session: &str) -> Result<Arc<Effective>> {
-        let changes = {
-            let known = self.rules.lock();
-            if let Some(found) = known.sessions.get(session) {
-                return Ok(found.clone());
-            }
-            known.changes
-        };
-        let found = self.store().read(|conn| {
-            let sets = policy_sets::applied(conn, session)?;
-            let mut parts: Vec<String> = sets.iter().map(|id| format!("set {id}")).collect();
-            parts.extend(policies::effective_ids(conn, session)?);
-            if let Some(known) = self.rules.alike(&parts) {
-                return Ok(known);
-            }
-            let default = default_action(settings::get(conn, DEFAULT_ACTION)?.as_ref());
-            let stored = policies::effective(conn, session)?;
-            Ok(Arc::new(Effective::new(parts, &sets, stored, default)))
-        })?;
-        self.rules.keep(session, changes, &found, |id| self.records.live(id).is_some());
-        Ok(found)
+        let lives = |id: &str| self.records.live(id).is_some();
+        self.rules.known_or(session, lives, || {
+            self.store().read(|conn| {
+                let sets = policy_sets::applied(conn, session)?;
+                let mut parts: Vec<String> = sets.iter().map(|id| format!("set {id}")).collect();
+                parts.extend(policies::effective_ids(conn, session)?);
+                if let Some(known) = self.rules.alike(&parts) {
+                    return Ok(known);
+                }
+                let default = default_action(settings::get(conn, DEFAULT_ACTION)?.as_ref());
+                let stored = policies::effective(conn, session)?;
+                Ok(Arc::new(Effective::new(parts, &sets, stored, default)))
+            })
+        })
     }
 }
 
@@ -225,19 +227,25 @@ mod tests {
     }
 
     #[test]
-    fn what_was_read_before_a_change_is_not_kept_after_it() {
+    fn what_was_read_is_used_until_something_changes_and_not_a_call_longer() {
         let cache = Cache::default();
-        let one = Arc::new(Effective::new(vec!["p".into()], &[], Vec::new(), Action::Ask));
-        cache.keep("a", 0, &one, |_| true);
-        assert!(cache.alike(&["p".into()]).is_some());
+        let one = || Arc::new(Effective::new(vec!["p".into()], &[], Vec::new(), Action::Ask));
+        let first = cache.known_or("a", |_| true, || Ok(one())).unwrap();
+        let never = || panic!("nothing has changed, so nothing is read");
+        assert!(Arc::ptr_eq(&first, &cache.known_or("a", |_| true, never).unwrap()));
+        assert!(Arc::ptr_eq(&first, &cache.alike(&["p".into()]).unwrap()));
         let changing = cache.changing();
-        assert!(cache.alike(&["p".into()]).is_some(), "nobody was told of the change yet");
+        cache.known_or("a", |_| true, never).expect("nobody was told of the change yet");
         drop(changing);
         assert!(cache.alike(&["p".into()]).is_none());
-        cache.keep("a", 0, &one, |_| true);
-        assert!(cache.alike(&["p".into()]).is_none(), "read before the change");
-        cache.keep("a", 1, &one, |_| true);
-        cache.keep("b", 1, &one, |id| id == "b");
+        let read_during_a_change = || {
+            drop(cache.changing());
+            Ok(one())
+        };
+        let old = cache.known_or("a", |_| true, read_during_a_change).unwrap();
+        let new = cache.known_or("a", |_| true, || Ok(one())).unwrap();
+        assert!(!Arc::ptr_eq(&old, &new), "what may be older than the change is not kept");
+        cache.known_or("b", |id| id == "b", || Ok(one())).unwrap();
         assert_eq!(cache.lock().sessions.len(), 1, "an ended session is forgotten");
     }
 }
