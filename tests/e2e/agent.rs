@@ -72,11 +72,7 @@ impl<'a> Agent<'a> {
     /// Returns when the agent's hook runs and waits for its answer.
     #[track_caller]
     pub fn wait_hook(&self) {
-        // The hook runs the pinned copy below our state directory: no other test's can match.
-        let state = path_text(&self.space.state);
-        wait_until("hook-forward to run", SOON, || {
-            processes().any(|line| line.contains(&state) && line.contains("hook-forward"))
-        });
+        wait_hook(self.space);
     }
 
     /// How many decisions of this kind the session's record holds.
@@ -92,6 +88,17 @@ impl<'a> Agent<'a> {
         self.space.cli(&["stop", &self.id]).expect(0);
         assert_eq!(self.daemon.session(&self.id)["status"], "STOPPED");
     }
+}
+
+/// Returns when a hook of the space's session runs and waits for its answer.
+#[track_caller]
+pub fn wait_hook(space: &Space) {
+    // The hook runs the pinned copy below our state directory: no other test's can match.
+    let state = path_text(&space.state);
+    wait_until("hook-forward to run", SOON, || {
+        let mut lines = processes();
+        lines.any(|line| line.starts_with(&state) && line.contains("hook-forward"))
+    });
 }
 
 /// The agent's program, installed once for all tests.

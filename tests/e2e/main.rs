@@ -2,6 +2,9 @@
 //! what it denies does not, whatever happens to the daemon in between.
 
 mod agent;
+mod codex;
+mod codex_gate;
+mod codex_repository;
 mod model;
 #[path = "../it/support/mod.rs"]
 mod support;

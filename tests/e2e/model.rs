@@ -12,8 +12,10 @@ use std::path::PathBuf;
 use std::process::Child;
 use std::process::Command;
 use std::process::Stdio;
+use std::time::Duration;
 
-const MOCK: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fake/anthropic.py");
+const ANTHROPIC: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fake/anthropic.py");
+const OPENAI: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fake/openai.py");
 
 /// A running mock.
 pub struct Model {
@@ -34,17 +36,33 @@ pub struct ToolResult {
 
 /// The answer with this name waits for this file.
 pub fn hold_file(space: &Space, name: &str) -> PathBuf {
-    space.root.join(format!("go-{}", name.replace(' ', "-")))
+    space.root.join(hold_name(name))
+}
+
+/// The file's name, seen from the scenario.
+pub fn hold_name(name: &str) -> String {
+    format!("go-{}", name.replace(' ', "-"))
 }
 
 impl Model {
     /// Starts the mock and returns when it listens.
     #[track_caller]
     pub fn start(space: &Space, scenario: &Value) -> Model {
+        Model::run(ANTHROPIC, space, scenario)
+    }
+
+    /// The same in the words of OpenAI's API.
+    #[track_caller]
+    pub fn start_openai(space: &Space, scenario: &Value) -> Model {
+        Model::run(OPENAI, space, scenario)
+    }
+
+    #[track_caller]
+    fn run(program: &str, space: &Space, scenario: &Value) -> Model {
         let scenario = space.write("scenario.json", &scenario.to_string());
         let log = space.root.join("model.jsonl");
         let mut command = Command::new("python3");
-        command.arg(MOCK).arg(scenario).arg("--log").arg(&log);
+        command.arg(program).arg(scenario).arg("--log").arg(&log);
         command.env_clear().envs(&space.env).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut process = command.spawn().expect("python3");
         let mut line = String::new();
@@ -79,6 +97,21 @@ impl Model {
         let result = call["tool_results"].get(0)?;
         let text = result["text"].as_str()?.to_string();
         Some(ToolResult { text, is_error: result["is_error"].as_bool()? })
+    }
+
+    /// What the agent reports about the tools that the model called in its `step`th answer.
+    #[track_caller]
+    pub fn texts(&self, prompt: &str, step: u64) -> Vec<String> {
+        self.texts_within(prompt, step, SOON)
+    }
+
+    /// The same with another patience.
+    #[track_caller]
+    pub fn texts_within(&self, prompt: &str, step: u64, deadline: Duration) -> Vec<String> {
+        let what = format!("tool results of step {step} for {prompt:?}\n{}", self.log_text());
+        let call = wait_for(&what, deadline, || self.calls(prompt, step + 1).next());
+        let results = call["tool_results"].as_array().expect("results").iter();
+        results.map(|result| result["text"].as_str().expect("text").to_string()).collect()
     }
 
     /// The model calls about a prompt that were answered with this step.

@@ -1,0 +1,219 @@
+//! The gate, shown with the real Codex against a scripted model: with its interface and headless,
+//! with tools called one by one and from the model's own scripts.
+
+use crate::codex::Codex;
+use crate::codex::Ground;
+use crate::codex::SCRIPTING;
+use crate::codex::answer;
+use crate::codex::entry;
+use crate::codex::script;
+use crate::codex::shell;
+use crate::model;
+use crate::support::wait::SOON;
+use crate::support::wait::wait_until;
+use serde_json::Value;
+use serde_json::json;
+
+const REASON: &str = "this file is not yours to make";
+const PATCH: &str = "*** Begin Patch\n*** Add File: patched\n+x\n*** End Patch\n";
+
+fn policy() -> Value {
+    json!([
+        {"action": "allow", "tool": "Bash", "command": [
+            "touch allowed", "touch late", "touch sub", "sleep 30", "bash",
+        ]},
+        {"action": "allow", "tool": ["spawn_agent", "wait_agent", "multi_agent_v1wait_agent"]},
+        {"action": "deny", "tool": ["Bash"], "command": "touch denied", "reason": REASON},
+        {"action": "deny", "tool": "apply_patch", "reason": "no patches here"},
+    ])
+}
+
+#[test]
+fn an_allowed_tool_runs_a_denied_one_does_not_and_nobody_can_be_asked() {
+    let patch = json!([{"name": "apply_patch", "input": PATCH}]);
+    let ground = Ground::new(&json!({"prompts": [
+        entry("the allowed", shell(&["touch allowed"])),
+        entry("the denied", shell(&["touch denied"])),
+        entry("the unnamed", shell(&["touch unnamed"])),
+        entry("the patch", patch),
+    ]}));
+    let codex = Codex::start(&ground, &policy());
+
+    let told = codex.ask("do the allowed thing");
+    assert!(told.contains("exited with code 0"), "{told}");
+    assert!(ground.has("allowed"), "the allowed tool has run");
+    let told = codex.ask("do the denied thing");
+    assert!(told.contains("blocked by PreToolUse hook") && told.contains(REASON), "{told}");
+    assert!(!ground.has("denied"), "the denied tool has not run");
+    let told = codex.ask("do the unnamed thing");
+    assert!(told.contains("no rule is about this call of Bash"), "{told}");
+    assert!(told.contains("Codex cannot be asked"), "{told}");
+    assert!(!ground.has("unnamed"), "what policy asks about has not run");
+    let told = codex.ask("do the patch thing");
+    assert!(told.contains("no patches here"), "{told}");
+    assert!(!ground.has("patched"), "the denied patch was not applied");
+
+    assert_eq!(codex.daemon.session(&codex.id)["guarded"], true);
+    assert_eq!(codex.decisions("allow"), 1, "one row for the allowed call");
+    assert_eq!(codex.decisions("deny"), 3, "one row for each of the others");
+    codex.stop();
+}
+
+#[test]
+fn tools_that_a_script_of_the_model_calls_are_judged_one_by_one() {
+    let code = "for (const name of ['allowed', 'denied', 'unnamed']) {\n\
+                  try { await tools.exec_command({cmd: 'touch ' + name}); }\n\
+                  catch (error) { text(error); }\n\
+                }\n\
+                try { await tools.apply_patch('*** Begin Patch\\n*** Add File: patched\\n+x\\n\
+                *** End Patch\\n'); } catch (error) { text(error); }\n\
+                try { await tools.exec_command({cmd: 'bash', tty: true}); }\n\
+                catch (error) { text(error); }";
+    let ground = Ground::new(&json!({"prompts": [entry("the script", script(code))]}));
+    ground.configure(SCRIPTING, "");
+    let codex = Codex::start(&ground, &policy());
+
+    let told = codex.ask("run the script");
+    for words in [REASON, "cannot be asked", "no patches here", "TTY execution is disabled"] {
+        assert!(told.contains(words), "{words}: {told}");
+    }
+    assert!(ground.has("allowed"), "the allowed tool has run");
+    for name in ["denied", "unnamed", "patched"] {
+        assert!(!ground.has(name), "{name}");
+    }
+    assert_eq!((codex.decisions("allow"), codex.decisions("deny")), (2, 3));
+    codex.stop();
+}
+
+#[test]
+fn a_headless_run_is_judged_and_ends_by_itself() {
+    let both = shell(&["touch allowed", "touch denied", "touch unnamed"]);
+    let ground = Ground::new(&json!({"prompts": [entry("both things", both)]}));
+    let line = ["exec", "--json", "do both things"];
+    let codex = Codex::start_with(&ground, &policy(), &line);
+
+    let told = ground.model.texts("both things", 0);
+    assert!(told[0].contains("exited with code 0"), "{told:?}");
+    assert!(told[1].contains(REASON), "{told:?}");
+    assert!(told[2].contains("cannot be asked"), "{told:?}");
+    assert!(ground.has("allowed") && !ground.has("denied") && !ground.has("unnamed"));
+    ground.space.cli(&["wait", &codex.id, "--for", "ended", "--timeout", "30s"]).expect(0);
+    let session = codex.daemon.session(&codex.id);
+    assert_eq!((&session["guarded"], &session["exitCode"]), (&json!(true), &json!(0)), "{session}");
+}
+
+#[test]
+fn a_subagents_call_is_judged_too() {
+    let spawn = json!([
+        {"name": "spawn_agent", "namespace": "multi_agent_v1", "input": {"message": "do sub work"}}
+    ]);
+    let sub = shell(&["touch sub", "touch denied"]);
+    let ground = Ground::new(&json!({"prompts": [
+        entry("sub work", sub),
+        entry("spawn one", spawn),
+    ]}));
+    let codex = Codex::start(&ground, &policy());
+    codex.say("spawn one");
+    let told = ground.model.texts("sub work", 0);
+    assert!(told[1].contains(REASON), "{told:?}");
+    assert!(ground.has("sub") && !ground.has("denied"));
+    codex.stop();
+}
+
+#[test]
+fn nothing_can_be_typed_into_a_tool_that_was_judged_already() {
+    let tool = |name: &str, input: Value| json!([{"name": name, "input": input}]);
+    let typed = json!({"session_id": "${found}", "chars": "touch typed\n", "yield_time_ms": 500});
+    let ground = Ground::new(&json!({"prompts": [
+        entry("a terminal", tool("exec_command", json!({"cmd": "bash", "tty": true}))),
+        {"match": "a pipe", "steps": [
+            answer(tool("exec_command", json!({"cmd": "sleep 30", "yield_time_ms": 300}))),
+            {"find": "session ID (\\d+)", "tools": tool("write_stdin", typed)},
+            {"text": "done"},
+        ]},
+    ]}));
+    let codex = Codex::start(&ground, &policy());
+    let told = codex.ask("take a terminal");
+    assert!(told.contains("TTY execution is disabled"), "{told}");
+    codex.say("take a pipe");
+    let told = ground.model.texts("a pipe", 1).join("");
+    assert!(told.contains("stdin is closed"), "{told}");
+    assert_eq!(codex.decisions("allow"), 2, "both programs were allowed, and got no input");
+    codex.stop();
+}
+
+#[test]
+fn a_daemon_killed_and_restarted_while_a_tool_waits_still_decides() {
+    let held = |thing: &str, file: &str| {
+        let mut held = entry(thing, shell(&[&format!("touch {file}")]));
+        held["steps"][0]["hold"] = json!(model::hold_name(thing));
+        held
+    };
+    let ground = Ground::new(&json!({"prompts": [
+        held("held allowed", "allowed"), held("held denied", "denied"),
+    ]}));
+    let mut codex = Codex::start(&ground, &policy());
+    for (thing, word) in [("held allowed", "exited with code 0"), ("held denied", REASON)] {
+        codex.say(&format!("do the {thing} thing"));
+        ground.model.wait_asked(thing);
+        codex.daemon.kill9();
+        ground.model.let_go(&ground.space, thing);
+        crate::agent::wait_hook(&ground.space);
+        codex.restart();
+        let told = ground.model.texts(thing, 0).join("");
+        assert!(told.contains(word), "{thing}: {told}");
+    }
+    assert!(ground.has("allowed") && !ground.has("denied"));
+    codex.stop();
+}
+
+#[test]
+fn without_a_daemon_no_tool_runs_and_the_session_lives_on() {
+    let mut held = entry("held late", shell(&["touch late"]));
+    held["steps"][0]["hold"] = json!(model::hold_name("held late"));
+    let ground =
+        Ground::new(&json!({"prompts": [held, entry("the allowed", shell(&["touch allowed"]))]}));
+    let mut codex = Codex::start(&ground, &policy());
+    codex.say("do the held late thing");
+    ground.model.wait_asked("held late");
+    codex.daemon.kill9();
+    ground.model.let_go(&ground.space, "held late");
+    let told = ground.model.texts_within("held late", 0, crate::PAST_THE_DEADLINE).join("");
+    assert!(told.contains("the gate cannot decide"), "{told}");
+    assert!(!ground.has("late"), "nothing has run without a decision");
+
+    codex.restart();
+    codex.wait_idle();
+    let told = codex.ask("do the allowed thing");
+    assert!(told.contains("exited with code 0") && ground.has("allowed"), "{told}");
+    codex.stop();
+}
+
+#[test]
+fn a_resumed_session_goes_on_with_its_conversation_under_the_gate() {
+    let ground = Ground::new(&json!({"prompts": [
+        entry("the allowed", shell(&["touch allowed"])),
+        entry("the denied", shell(&["touch denied"])),
+    ]}));
+    let codex = Codex::start(&ground, &policy());
+    codex.ask("do the allowed thing");
+    let conversation = |codex: &Codex<'_>| {
+        codex.daemon.session(&codex.id)["metadata"]["providerSession"]["id"].clone()
+    };
+    let before = conversation(&codex);
+    assert!(before.is_string(), "{before}");
+    codex.wait_idle();
+    codex.stop();
+
+    ground.space.cli(&["resume", &codex.id]).expect(0);
+    codex.open_folder();
+    codex.daemon.wait_screen(&codex.id, "do the allowed thing");
+    let told = codex.ask("do the denied thing");
+    assert!(told.contains(REASON) && !ground.has("denied"), "{told}");
+    assert_eq!(conversation(&codex), before, "the same conversation");
+    let start = || codex.daemon.get(&format!("/sessions/{}/events?type=SessionStart", codex.id));
+    wait_until("both starts in the record", SOON, || {
+        start()["events"].to_string().contains("\"resume\"")
+    });
+    codex.stop();
+}
