@@ -48,6 +48,7 @@ CREATE TABLE sessions (
                                      CHECK (billing IN ('subscription', 'api')),
     hook_sha256     BLOB             CHECK (length(hook_sha256) = 32), -- of the pinned copy
     alarm           TEXT,                            -- why the gate can't be trusted, in words
+    program_sha256  BLOB             CHECK (length(program_sha256) = 32), -- see proofs
     CHECK (exit_code IS NULL OR exit_signal IS NULL),
     CHECK ((keeper_pid IS NULL) = (keeper_start IS NULL))
 ) STRICT;

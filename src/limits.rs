@@ -306,3 +306,31 @@ pub const LOCK_RETRY: Duration = Duration::from_millis(5);
 pub const SHUTDOWN_GRACE: Duration = Duration::from_secs(1);
 /// Log lines kept in `daemon.log` before it moves to `daemon.log.1`.
 pub const LOG_FILE_BYTES: u64 = 8 * 1024 * 1024;
+
+// The proof of the gate.
+
+/// One run of an agent in a proof. A start takes about a second, on a loaded machine ten; a start
+/// that waits for it must still be answered within [`CLIENT_WAIT`].
+pub const PROOF_WAIT: Duration = Duration::from_secs(30);
+/// `doctor --prove`: two agents that both hang, one after the other.
+pub const PROVE_WAIT: Duration = Duration::from_secs(150);
+/// Starts that wait for a proof. Full: the next is told to try again.
+pub const PROOF_WAITING: usize = 64;
+/// Connections that the scripted model holds at once; agents open one or two.
+pub const PROOF_CONNECTIONS: usize = 16;
+/// Connections that it takes altogether, one request each; the play has three.
+pub const PROOF_REQUESTS: usize = 64;
+/// Bytes of one request to it; agents send some 50 KiB of instructions and tools.
+pub const PROOF_REQUEST_BYTES: usize = 4 * 1024 * 1024;
+/// Characters of the last words of a failed run that its proof keeps.
+pub const PROOF_WORDS: usize = 200;
+/// Programs whose digests are remembered; there are two agents, each in a few versions.
+pub const PROGRAMS_KNOWN: usize = 16;
+/// Directories above a script in which its package's description is looked for.
+pub const PACKAGE_LEVELS: usize = 3;
+/// Read at once when a program is hashed.
+pub const HASH_PIECE: usize = 64 * 1024;
+/// `--version` of an agent takes some 20 ms, of a launcher on a loaded machine a second or two.
+pub const VERSION_WAIT: Duration = Duration::from_secs(5);
+/// Bytes of what it prints that are looked at.
+pub const VERSION_BYTES: usize = 4 * 1024;

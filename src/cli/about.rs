@@ -7,6 +7,7 @@ use crate::cli::command::Command;
 use crate::cli::command::Group;
 use crate::cli::command::Opt;
 use crate::cli::command::Words;
+use crate::cli::command::switch;
 use crate::cli::describe::word;
 use crate::cli::hook;
 use crate::cli::out::Color;
@@ -55,12 +56,16 @@ pub const COMMANDS: &[Command] = &[
         name: "doctor",
         aliases: &[],
         group: Group::Daemon,
-        usage: "",
+        usage: "[--prove [PROVIDER]]",
         about: "Check this machine and say what to do",
-        options: NONE,
-        words: Words::Count(0, 0),
-        details: "Exit code 1 when a check fails, 3 when the daemon is not running.",
-        examples: &["codepiper doctor"],
+        options: &[switch(&["--prove"], "prove the gate again, on all agents or one")],
+        words: Words::Count(0, 1),
+        details: "Before an agent's program is started for the first time, the daemon proves its\n\
+                  gate: it runs that program once in a throw-away home, against a model of its\n\
+                  own, and sees that a denied call does not run. A proof that was unclear is\n\
+                  tried again by the next daemon, or by --prove.\n\
+                  Exit code 1 when a check fails, 3 when the daemon is not running.",
+        examples: &["codepiper doctor", "codepiper doctor --prove claude-code"],
         run: doctor,
     },
     Command {
@@ -179,7 +184,14 @@ fn setting_value(word: &str, input: impl Read) -> Result<Value> {
 }
 
 fn doctor(call: &Invocation<'_>) -> Result<i32> {
-    let body = call.client.get("/doctor")?;
+    let body = match (call.args.has("--prove"), call.args.words.first()) {
+        (false, None) => call.client.get("/doctor")?,
+        (false, Some(_)) => return Err(Error::invalid("a provider is named only with --prove")),
+        (true, provider) => {
+            let asked = provider.map_or_else(|| json!({}), |id| json!({"provider": id}));
+            call.client.json("POST", "/doctor/prove", Some(&asked), limits::PROVE_WAIT)?
+        }
+    };
     let checks = list(&body, "checks");
     let failed = checks.iter().any(|c| c["ok"] != json!(true));
     if call.out.json {
@@ -240,5 +252,18 @@ mod tests {
             (200, r#"{"checks":[{"name":"a","ok":true},{"name":"b","ok":false,"fix":"x"}]}"#.into())
         });
         assert_eq!(doctor(&invocation(&fake, &["doctor"])).unwrap(), 1);
+    }
+
+    #[test]
+    fn proofs_are_asked_for_in_words() {
+        let fake = Fake::api(|_, body| {
+            assert!(["", "{}", r#"{"provider":"codex"}"#].contains(&body), "{body}");
+            (200, r#"{"checks":[{"name":"a","ok":true}]}"#.into())
+        });
+        assert_eq!(doctor(&invocation(&fake, &["doctor", "--prove"])).unwrap(), 0);
+        assert_eq!(doctor(&invocation(&fake, &["doctor", "--prove", "codex"])).unwrap(), 0);
+        let error = doctor(&invocation(&fake, &["doctor", "codex"])).unwrap_err();
+        assert!(error.message.contains("--prove"), "{error}");
+        assert_eq!(fake.lines(), ["POST /doctor/prove", "POST /doctor/prove"]);
     }
 }

@@ -85,9 +85,21 @@ pub fn facts(session: &Value) -> Vec<(&'static str, String)> {
         add("guarded", if guarded { "yes" } else { "no" }.into());
     }
     add("ALARM", plain("alarm"));
+    add("gate", gate(session).into());
     add("transcript", plain("transcriptPath"));
     add("last line", plain("lastLine"));
     facts
+}
+
+/// What is known of a session's gate, in words; empty for a program that has none.
+pub fn gate(session: &Value) -> &'static str {
+    match word(session, "gateProof") {
+        "proven" => "proven on this program",
+        "unclear" => "not proven, see: codepiper doctor",
+        "disproved" => "does not hold, see: codepiper doctor",
+        "none" => "not proven",
+        _ => "",
+    }
 }
 
 /// A word as a shell would need it, harmless on a terminal.
@@ -108,7 +120,7 @@ mod tests {
             "id": "0b7e4c1e-0000-4000-8000-000000000000", "provider": "command", "cwd": "/tmp/a b",
             "status": "CRASHED", "exitCode": 3, "reason": "exit code 3", "program": "/bin/sh",
             "args": ["sh", "-c", "it's", "\u{1b}[2J"], "ptyCols": 80, "ptyRows": 24, "epoch": 2,
-            "logBytes": 4200, "logDegraded": true, "lastLine": "bye\u{7}"
+            "logBytes": 4200, "logDegraded": true, "lastLine": "bye\u{7}", "gateProof": "n/a"
         })
     }
 
@@ -122,6 +134,8 @@ mod tests {
         assert_eq!((find("resumed"), find("size")), (Some("once"), Some("80x24")));
         assert_eq!(find("last line"), Some("bye\\x07"));
         assert_eq!((find("pid"), find("name")), (None, None));
+        assert_eq!(find("gate"), None, "a plain command has none");
+        assert!(gate(&json!({"gateProof": "unclear"})).contains("not proven"));
     }
 
     #[test]

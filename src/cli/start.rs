@@ -9,7 +9,7 @@ use crate::cli::command::Group;
 use crate::cli::command::Words;
 use crate::cli::command::switch;
 use crate::cli::command::value;
-use crate::cli::describe::{short, word};
+use crate::cli::describe::{gate, short, word};
 use crate::cli::text;
 use crate::limits;
 use serde_json::Map;
@@ -56,8 +56,8 @@ fn start(call: &Invocation<'_>) -> Result<i32> {
     if call.args.has("--attach") {
         attach::needs_terminal()?;
     }
-    // The login shell's probe and the keeper may both take their time.
-    let wait = limits::CLIENT_WAIT + limits::SHELL_PROBE + limits::KEEPER_READY;
+    // The login shell's probe, the proof of the gate and the keeper may all take their time.
+    let wait = limits::CLIENT_WAIT + limits::SHELL_PROBE + limits::PROVE_WAIT;
     let reply = call.client.request("POST", "/sessions", Some(&Value::Object(body)), wait)?;
     let answer: Value = serde_json::from_slice(&reply.body).unwrap_or(Value::Null);
     if reply.status >= 300 {
@@ -89,6 +89,9 @@ fn start(call: &Invocation<'_>) -> Result<i32> {
     let (provider, cwd) = (word(session, "provider"), word(session, "cwd"));
     call.out.line(&format!("started{name} {} ({provider}) in {}", short(id), text::clean(cwd)))?;
     call.out.line(&format!("next: codepiper attach {}", short(id)))?;
+    if word(session, "gateProof") == "unclear" {
+        eprintln!("codepiper: gate {}", gate(session));
+    }
     Ok(0)
 }
 

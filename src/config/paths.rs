@@ -9,6 +9,7 @@
 //! | `hook/hook.sock` | the hook door: agents' hooks, nothing else |
 //! | `hook/codepiper-<build>` | the copy of this program that sessions' hooks run |
 //! | `sessions/<id>/` | one session's files: `log/`, the agent's settings overlay |
+//! | `sessions/<id>/proof/` | the throw-away home and project of a proof of the gate |
 
 use crate::base::error::{Context, Error, Result};
 use crate::sys::file;
@@ -136,6 +137,21 @@ impl Paths {
     /// One session's directory.
     pub fn session(&self, id: &str) -> PathBuf {
         self.sessions().join(id)
+    }
+
+    /// What only the session of a proof has.
+    pub fn proof(&self, id: &str) -> PathBuf {
+        self.session(id).join("proof")
+    }
+
+    /// The home of a proof's agent.
+    pub fn proof_home(&self, id: &str) -> PathBuf {
+        self.proof(id).join("home")
+    }
+
+    /// Where a proof's agent works.
+    pub fn proof_project(&self, id: &str) -> PathBuf {
+        self.proof(id).join("project")
     }
 
     /// One session's output log.

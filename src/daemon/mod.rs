@@ -102,6 +102,7 @@ fn run(options: Options) -> Result<()> {
     notify::tell("STOPPING=1");
     log::info!("stopping; sessions go on");
     service.give_back();
+    service.close_proofs();
     drop((control, hook, link));
     server.shutdown(limits::SHUTDOWN_GRACE);
     let _ = std::fs::remove_file(paths.pid());

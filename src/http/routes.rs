@@ -30,6 +30,7 @@ pub const ROUTES: &[Route<Api>] = &[
     row(Method::Get, "/version", "which daemon this is", Run::Now(system::version)),
     row(Method::Get, "/providers", "what sessions can run", Run::Now(system::providers)),
     row(Method::Get, "/doctor", "what codepiper stands on", Run::Now(system::doctor)),
+    row(Method::Post, "/doctor/prove", "prove agents' gates again", Run::Later(system::prove)),
     row(Method::Get, "/settings/daemon", "all settings", Run::Now(system::settings)),
     row(Method::Put, "/settings/daemon", "change settings", Run::Now(system::set_settings)),
     row(Method::Get, "/sessions", "list sessions", Run::Now(sessions::list)),

@@ -15,8 +15,9 @@ use serde_json::json;
 
 /// A session: `{id, provider, cwd, status, createdAt, updatedAt, name?, pid?, ptyRows, ptyCols,
 /// program, args, transcriptPath?, endedAt?, exitCode?, exitSignal?, reason?, epoch, guarded,
-/// adopting, logBytes, logDegraded, lastLine?, agent?, alarm?, turns, queued,
-/// metadata}`. What is not known is absent, never null.
+/// gateProof, adopting, logBytes, logDegraded, lastLine?, agent?, alarm?, turns, queued, metadata}`.
+/// What is not known is absent, never null. `gateProof` is `proven`, `unclear`, `disproved`, `none`
+/// or `n/a`.
 pub fn session(service: &Service, row: &Session) -> Value {
     let live = service.records.live(&row.id);
     let view = live.as_ref().map(|live| live.view());
@@ -34,6 +35,7 @@ pub fn session(service: &Service, row: &Session) -> Value {
         "args": row.args,
         "epoch": row.epoch,
         "guarded": row.guarded,
+        "gateProof": service.gate_proof(row),
         // A session that should run but has no thread yet is still being adopted.
         "adopting": view.as_ref().map_or(row.state.is_live(), |v| v.adopting),
         "logBytes": end,

@@ -4,4 +4,5 @@
 pub mod call;
 pub mod event;
 pub mod policy;
+pub mod proof;
 pub mod session;

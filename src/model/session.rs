@@ -200,6 +200,8 @@ pub struct Session {
     pub hook_sha256: Option<[u8; 32]>,
     /// What showed that the gate leaks, in words; the newest.
     pub alarm: Option<String>,
+    /// SHA-256 of the agent's program that it runs, where the gate is proven on it.
+    pub program_sha256: Option<[u8; 32]>,
 }
 
 /// Who pays for an agent's model, and so which keys its environment keeps.

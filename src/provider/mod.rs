@@ -6,11 +6,15 @@ pub mod claude;
 pub mod codex;
 pub mod env;
 pub mod hook;
+pub mod proof;
 
 use crate::base::error::{Error, Result};
 use crate::model::call::Verdict;
 use crate::provider::claude::hook as claude_hook;
+use crate::provider::claude::proof as claude_proof;
 use crate::provider::codex::hook as codex_hook;
+use crate::provider::codex::proof as codex_proof;
+use crate::provider::proof::Rehearsal;
 use serde_json::Value;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -32,6 +36,8 @@ pub struct Provider {
     pub versions: Option<Versions>,
     /// Names of the files that a start writes for it; they must stay as they are.
     pub files: &'static [&'static str],
+    /// How its gate is proven, where it has one.
+    pub rehearsal: Option<Rehearsal>,
     start: fn(&LaunchRequest<'_>) -> Result<Launch>,
     answer: fn(&Verdict) -> Option<Value>,
 }
@@ -89,6 +95,7 @@ pub const PROVIDERS: &[Provider] = &[
         },
         versions: None,
         files: &[],
+        rehearsal: None,
         start: start_command,
         // For an agent that a person starts in it with codepiper's hooks in its own settings.
         answer: claude_hook::answer,
@@ -111,6 +118,7 @@ pub const PROVIDERS: &[Provider] = &[
         // `onFailure` came with 2.1.295; the rest was measured on 2.1.330.
         versions: Some(Versions { oldest: (2, 1, 295), proven: (2, 1, 330) }),
         files: &[claude::OVERLAY_FILE],
+        rehearsal: Some(claude_proof::REHEARSAL),
         start: claude::start,
         answer: claude_hook::answer,
     },
@@ -131,6 +139,7 @@ pub const PROVIDERS: &[Provider] = &[
         },
         versions: Some(Versions { oldest: (0, 169, 0), proven: (0, 169, 0) }),
         files: &[],
+        rehearsal: Some(codex_proof::REHEARSAL),
         start: codex::start,
         answer: codex_hook::answer,
     },

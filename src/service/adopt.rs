@@ -29,6 +29,7 @@ use std::sync::Arc;
 pub struct Survey {
     rows: Vec<Session>,
     keepers: Vec<String>,
+    proofs: Vec<String>,
 }
 
 impl Service {
@@ -36,13 +37,14 @@ impl Service {
     /// must not be taken for one that was left.
     pub fn survey(&self) -> Survey {
         let rows = self.store().read(sessions::live).unwrap_or_default();
-        Survey { rows, keepers: self.keeper_ids() }
+        Survey { rows, keepers: self.keeper_ids(), proofs: self.left_proofs() }
     }
 
     /// Adopts every keeper, each in a thread of its own so that one that hangs delays no other,
     /// and settles the sessions that have none.
     pub fn adopt_all(self: &Arc<Service>, survey: Survey) -> Result<()> {
-        let Survey { rows, keepers } = survey;
+        let Survey { rows, keepers, proofs } = survey;
+        proofs.iter().filter(|id| !keepers.contains(id)).for_each(|id| self.clear_proof(id));
         let mut waiting = Vec::new();
         for id in &keepers {
             let row = rows.iter().find(|row| row.id == *id).cloned();
@@ -53,7 +55,8 @@ impl Service {
                 }
             })?);
         }
-        for row in rows.into_iter().filter(|row| !keepers.contains(&row.id)) {
+        let gone = |row: &Session| !keepers.contains(&row.id) && !proofs.contains(&row.id);
+        for row in rows.into_iter().filter(gone) {
             if let Err(error) = self.settle_gone(row) {
                 log::warn!("{}", error.chain());
             }
@@ -87,6 +90,9 @@ impl Service {
                 Err(_) => std::thread::sleep(limits::RECONNECT),
             }
         };
+        if self.is_proof(id, &connected.hello.cwd) {
+            return self.end_proof(id, connected);
+        }
         let row = match row {
             Some(row) => row,
             None => self.recovered(&connected)?,

@@ -2,7 +2,6 @@
 
 use crate::provider;
 use crate::service::Service;
-use crate::service::program;
 use crate::sys::file;
 use crate::sys::sock;
 use serde_json::Value;
@@ -20,11 +19,13 @@ pub struct Row {
     pub fix: Option<String>,
 }
 
-fn good(name: &str, detail: String) -> Row {
+/// A finding that is as it should be.
+pub(super) fn good(name: &str, detail: String) -> Row {
     Row { name: name.to_string(), ok: true, detail, fix: None }
 }
 
-fn bad(name: &str, detail: String, fix: &str) -> Row {
+/// A finding that is not, with the way out.
+pub(super) fn bad(name: &str, detail: String, fix: &str) -> Row {
     Row { name: name.to_string(), ok: false, detail, fix: Some(fix.to_string()) }
 }
 
@@ -42,7 +43,7 @@ impl Service {
         rows.push(self.keepers());
         rows.push(self.watches());
         rows.extend(self.tmp_link());
-        rows.extend(self.programs());
+        rows.extend(self.agents());
         rows
     }
 
@@ -72,7 +73,8 @@ impl Service {
     }
 
     fn keepers(&self) -> Row {
-        let live = self.records.all_live();
+        let mut live = self.records.all_live();
+        live.retain(|l| !self.is_proof(&l.id, &l.row().cwd));
         let adopting = live.iter().filter(|l| l.view().adopting).count();
         let degraded = live.iter().filter(|l| l.row().log_degraded).count();
         let detail = format!("{} running, {adopting} being adopted", live.len());
@@ -117,19 +119,5 @@ impl Service {
                 "remove it if it is yours, or give clients --socket",
             ),
         })
-    }
-
-    fn programs(&self) -> Vec<Row> {
-        let env = self.login_env.get();
-        let path = env.get("PATH").cloned().unwrap_or_default();
-        let agents = provider::PROVIDERS.iter().filter_map(|p| Some((p, p.program?)));
-        let find = |(row, name): (&provider::Provider, &str)| {
-            let found = program::resolve(name, &path, Path::new("/"), Path::new("/"));
-            match found {
-                Ok(path) => good(row.label, path.display().to_string()),
-                Err(error) => bad(row.label, error.chain(), "install it, or mend the PATH"),
-            }
-        };
-        agents.map(find).collect()
     }
 }

@@ -27,6 +27,7 @@ use crate::provider::hook::HookEvent;
 use crate::service::Service;
 use crate::service::live::Command;
 use crate::service::live::Live;
+use crate::service::proof::script;
 use crate::store::decisions;
 use crate::store::events;
 use crate::sys::proc;
@@ -129,9 +130,12 @@ impl Service {
         request: &str,
         call: &ToolCall,
     ) -> Result<Verdict> {
-        let project = live.row().cwd;
-        let place = Place { project: &project, home: &self.user_home };
-        let mut verdict = self.effective(&live.id)?.judge(call, &place);
+        let row = live.row();
+        let place = Place { project: &row.cwd, home: &self.user_home };
+        let mut verdict = match self.is_proof(&row.id, &row.cwd) {
+            true => script::verdict(call),
+            false => self.effective(&row.id)?.judge(call, &place),
+        };
         let can = &provider.capabilities;
         if verdict.action == Action::Ask && can.native_hooks && !can.asks {
             verdict.action = Action::Deny;

@@ -22,6 +22,7 @@ pub mod policy_rows;
 pub mod policy_sets;
 pub mod probe;
 pub mod program;
+pub mod proof;
 pub mod rebuild;
 pub mod records;
 pub mod reserve;
@@ -40,6 +41,7 @@ use crate::service::digest::Digests;
 use crate::service::effective::Cache;
 use crate::service::guard::Watched;
 use crate::service::login_env::LoginEnv;
+use crate::service::proof::Proofs;
 use crate::service::records::Records;
 use crate::service::reserve::Reserved;
 use crate::service::waits::Waits;
@@ -73,6 +75,8 @@ pub struct Service {
     reserved: Reserved,
     /// What decides in the running sessions.
     rules: Cache,
+    /// Which agents' gates are proven, and who waits for that.
+    proofs: Proofs,
 }
 
 impl Service {
@@ -96,6 +100,7 @@ impl Service {
             watched,
             reserved,
             rules,
+            proofs: Proofs::default(),
         };
         Ok(Arc::new(service))
     }

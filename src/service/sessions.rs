@@ -25,7 +25,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 impl Service {
-    /// All sessions, newest first; running ones as they are now.
+    /// All sessions, newest first; running ones as they are now. Rehearsals are nobody's.
     pub fn list(&self) -> Result<Vec<Session>> {
         let stored = self.store().read(sessions::list);
         // With a damaged database the running ones are still known.
@@ -41,6 +41,7 @@ impl Service {
                 rows.insert(0, live.row());
             }
         }
+        rows.retain(|row| !self.is_proof(&row.id, &row.cwd));
         Ok(rows)
     }
 

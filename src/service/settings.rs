@@ -5,6 +5,7 @@ use crate::limits;
 use crate::model::call::Action;
 use crate::service::Service;
 use crate::service::policy_sets::is_built_in;
+use crate::service::proof;
 use crate::store::policy_sets;
 use crate::store::settings;
 use serde_json::Map;
@@ -64,6 +65,16 @@ pub const SETTINGS: &[Setting] = &[
         about: "output kept of one session; counts from its next start",
         default: || json!(limits::LOG_BYTES),
         check: |value| check_number("sessionLogBytes", value, 2 * limits::SEGMENT_BYTES, 1 << 40),
+        nullable: false,
+    },
+    Setting {
+        key: proof::SETTING,
+        about: "an agent's program is started only after its gate was proven or tried on it",
+        default: || json!(true),
+        check: |value| match value.is_boolean() {
+            true => Ok(()),
+            false => Err(Error::invalid(format!("{} must be true or false", proof::SETTING))),
+        },
         nullable: false,
     },
 ];
@@ -129,6 +140,16 @@ impl Service {
         };
         let stored = self.store().read(|conn| settings::get(conn, key)).ok().flatten();
         stored.and_then(|value| value.as_u64()).unwrap_or_else(default)
+    }
+
+    /// A setting that is on or off.
+    pub fn flag(&self, key: &str) -> bool {
+        let default = || {
+            let setting = SETTINGS.iter().find(|s| s.key == key);
+            setting.and_then(|s| (s.default)().as_bool()).unwrap_or_default()
+        };
+        let stored = self.store().read(|conn| settings::get(conn, key)).ok().flatten();
+        stored.and_then(|value| value.as_bool()).unwrap_or_else(default)
     }
 }
 

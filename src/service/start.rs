@@ -67,6 +67,16 @@ struct Prepared {
     secret_sha256: [u8; 32],
     /// Build and SHA-256 of the copy that hooks run.
     hook: Option<(String, [u8; 32])>,
+    program_sha256: Option<[u8; 32]>,
+}
+
+impl Prepared {
+    fn note(&self, row: &mut Session) {
+        row.program = self.launch.program.display().to_string();
+        row.secret_sha256 = Some(self.secret_sha256);
+        (row.hook_build, row.hook_sha256) = self.hook.clone().unzip();
+        row.program_sha256 = self.program_sha256;
+    }
 }
 
 impl Service {
@@ -88,24 +98,25 @@ impl Service {
             rows,
             ..self.blank(&id)
         };
-        let result = self.first_launch(provider, &mut row, &cwd, &request.env);
+        let result = self.first_launch(provider, &mut row, &cwd, &request.env, None);
         if result.is_err() {
             self.remove_traces(&id);
         }
         result
     }
 
-    fn first_launch(
+    /// Launches a session that has no row yet. `rehearsed` is the program whose gate it is to
+    /// prove; all others are looked up, and run only where theirs is not disproved.
+    pub(super) fn first_launch(
         &self,
         provider: &Provider,
         row: &mut Session,
         cwd: &Path,
         given: &BTreeMap<String, String>,
+        rehearsed: Option<&Path>,
     ) -> Result<Session> {
-        let prepared = self.prepare(provider, row, cwd, given)?;
-        row.program = prepared.launch.program.display().to_string();
-        row.secret_sha256 = Some(prepared.secret_sha256);
-        (row.hook_build, row.hook_sha256) = prepared.hook.clone().unzip();
+        let prepared = self.prepare(provider, row, cwd, given, rehearsed)?;
+        prepared.note(row);
         let (insert, event) = (row.clone(), started_event(row));
         self.store().write(move |tx| {
             sessions::insert(tx, &insert)?;
@@ -152,10 +163,8 @@ impl Service {
     }
 
     fn next_launch(&self, provider: &Provider, row: &mut Session, cwd: &Path) -> Result<Session> {
-        let prepared = self.prepare(provider, row, cwd, &BTreeMap::new())?;
-        row.program = prepared.launch.program.display().to_string();
-        row.secret_sha256 = Some(prepared.secret_sha256);
-        (row.hook_build, row.hook_sha256) = prepared.hook.clone().unzip();
+        let prepared = self.prepare(provider, row, cwd, &BTreeMap::new(), None)?;
+        prepared.note(row);
         let (update, event) = (row.clone(), started_event(row));
         self.store().write(move |tx| {
             sessions::update(tx, &update)?;
@@ -202,6 +211,7 @@ impl Service {
             billing: Billing::default(),
             hook_sha256: None,
             alarm: None,
+            program_sha256: None,
         }
     }
 
@@ -212,6 +222,7 @@ impl Service {
         row: &Session,
         cwd: &Path,
         given: &BTreeMap<String, String>,
+        rehearsed: Option<&Path>,
     ) -> Result<Prepared> {
         let secret = id::hex(&id::random::<32>()?);
         let hooked = provider.capabilities.native_hooks;
@@ -242,9 +253,15 @@ impl Service {
                 .internal(|| format!("cannot read back {}", planned_file.path))?;
             provider.check_file(&text, request.hook_program, request.hook_socket)?;
         }
-        let (mut vars, found) = self.locate(provider, &planned.program, cwd, given)?;
+        let (mut vars, found) = self.locate(provider, &planned.program, cwd, given, rehearsed)?;
         vars.extend(planned.env.into_iter().map(|(name, value)| (name.to_string(), value)));
-        self.check_version(provider, &found, &vars)?;
+        let program_sha256 = match rehearsed {
+            Some(_) => None,
+            None => {
+                self.check_version(provider, &found, &vars)?;
+                self.check_proof(provider, &found)?
+            }
+        };
         let mut args = vec![planned.program];
         args.extend(planned.args);
         let launch = Launch {
@@ -264,7 +281,7 @@ impl Service {
         };
         let secret_sha256 = Sha256::digest(secret.as_bytes()).into();
         let hook = hook_sha256.map(|digest| (crate::BUILD.to_string(), digest));
-        Ok(Prepared { launch, secret_sha256, hook })
+        Ok(Prepared { launch, secret_sha256, hook, program_sha256 })
     }
 
     /// The base environment of a session, and the program that its PATH leads to.
@@ -274,9 +291,13 @@ impl Service {
         program: &str,
         cwd: &Path,
         given: &BTreeMap<String, String>,
+        rehearsed: Option<&Path>,
     ) -> Result<(BTreeMap<String, String>, PathBuf)> {
         let find = || {
             let vars = env::base(&self.login_env.get(), given)?;
+            if let Some(program) = rehearsed {
+                return Ok((vars, program.to_path_buf()));
+            }
             let path = vars.get("PATH").cloned().unwrap_or_default();
             let home = PathBuf::from(vars.get("HOME").cloned().unwrap_or_default());
             program::resolve(program, &path, cwd, &home).map(|found| (vars, found))

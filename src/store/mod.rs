@@ -15,6 +15,7 @@ mod file;
 mod migrate;
 pub mod policies;
 pub mod policy_sets;
+pub mod proofs;
 pub mod sessions;
 pub mod settings;
 mod steps;

@@ -13,6 +13,7 @@ ALTER TABLE sessions ADD COLUMN billing TEXT NOT NULL DEFAULT 'subscription'
     CHECK (billing IN ('subscription', 'api'));
 ALTER TABLE sessions ADD COLUMN hook_sha256 BLOB CHECK (length(hook_sha256) = 32);
 ALTER TABLE sessions ADD COLUMN alarm TEXT;
+ALTER TABLE sessions ADD COLUMN program_sha256 BLOB CHECK (length(program_sha256) = 32);
 ALTER TABLE decisions ADD COLUMN policy TEXT;
 CREATE INDEX decisions_by_call ON decisions (session_id, call_id);
 CREATE TABLE policies (

@@ -58,6 +58,7 @@ pub(super) fn session(id: &str) -> Session {
         billing: Billing::Api,
         hook_sha256: Some([7; 32]),
         alarm: Some("a tool ran without a decision".into()),
+        program_sha256: Some([8; 32]),
     }
 }
 

@@ -23,6 +23,7 @@ mod peers;
 mod policies;
 mod policy_cli;
 mod policy_input;
+mod proof;
 mod state_dir;
 mod states;
 mod support;

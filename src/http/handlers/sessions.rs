@@ -46,16 +46,35 @@ pub fn show(api: &Api, _: &Request, params: &Params) -> Result<Reply> {
 
 /// Takes `{provider, cwd, args?, name?, env?, cols?, rows?}`; answers 201 `{session}` once the
 /// program runs. A failed start is 422 `{error, code, output}` with what the program had printed,
-/// and leaves nothing behind.
+/// and leaves nothing behind. The first start of an agent's program waits for the proof of its
+/// gate, and is 403 where the gate does not hold.
 pub fn start(api: &Api, request: Request, _: &Params, answer: Answer) {
-    let started = parse_start(&request).and_then(|asked| api.start(&asked));
-    settle(api, started, 201, answer);
+    let asked = match parse_start(&request) {
+        Ok(asked) => asked,
+        Err(error) => return answer.send(Reply::error(&error)),
+    };
+    let (provider, cwd, env) = (asked.provider.clone(), asked.cwd.clone(), asked.env.clone());
+    let starting = api.clone();
+    let then = move |proven: Result<()>| {
+        let started = proven.and_then(|()| starting.start(&asked));
+        settle(&starting, started, 201, answer);
+    };
+    api.prove_first(&provider, &cwd, &env, Box::new(then));
 }
 
 /// Starts an ended session again; answers like [`start`] with 200.
 pub fn resume(api: &Api, _: Request, params: &Params, answer: Answer) {
-    let resumed = api.resolve(params.get("id")).and_then(|row| api.resume(&row.id));
-    settle(api, resumed, 200, answer);
+    let row = match api.resolve(params.get("id")) {
+        Ok(row) => row,
+        Err(error) => return answer.send(Reply::error(&error)),
+    };
+    let (provider, cwd) = (row.provider.clone(), row.cwd.clone());
+    let resuming = api.clone();
+    let then = move |proven: Result<()>| {
+        let resumed = proven.and_then(|()| resuming.resume(&row.id));
+        settle(&resuming, resumed, 200, answer);
+    };
+    api.prove_first(&provider, &cwd, &BTreeMap::new(), Box::new(then));
 }
 
 fn settle(api: &Api, started: Result<Session>, good: u16, answer: Answer) {

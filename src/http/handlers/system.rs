@@ -2,6 +2,7 @@
 
 use crate::base::error::{Error, Result};
 use crate::base::json::Fields;
+use crate::http::answer::Answer;
 use crate::http::handlers::Api;
 use crate::http::message::Reply;
 use crate::http::message::Request;
@@ -43,14 +44,38 @@ pub fn set_settings(api: &Api, request: &Request, _: &Params) -> Result<Reply> {
     Ok(Reply::json(200, &json!({"settings": api.set(changes)?})))
 }
 
+/// Proves the gate again, on all installed agents or, of `{provider?}`, on that one; then answers
+/// like [`doctor`].
+pub fn prove(api: &Api, request: Request, _: &Params, answer: Answer) {
+    let asked = || -> Result<Option<String>> {
+        let body = request.json()?;
+        let fields = Fields::of(&body)?;
+        fields.only(&["provider"])?;
+        Ok(fields.text("provider")?.map(str::to_string))
+    };
+    let provider = match asked() {
+        Ok(provider) => provider,
+        Err(error) => return answer.send(Reply::error(&error)),
+    };
+    let looking = api.clone();
+    let then = move |tried: Result<()>| {
+        answer.send(tried.map_or_else(|error| Reply::error(&error), |()| checks(&looking)));
+    };
+    api.prove_again(provider.as_deref(), Box::new(then));
+}
+
 /// `{checks: [{name, ok, detail, fix?}]}`.
 pub fn doctor(api: &Api, _: &Request, _: &Params) -> Result<Reply> {
+    Ok(checks(api))
+}
+
+fn checks(api: &Api) -> Reply {
     let checks: Vec<Value> = api
         .doctor()
         .into_iter()
         .map(|r| json!({"name": r.name, "ok": r.ok, "detail": r.detail, "fix": r.fix}))
         .collect();
-    Ok(Reply::json(200, &json!({"checks": checks})))
+    Reply::json(200, &json!({"checks": checks}))
 }
 
 /// Takes `{olderThanSeconds}`; answers `{removed: [id]}`.

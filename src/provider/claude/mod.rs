@@ -11,6 +11,7 @@
 //!    gate, or to a mode in which it was not measured.
 
 pub mod hook;
+pub mod proof;
 
 use crate::base::error::{Error, Result};
 use crate::base::id;

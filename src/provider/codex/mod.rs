@@ -14,6 +14,7 @@
 
 mod args;
 pub mod hook;
+pub mod proof;
 
 use crate::base::error::{Error, Result};
 use crate::base::id;
