@@ -75,6 +75,9 @@ fn start(call: &Invocation<'_>) -> Result<i32> {
     }
     let session = &answer["session"];
     let id = word(session, "id");
+    if word(session, "gateProof") == "unclear" {
+        eprintln!("codepiper: gate {}", gate(session));
+    }
     if call.args.has("--attach") {
         return attach::to(call, id);
     }
@@ -89,9 +92,6 @@ fn start(call: &Invocation<'_>) -> Result<i32> {
     let (provider, cwd) = (word(session, "provider"), word(session, "cwd"));
     call.out.line(&format!("started{name} {} ({provider}) in {}", short(id), text::clean(cwd)))?;
     call.out.line(&format!("next: codepiper attach {}", short(id)))?;
-    if word(session, "gateProof") == "unclear" {
-        eprintln!("codepiper: gate {}", gate(session));
-    }
     Ok(0)
 }
 

@@ -28,8 +28,6 @@ pub struct Place<'a> {
     pub url: &'a str,
     /// The key that the model wants to see. It is no secret of the person's.
     pub key: &'a str,
-    /// The project, absolute.
-    pub project: &'a str,
 }
 
 /// What the person would say. The answers depend on what the tools did, never on these words.

@@ -6,6 +6,7 @@ mod codex;
 mod codex_gate;
 mod codex_repository;
 mod model;
+mod proof;
 #[path = "../it/support/mod.rs"]
 mod support;
 

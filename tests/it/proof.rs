@@ -13,21 +13,28 @@ use crate::support::wait::wait_until;
 use serde_json::Value;
 use serde_json::json;
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::time::Duration;
 
 /// Longer than a rehearsal that hangs is waited for.
 const PAST_THE_DEADLINE: Duration = Duration::from_secs(60);
 
-/// Puts a `claude` that behaves like this on the login shell's PATH, in the place of another.
+/// Puts a `claude` that behaves like this on the login shell's PATH, in the place of another. No
+/// other agent is on it, whatever this machine has.
 fn install(space: &Space, mode: &str) {
     let runs = path_text(&space.root.join("runs"));
     let body = include_str!("support/fake_claude.py");
     let text = format!("#!/usr/bin/python3\nMODE, RUNS = {mode:?}, {runs:?}\n{body}");
-    space.write("home/.profile", "PATH=\"$HOME/bin:$PATH\"\n");
-    let new = space.write_program("home/new-claude", &text);
-    fs::create_dir_all(space.home.join("bin")).expect("a directory");
-    fs::rename(new, space.home.join("bin/claude")).expect("the program's place");
+    space.write("home/.profile", "PATH=\"$HOME/bin\"\n");
+    let (bin, new) = (space.home.join("bin"), space.write_program("home/new-claude", &text));
+    if fs::create_dir(&bin).is_ok() {
+        // The one tells the login shell's environment, the other is what a rehearsal runs.
+        for name in ["env", "touch"] {
+            symlink(Path::new("/usr/bin").join(name), bin.join(name)).expect("a link");
+        }
+    }
+    fs::rename(new, bin.join("claude")).expect("the program's place");
 }
 
 /// How often a program was rehearsed with.
@@ -98,7 +105,7 @@ fn a_well_behaved_agent_is_proven_once_before_its_first_session() {
     expect_finding(&finding(&daemon.get("/doctor")), true, "gate proven on 2.1.400 at 20");
     let shown = space.cli(&["show", again["id"].as_str().expect("an id")]).expect(0).stdout;
     assert!(shown.contains("proven on this program"), "{shown}");
-    let command = daemon.start_session(&["sh", "-c", "read x"]);
+    let command = daemon.start_session(&["/bin/sh", "-c", "read x"]);
     assert_eq!(daemon.session(&command)["gateProof"], "n/a");
 }
 

@@ -30,7 +30,7 @@ pub(crate) const REHEARSAL: Rehearsal = Rehearsal {
 
 fn config(place: &Place<'_>) -> String {
     // A JSON string is a TOML string too.
-    let (base, project) = (json!(format!("{}/v1", place.url)), json!(place.project));
+    let base = json!(format!("{}/v1", place.url));
     format!(
         "model = \"codepiper-proof\"\n\
          model_provider = \"proof\"\n\
@@ -41,8 +41,6 @@ fn config(place: &Place<'_>) -> String {
          wire_api = \"responses\"\n\
          env_key = \"{KEY}\"\n\
          supports_websockets = false\n\
-         [projects.{project}]\n\
-         trust_level = \"trusted\"\n\
          [analytics]\n\
          enabled = false\n"
     )
@@ -135,11 +133,9 @@ mod tests {
     }
 
     #[test]
-    fn the_configuration_quotes_what_it_is_given() {
-        let place = Place { url: "http://127.0.0.1:1", key: "5ec2e7", project: "/a \"b\"" };
-        let text = config(&place);
+    fn the_configuration_names_the_model_and_not_the_key() {
+        let text = config(&Place { url: "http://127.0.0.1:1", key: "5ec2e7" });
         assert!(text.contains("base_url = \"http://127.0.0.1:1/v1\"\n"), "{text}");
-        assert!(text.contains("[projects.\"/a \\\"b\\\"\"]\n"), "{text}");
         assert!(!text.contains("5ec2e7"), "the key is in the environment only");
     }
 }

@@ -90,7 +90,7 @@ impl Service {
         let model = Model::start(rehearsal, &key)?;
         let (home, project) = (self.paths.proof_home(id), self.paths.proof_project(id));
         let project = project.to_string_lossy();
-        let place = Place { url: &model.url, key: &key, project: &project };
+        let place = Place { url: &model.url, key: &key };
         for (name, text) in (rehearsal.files)(&place) {
             write_below(&home, name, &text)?;
         }
