@@ -250,7 +250,7 @@ pub const REASON_CHARS: usize = 500;
 pub const DIGESTS: usize = 64;
 /// An agent that has been working for this long without a word of its hooks runs ungated.
 pub const GUARD_WAIT: Duration = Duration::from_secs(10);
-/// `AGENT --version`; a cold start reads some hundred megabytes.
+/// `AGENT --version` takes some 20 ms, of a launcher on a cold, loaded machine some seconds.
 pub const PROGRAM_PROBE: Duration = Duration::from_secs(20);
 /// Bytes that are read of that.
 pub const PROGRAM_PROBE_BYTES: usize = 64 * 1024;
@@ -330,7 +330,3 @@ pub const PROGRAMS_KNOWN: usize = 16;
 pub const PACKAGE_LEVELS: usize = 3;
 /// Read at once when a program is hashed.
 pub const HASH_PIECE: usize = 64 * 1024;
-/// `--version` of an agent takes some 20 ms, of a launcher on a loaded machine a second or two.
-pub const VERSION_WAIT: Duration = Duration::from_secs(5);
-/// Bytes of what it prints that are looked at.
-pub const VERSION_BYTES: usize = 4 * 1024;

@@ -1,6 +1,6 @@
 //! SHA-256 of program files, each read once: an agent's program has some 380 MB.
 
-use crate::base::error::{Context, Result};
+use crate::base::error::{Code, Context, Result};
 use crate::limits;
 use crate::sys::file;
 use crate::sys::file::Stamp;
@@ -29,7 +29,7 @@ impl Digests {
         if let Some(digest) = known(self) {
             return Ok(digest);
         }
-        let digest = read(path).internal(|| format!("cannot read {}", path.display()))?;
+        let digest = read(path)?;
         // One that is written meanwhile has another stamp next time.
         if file::stamp(path)? == stamp {
             let mut known = self.known.lock().unwrap_or_else(|e| e.into_inner());
@@ -42,11 +42,13 @@ impl Digests {
     }
 }
 
-fn read(path: &Path) -> std::io::Result<[u8; 32]> {
-    let (mut file, mut hasher) = (File::open(path)?, Sha256::new());
-    let mut buffer = vec![0; 256 * 1024];
+/// Reads a whole file.
+pub fn read(path: &Path) -> Result<[u8; 32]> {
+    let cannot = || format!("cannot read {}", path.display());
+    let mut file = File::open(path).code(Code::Failed, cannot)?;
+    let (mut hasher, mut buffer) = (Sha256::new(), vec![0; limits::HASH_PIECE]);
     loop {
-        match file.read(&mut buffer)? {
+        match file.read(&mut buffer).code(Code::Failed, cannot)? {
             0 => return Ok(hasher.finalize().into()),
             count => hasher.update(&buffer[..count]),
         }

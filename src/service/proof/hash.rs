@@ -1,16 +1,17 @@
 //! What an agent's program is: SHA-256 of its file and what it calls itself, worked out once for
 //! each state of the file. Some are 400 MB.
 //!
-//! 1. A digest MUST NOT be remembered for longer than the file is what was read: device, inode,
-//!    size and both its times must still be the same.
+//! 1. A digest MUST NOT be remembered for longer than the file is what was read.
 
 use crate::base::error::{Code, Context, Error, Result};
 use crate::limits;
+use crate::service::digest;
+use crate::sys::file;
+use crate::sys::file::Stamp;
 use sha2::Digest;
 use sha2::Sha256;
 use std::fs::File;
 use std::io::Read;
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Mutex;
@@ -27,30 +28,21 @@ pub struct Facts {
     pub version: String,
 }
 
-/// One state of one file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct State {
-    file: (u64, u64),
-    size: u64,
-    modified: (i64, i64),
-    changed: (i64, i64),
-}
-
 /// The programs that were looked at.
 #[derive(Default)]
 pub struct Programs {
-    known: Mutex<Vec<(Vec<State>, Facts)>>,
+    known: Mutex<Vec<(Vec<Stamp>, Facts)>>,
 }
 
 impl Programs {
-    fn lock(&self) -> MutexGuard<'_, Vec<(Vec<State>, Facts)>> {
+    fn lock(&self) -> MutexGuard<'_, Vec<(Vec<Stamp>, Facts)>> {
         self.known.lock().unwrap_or_else(|e| e.into_inner())
     }
 
     /// What is known of `program` as it is now, without reading it.
     pub fn known(&self, program: &Path) -> Option<Facts> {
-        let states = states(&files(program).ok()?).ok()?;
-        self.lock().iter().find(|(known, _)| *known == states).map(|(_, facts)| facts.clone())
+        let stamps = stamps(&files(program).ok()?).ok()?;
+        self.lock().iter().find(|(known, _)| *known == stamps).map(|(_, facts)| facts.clone())
     }
 
     /// What `program` is. Reads its file and asks for its version where that is not known.
@@ -59,14 +51,14 @@ impl Programs {
             return Ok(facts);
         }
         let files = files(program)?;
-        let before = states(&files)?;
-        let digests = files.iter().map(|file| digest(file)).collect::<Result<Vec<_>>>()?;
+        let before = stamps(&files)?;
+        let digests = files.iter().map(|file| digest::read(file)).collect::<Result<Vec<_>>>()?;
         let sha256 = match digests.as_slice() {
             [one] => *one,
             all => Sha256::digest(all.concat()).into(),
         };
         let facts = Facts { sha256, version: version() };
-        if states(&files)? != before {
+        if stamps(&files)? != before {
             let shown = program.display();
             return Err(Error::busy(format!("{shown} was changed while it was read; try again")));
         }
@@ -92,30 +84,8 @@ fn files(program: &Path) -> Result<Vec<PathBuf>> {
     Ok(std::iter::once(real).chain(description).collect())
 }
 
-fn states(files: &[PathBuf]) -> Result<Vec<State>> {
-    let state = |path: &PathBuf| {
-        let meta = std::fs::metadata(path);
-        let meta = meta.code(Code::Failed, || format!("cannot look at {}", path.display()))?;
-        Ok(State {
-            file: (meta.dev(), meta.ino()),
-            size: meta.len(),
-            modified: (meta.mtime(), meta.mtime_nsec()),
-            changed: (meta.ctime(), meta.ctime_nsec()),
-        })
-    };
-    files.iter().map(state).collect()
-}
-
-fn digest(path: &Path) -> Result<[u8; 32]> {
-    let cannot = || format!("cannot read {}", path.display());
-    let mut file = File::open(path).code(Code::Failed, cannot)?;
-    let (mut hash, mut buffer) = (Sha256::new(), vec![0; limits::HASH_PIECE]);
-    loop {
-        match file.read(&mut buffer).code(Code::Failed, cannot)? {
-            0 => return Ok(hash.finalize().into()),
-            count => hash.update(&buffer[..count]),
-        }
-    }
+fn stamps(files: &[PathBuf]) -> Result<Vec<Stamp>> {
+    files.iter().map(|path| file::stamp(path)).collect()
 }
 
 #[cfg(test)]

@@ -17,7 +17,6 @@ pub mod queue;
 pub mod report;
 pub mod run;
 pub mod script;
-pub mod version;
 
 use crate::base::error::{Error, Result};
 use crate::base::id;
@@ -30,6 +29,7 @@ use crate::provider;
 use crate::provider::Provider;
 use crate::provider::env;
 use crate::service::Service;
+use crate::service::checks;
 use crate::service::program;
 use crate::service::proof::hash::Facts;
 use crate::service::proof::hash::Programs;
@@ -64,7 +64,11 @@ impl Service {
     ) {
         // What cannot be found or started is the start's to say.
         let found = provider::find(provider).and_then(|provider| {
-            Ok((provider, self.find_agent(provider, &program::check_cwd(cwd)?, given)?))
+            let program = self.find_agent(provider, &program::check_cwd(cwd)?, given)?;
+            if let Some(program) = &program {
+                self.check_version(provider, program, &self.login_env.get())?;
+            }
+            Ok((provider, program))
         });
         match found {
             Ok((provider, Some(program))) if self.wants_proof(provider, &program) => {
@@ -165,13 +169,9 @@ impl Service {
 
     /// What `program` is; reads the whole file where that is not known.
     fn facts(&self, program: &Path) -> Result<Facts> {
-        let path = self.login_env.get().get("PATH").cloned().unwrap_or_default();
-        let ask = || match self.stage() {
-            Ok(stage) => version::ask(program, &path, &self.paths.proof_home(&stage.id)),
-            Err(error) => {
-                log::warn!("no version: {}", error.chain());
-                String::new()
-            }
+        let ask = || {
+            let version = self.version(program, &self.login_env.get());
+            version.map(checks::dotted).unwrap_or_default()
         };
         self.proofs.programs.facts(program, ask)
     }
