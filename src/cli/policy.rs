@@ -11,7 +11,15 @@ use crate::cli::command::value;
 use crate::cli::describe::word;
 use crate::cli::out::Color;
 use crate::cli::policy_load;
-use crate::cli::policy_words::{items, labels, on, path, print_rules, scope, summary, table};
+use crate::cli::policy_words::items;
+use crate::cli::policy_words::labels;
+use crate::cli::policy_words::names;
+use crate::cli::policy_words::on;
+use crate::cli::policy_words::path;
+use crate::cli::policy_words::print_rules;
+use crate::cli::policy_words::scope;
+use crate::cli::policy_words::summary;
+use crate::cli::policy_words::table;
 use crate::cli::rules;
 use crate::cli::text;
 use crate::cli::verb;
@@ -181,7 +189,7 @@ fn show(call: &Invocation<'_>) -> Result<i32> {
         ("problem", plain("problem")),
         ("priority", policy["priority"].to_string()),
         ("scope", scope(policy)),
-        ("sets", labels(items(policy, "policySetIds"))),
+        ("sets", names(items(policy, "policySets"))),
         ("version", policy["version"].to_string()),
         ("created", plain("createdAt")),
         ("updated", plain("updatedAt")),
@@ -264,9 +272,9 @@ fn delete(call: &Invocation<'_>) -> Result<i32> {
         return call.out.body(&answer).map(|()| 0);
     }
     let mut line = format!("removed policy {}", text::clean(word(&answer, "name")));
-    let sets = items(&answer, "policySetIds");
+    let sets = items(&answer, "policySets");
     if !sets.is_empty() {
-        line.push_str(&format!("; it was in the sets {}", labels(sets)));
+        line.push_str(&format!("; it was in the sets {}", names(sets)));
     }
     let sessions = items(&answer, "sessionIds");
     if !sessions.is_empty() {

@@ -29,6 +29,12 @@ pub fn label(id: &str) -> String {
     text::clean(if id::is_uuid(id) { short(id) } else { id })
 }
 
+/// The names of a list of sets.
+pub fn names(sets: &[Value]) -> String {
+    let names: Vec<String> = sets.iter().map(|set| text::clean(word(set, "name"))).collect();
+    names.join(", ")
+}
+
 /// The ids of a list, as a user may type them.
 pub fn labels(ids: &[Value]) -> String {
     let ids: Vec<String> = ids.iter().filter_map(Value::as_str).map(label).collect();

@@ -76,8 +76,8 @@ fn add<const N: usize>(to: &mut Value, fields: [(&str, Option<Value>); N]) {
 }
 
 /// A policy: `{id, name, description?, enabled, priority, scope, sessionId, rules, version,
-/// policySetIds, builtIn, createdAt?, updatedAt?, problem?}`. `sessionId` is null but for a
-/// session's own; `problem` says why its rules cannot be read.
+/// policySets: [{id, name}], builtIn, createdAt?, updatedAt?, problem?}`. `sessionId` is null but
+/// for a session's own; `problem` says why its rules cannot be read.
 pub fn policy(view: &PolicyView) -> Value {
     let policy = &view.policy;
     let mut out = json!({
@@ -89,7 +89,7 @@ pub fn policy(view: &PolicyView) -> Value {
         "sessionId": policy.scope.session(),
         "rules": policy.rules,
         "version": policy.version,
-        "policySetIds": view.sets,
+        "policySets": names(&view.sets),
         "builtIn": view.built_in,
     });
     let stored = |ms| (!view.built_in).then(|| time::rfc3339(ms).into());
@@ -101,6 +101,11 @@ pub fn policy(view: &PolicyView) -> Value {
     ];
     add(&mut out, optional);
     out
+}
+
+/// `[{id, name}]`.
+pub fn names(pairs: &[(String, String)]) -> Value {
+    pairs.iter().map(|(id, name)| json!({"id": id, "name": name})).collect()
 }
 
 /// A policy set: `{id, name, description?, isDefault, builtIn, policyCount, sessionCount,

@@ -21,6 +21,7 @@ use crate::store::events;
 use crate::store::policies;
 use crate::store::policies::Head;
 use crate::store::policy_sets;
+use crate::store::policy_sets::Member;
 use serde_json::json;
 
 /// A policy with what people want to know of it.
@@ -28,8 +29,8 @@ use serde_json::json;
 pub struct PolicyView {
     /// The policy.
     pub policy: StoredPolicy,
-    /// Ids of the sets that list it.
-    pub sets: Vec<String>,
+    /// Id and name of each set that lists it.
+    pub sets: Vec<(String, String)>,
     /// It is part of the program.
     pub built_in: bool,
     /// Why its rules cannot be read, where that is so.
@@ -41,8 +42,8 @@ pub struct PolicyView {
 pub struct Removed {
     /// The policy, or the set.
     pub name: String,
-    /// Ids of the sets that listed it.
-    pub sets: Vec<String>,
+    /// Id and name of each set that listed it.
+    pub sets: Vec<(String, String)>,
     /// Ids of the running sessions that it held for.
     pub sessions: Vec<String>,
 }
@@ -51,18 +52,19 @@ impl Service {
     /// All stored policies.
     pub fn policies(&self) -> Result<Vec<PolicyView>> {
         self.store().read(|conn| {
-            let pairs = policy_sets::memberships(conn)?;
-            Ok(policies::list(conn)?.into_iter().map(|one| view(one, &pairs)).collect())
+            let members = policy_sets::memberships(conn)?;
+            Ok(policies::list(conn)?.into_iter().map(|one| view(one, &members)).collect())
         })
     }
 
     /// Those that decide in a session, the built-in ones of its sets included.
     pub fn session_policies(&self, row: &Session) -> Result<Vec<PolicyView>> {
         self.store().read(|conn| {
-            let pairs = policy_sets::memberships(conn)?;
+            let members = policy_sets::memberships(conn)?;
             let sets = policy_sets::applied(conn, &row.id)?;
             let stored = policies::effective(conn, &row.id)?;
-            let mut found: Vec<PolicyView> = stored.into_iter().map(|p| view(p, &pairs)).collect();
+            let mut found: Vec<PolicyView> =
+                stored.into_iter().map(|p| view(p, &members)).collect();
             let built_in =
                 built_in::sets().into_iter().filter(|set| sets.iter().any(|s| s == set.id));
             found.extend(built_in.flat_map(|set| built_in_views(&set)));
@@ -78,8 +80,8 @@ impl Service {
             return Ok(view);
         }
         let found = self.store().read(|conn| {
-            let pairs = policy_sets::memberships(conn)?;
-            Ok(policies::get(conn, &id)?.map(|one| view(one, &pairs)))
+            let members = policy_sets::memberships(conn)?;
+            Ok(policies::get(conn, &id)?.map(|one| view(one, &members)))
         })?;
         found.ok_or_else(|| missing(words))
     }
@@ -140,9 +142,9 @@ impl Service {
         self.store().write(move |tx| {
             let policy = policies::get(tx, &id)?.ok_or_else(|| missing(&asked))?;
             let sessions = policies::held_sessions(tx, &id)?;
-            let sets = view(policy, &policy_sets::memberships(tx)?);
+            let view = view(policy, &policy_sets::memberships(tx)?);
             policies::delete(tx, &id)?;
-            Ok(Removed { name: sets.policy.name, sets: sets.sets, sessions })
+            Ok(Removed { name: view.policy.name, sets: view.sets, sessions })
         })
     }
 
@@ -205,7 +207,7 @@ pub fn built_in_views(set: &BuiltIn) -> Vec<PolicyView> {
             created_ms: 0,
             updated_ms: 0,
         },
-        sets: vec![set.id.to_string()],
+        sets: vec![(set.id.to_string(), set.name.to_string())],
         built_in: true,
         problem: None,
     };
@@ -248,9 +250,9 @@ pub fn pick(what: &str, words: &str, all: &[(&str, bool)]) -> Result<String> {
     }
 }
 
-fn view(policy: StoredPolicy, memberships: &[(String, String)]) -> PolicyView {
-    let sets = memberships.iter().filter(|(_, id)| *id == policy.id);
-    let sets = sets.map(|(set, _)| set.clone()).collect();
+fn view(policy: StoredPolicy, members: &[Member]) -> PolicyView {
+    let lists = members.iter().filter(|member| member.policy == policy.id);
+    let sets = lists.map(|member| (member.set.clone(), member.set_name.clone())).collect();
     PolicyView { sets, built_in: false, problem: problem(&policy), policy }
 }
 

@@ -85,7 +85,8 @@ impl Service {
             for view in &mut all {
                 let id = &view.set.id;
                 view.is_default = default.as_ref() == Some(id);
-                view.policies.extend(members.iter().filter(|m| m.0 == *id).map(|m| m.1.clone()));
+                let listed = members.iter().filter(|m| m.set == *id);
+                view.policies.extend(listed.map(|m| m.policy.clone()));
                 view.sessions.extend(applied.iter().filter(|a| a.1 == *id).map(|a| a.0.clone()));
             }
             Ok(all)
@@ -123,6 +124,9 @@ impl Service {
     /// The ids of policies that a set may list. The first list are those that were found, the
     /// second the words for which there is none.
     pub fn set_members(&self, words: &[String]) -> Result<(Vec<String>, Vec<String>)> {
+        if words.len() > limits::POLICIES {
+            return Err(Error::invalid(format!("a set may list {} policies", limits::POLICIES)));
+        }
         let (mut found, mut unknown) = (Vec::new(), Vec::new());
         for word in words {
             match self.own_policy_id(word) {

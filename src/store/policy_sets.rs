@@ -74,18 +74,29 @@ pub fn list(conn: &Connection) -> Result<Vec<PolicySet>> {
     rows(conn, &sql, [], read).internal(|| "cannot read the policy sets".into())
 }
 
-/// Which set lists which policy, as pairs of ids.
-pub fn memberships(conn: &Connection) -> Result<Vec<(String, String)>> {
-    let sql = "SELECT set_id, policy_id FROM policy_set_members ORDER BY set_id, policy_id";
-    pairs(conn, sql)
+/// A policy in a set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Member {
+    /// The set's id.
+    pub set: String,
+    /// The set's name.
+    pub set_name: String,
+    /// The policy's id.
+    pub policy: String,
+}
+
+/// Which set lists which policy.
+pub fn memberships(conn: &Connection) -> Result<Vec<Member>> {
+    let sql = "SELECT m.set_id, s.name, m.policy_id FROM policy_set_members m
+               JOIN policy_sets s ON s.id = m.set_id ORDER BY s.name, m.policy_id";
+    let read =
+        |row: &Row<'_>| Ok(Member { set: row.get(0)?, set_name: row.get(1)?, policy: row.get(2)? });
+    rows(conn, sql, [], read).internal(|| "cannot read the policy sets".into())
 }
 
 /// Which session has which set, as pairs of ids.
 pub fn applications(conn: &Connection) -> Result<Vec<(String, String)>> {
-    pairs(conn, "SELECT session_id, set_id FROM session_policy_sets ORDER BY session_id, set_id")
-}
-
-fn pairs(conn: &Connection, sql: &str) -> Result<Vec<(String, String)>> {
+    let sql = "SELECT session_id, set_id FROM session_policy_sets ORDER BY session_id, set_id";
     let found = rows(conn, sql, [], |row| Ok((row.get(0)?, row.get(1)?)));
     found.internal(|| "cannot read the policy sets".into())
 }
@@ -197,7 +208,9 @@ mod tests {
                 })
                 .unwrap();
             assert_eq!(store.read(|c| applied(c, "a")).unwrap(), ["built-in", "s"]);
-            assert_eq!(store.read(memberships).unwrap(), [("s".to_string(), "p".to_string())]);
+            let member =
+                Member { set: "s".into(), set_name: policy_set("s").name, policy: "p".into() };
+            assert_eq!(store.read(memberships).unwrap(), [member]);
             assert!(store.write(|tx| delete(tx, "s")).unwrap());
             assert!(!store.write(|tx| delete(tx, "s")).unwrap());
             assert_eq!(store.read(|c| applied(c, "a")).unwrap(), ["built-in"]);

@@ -65,7 +65,7 @@ fn a_policy_holds_from_the_very_next_call_and_not_while_it_is_disabled() {
     expect(&agent, "Bash", "ask");
     let made = daemon.post("/policies", &denies("no-bash", "Bash"))["policy"].clone();
     let fresh = json!([true, 0, "global", null, 1, [], false]);
-    let names = ["enabled", "priority", "scope", "sessionId", "version", "policySetIds", "builtIn"];
+    let names = ["enabled", "priority", "scope", "sessionId", "version", "policySets", "builtIn"];
     assert_eq!(json!(names.map(|name| made[name].clone())), fresh, "{made}");
     expect(&agent, "Bash", "deny");
     put(&daemon, "/policies/no-bash", json!({"enabled": false}));
@@ -211,6 +211,12 @@ fn a_sessions_own_policy_is_for_it_alone_and_goes_with_it() {
     let wrong = json!({"name": "s", "policyIds": [id]});
     let reply = daemon.request("POST", "/policy-sets", Some(&wrong));
     assert_eq!(reply.status, 409, "a set is not for what one session owns: {}", reply.text());
+    // An id that looks like the other's own does not make it that.
+    let id = format!("{}-policy", other.id);
+    daemon.post("/policies", &json!({"id": id, "name": "all", "rules": []}));
+    let reply = daemon.request("PUT", &format!("/sessions/{}/policy", other.id), Some(&wanted));
+    assert_eq!(reply.status, 409, "{}", reply.text());
+    delete(&daemon, &format!("/policies/{id}"));
     daemon.post(&format!("/sessions/{}/kill", one.id), &json!({}));
     delete(&daemon, &format!("/sessions/{}", one.id));
     assert_eq!(all(""), 0);

@@ -175,6 +175,9 @@ fn each_verb_of_policy_set_says_what_it_did() {
     assert!(run(&["default"]).contains("standard"));
     run(&["default", "strict"]);
     assert!(run(&["show", "strict"]).contains("default    yes"));
+    assert!(space.cli(&["policy", "show", "mine"]).expect(0).stdout.contains("sets       strict"));
+    let removed = space.cli(&["policy", "rm", "mine"]).expect(0).stdout;
+    assert!(removed.contains("in the sets strict"), "{removed}");
     let gone = run(&["delete", "strict"]);
     assert!(gone.contains(short) && gone.contains("new sessions get no set"), "{gone}");
     assert!(run(&["default"]).contains("no policy set"));

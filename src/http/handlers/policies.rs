@@ -96,14 +96,14 @@ pub fn update(api: &Api, request: &Request, params: &Params) -> Result<Reply> {
     one(api, 200, &changed.id)
 }
 
-/// Removes a policy; answers `{success: true, name, policySetIds, sessionIds}` with the sets that
-/// listed it and the running sessions that it held for.
+/// Removes a policy; answers `{success: true, name, policySets: [{id, name}], sessionIds}` with the
+/// sets that listed it and the running sessions that it held for.
 pub fn remove(api: &Api, _: &Request, params: &Params) -> Result<Reply> {
     let gone = api.delete_policy(params.get("id"))?;
     Ok(Reply::json(
         200,
         &json!({
-            "success": true, "name": gone.name, "policySetIds": gone.sets,
+            "success": true, "name": gone.name, "policySets": shape::names(&gone.sets),
             "sessionIds": gone.sessions,
         }),
     ))
