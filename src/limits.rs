@@ -42,6 +42,8 @@ pub const ADOPT_WAIT: Duration = Duration::from_secs(2);
 pub const KEEPER_READY: Duration = Duration::from_secs(10);
 /// `stop` asks nicely (SIGHUP, SIGTERM) for this long before it kills.
 pub const STOP_GRACE: Duration = Duration::from_secs(5);
+/// Between two looks whether a keeper that has nothing more to do is gone.
+pub const KEEPER_GONE: Duration = Duration::from_millis(2);
 /// After SIGKILL a process is gone within this, or it hangs in the kernel.
 pub const KILL_GRACE: Duration = Duration::from_secs(5);
 /// How long `send` waits for a program that does not read its terminal.

@@ -92,6 +92,7 @@ pub fn run(mut start: Start) {
     let (screen, at) = std::mem::replace(&mut start.screen, (fresh, 0));
     let log = Reader::new(&start.log_dir);
     let exited = start.exited;
+    let keeper = start.live.row().keeper.unwrap_or_default();
     let mut actor = Actor {
         screen,
         at,
@@ -120,10 +121,11 @@ pub fn run(mut start: Start) {
         }
     }
     actor.start.live.tail.close();
+    actor.await_keeper(keeper);
     actor.start.records.forget(&actor.start.live.id);
     actor.give_up();
     if let Some(mut child) = actor.start.child.take() {
-        // It ends right after its socket; waiting keeps no zombie.
+        // Waiting keeps no zombie.
         let _ = child.wait();
     }
 }

@@ -85,6 +85,22 @@ fn a_resumed_session_keeps_its_id_and_its_log_goes_on() {
 }
 
 #[test]
+fn a_session_starts_again_the_moment_its_end_is_told() {
+    let space = Space::new();
+    let mut daemon = Daemon::start(&space);
+    let id = daemon.start_session(&["cat"]);
+    for life in 2..12 {
+        if life == 7 {
+            // From then on the keeper is no child of the daemon's.
+            daemon.crash_and_restart();
+        }
+        daemon.post(&format!("/sessions/{id}/stop"), &json!({}));
+        let resumed = &daemon.post(&format!("/sessions/{id}/resume"), &json!({}))["session"];
+        assert_eq!((&resumed["status"], &resumed["epoch"]), (&"RUNNING".into(), &life.into()));
+    }
+}
+
+#[test]
 fn a_failed_start_shows_the_programs_own_output_and_leaves_nothing_behind() {
     let space = Space::new();
     let daemon = Daemon::start(&space);

@@ -89,6 +89,22 @@ impl Actor {
         self.keeper_gone();
     }
 
+    /// Waits until the keeper is gone, and its socket with it: whoever learns of the end may start
+    /// the session again at once. One that hangs in the kernel is not waited for.
+    pub(super) fn await_keeper(&mut self, (pid, start): (i32, u64)) {
+        let deadline = time::now() + limits::KILL_GRACE;
+        while time::now() < deadline {
+            let gone = match &mut self.start.child {
+                Some(child) => child.try_wait().is_ok_and(|status| status.is_some()),
+                None => !proc::is_alive(pid, start),
+            };
+            if gone {
+                return;
+            }
+            std::thread::sleep(limits::KEEPER_GONE);
+        }
+    }
+
     /// Nobody finds the session any more: whoever typed into it until now is told.
     pub(super) fn give_up(&mut self) {
         while let Ok(command) = self.start.commands.try_recv() {
