@@ -30,6 +30,8 @@ impl Service {
     pub fn prune_pinned(&self) -> Result<()> {
         let rows = self.store().read(sessions::list)?;
         let dir = self.paths.hook_dir();
+        // A session that is just being started may be writing it.
+        let coming = format!("{}.{}.new", crate::BUILD, std::process::id());
         let cannot =
             |e| Error { source: Some(Box::new(e)), ..Error::internal("cannot list hooks") };
         for entry in std::fs::read_dir(&dir).map_err(cannot)? {
@@ -38,7 +40,7 @@ impl Service {
                 continue;
             };
             let named = rows.iter().any(|row| row.hook_build.as_deref() == Some(build));
-            if !named && build != crate::BUILD {
+            if !named && build != crate::BUILD && build != coming {
                 let _ = std::fs::remove_file(dir.join(&name));
             }
         }

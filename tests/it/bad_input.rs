@@ -99,7 +99,7 @@ fn what_a_request_does_not_know_is_named_with_what_it_knows() {
         body[field] = value;
         body
     };
-    no_start(&daemon, &start("provider", json!("codex")), &["codex", "command", "claude-code"]);
+    no_start(&daemon, &start("provider", json!("gpt")), &["gpt", "command", "claude-code"]);
     no_start(&daemon, &start("comand", json!("x")), &["comand", "provider"]);
     no_start(&daemon, &start("provider", json!(7)), &["provider", "string"]);
     no_start(&daemon, &start("env", json!({"A": 1})), &["env", "strings"]);
@@ -118,7 +118,7 @@ fn what_a_request_does_not_know_is_named_with_what_it_knows() {
     }
     let settings = daemon.get("/settings/daemon")["settings"].clone();
     assert_eq!(settings["defaultPolicyAction"], "ask", "one is wrong, so none is changed");
-    let out = space.cli(&["start", "-p", "codex", "--", "x"]).expect(2);
+    let out = space.cli(&["start", "-p", "gpt", "--", "x"]).expect(2);
     assert!(out.stderr.contains("claude-code"), "{}", out.stderr);
 }
 
