@@ -133,7 +133,7 @@ mod tests {
                 launch.files.first().map(|file| json::parse(file.text.as_bytes()).unwrap());
             let hooks = overlay.iter().filter_map(|o| o["hooks"].as_object());
             names.extend(hooks.flat_map(|hooks| hooks.keys().cloned()));
-            let options = launch.args.iter().filter_map(|arg| arg.strip_prefix("hooks."));
+            let options = launch.args.iter().filter_map(|arg| arg.strip_prefix("--config=hooks."));
             let options = options.filter(|option| !option.starts_with("state="));
             names.extend(options.map(|option| option.split('=').next().unwrap().to_string()));
         }
