@@ -187,6 +187,10 @@ fn a_program_that_is_too_old_or_does_not_say_its_version_is_not_started() {
 #[test]
 fn an_agent_that_is_not_installed_is_named_and_found_as_soon_as_it_is() {
     let space = Space::new();
+    // Nothing but what the login shell's probe needs, whatever this host has installed.
+    space.write("home/.profile", "PATH=\"$HOME/bin\"\n");
+    fs::create_dir(space.home.join("bin")).expect("a directory in the home");
+    std::os::unix::fs::symlink("/usr/bin/env", space.home.join("bin/env")).expect("a link");
     let _daemon = Daemon::start(&space);
     let project = path_text(&space.project);
     let start = ["start", "-p", "claude-code", "-d", &project];
