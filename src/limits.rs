@@ -231,6 +231,30 @@ pub const WS_FIRST: Duration = Duration::from_secs(10);
 
 // Policy.
 
+/// Bytes of a shell command that is looked into; a longer one is asked.
+pub const COMMAND_BYTES: usize = 64 * 1024;
+/// Simple commands in it, each of which is judged by every rule.
+pub const COMMAND_PARTS: usize = 128;
+/// Words in all of them; each may be a path that is looked up.
+pub const COMMAND_WORDS: usize = 2048;
+/// Directories that a command may stand in after its `cd`s, as each may have failed.
+pub const COMMAND_DIRS: usize = 16;
+/// Bytes of a path in a call: the kernel takes no longer one.
+pub const CALL_PATH_BYTES: usize = 4096;
+/// Links that are followed in one path; the kernel gives up at the same.
+pub const PATH_LINKS: usize = 40;
+/// Bytes of a patch whose files are looked for.
+pub const PATCH_BYTES: usize = 4 * 1024 * 1024;
+/// Files that one patch may change; each is judged by every rule.
+pub const PATCH_FILES: usize = 500;
+/// Strings in the input of an unknown tool that are looked at as paths.
+pub const CALL_STRINGS: usize = 256;
+/// Steps of comparing that one call may cost, some 30 ms; what is not judged by then is asked.
+pub const POLICY_STEPS: u64 = 4_000_000;
+/// Patterns in one field of a rule.
+pub const PATTERNS: usize = 1000;
+/// Bytes of one pattern: as long as a path may be.
+pub const PATTERN_BYTES: usize = 4096;
 /// Rules of one policy; all are looked at for every call.
 pub const RULES: usize = 10_000;
 /// Policies that are stored, and sets of them; each is a line of a list that people read.

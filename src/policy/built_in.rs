@@ -3,6 +3,8 @@
 use crate::base::json;
 use crate::policy::Policy;
 use crate::policy::rule;
+use crate::policy::rule::Rule;
+use std::sync::LazyLock;
 
 /// A set of policies that is part of the program.
 pub struct BuiltIn {
@@ -16,33 +18,21 @@ pub struct BuiltIn {
     pub policies: Vec<Policy>,
 }
 
-const STANDARD: &str = r#"[
-    {"id": "read-only", "action": "allow", "tool": ["Read", "Glob", "Grep", "LS"]},
-    {"id": "todo", "action": "allow", "tool": "TodoWrite"}
-]"#;
-
 /// All of them.
 pub fn sets() -> Vec<BuiltIn> {
-    let rules = json::parse(STANDARD.as_bytes()).and_then(|value| rule::parse(&value));
-    let rules = rules.expect("the rules of this file parse; a test says so");
     vec![BuiltIn {
         id: "standard",
         name: "standard",
-        description: "read-only file tools and todo lists are allowed",
-        policies: vec![Policy { name: "standard".into(), priority: 0, rules }],
+        description: "reading in the project and to-do lists are allowed; all else is asked",
+        policies: vec![standard()],
     }]
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_rules_of_this_file_parse_and_ids_differ() {
-        let sets = sets();
-        assert!(sets.iter().all(|set| !set.policies.is_empty()));
-        let mut ids: Vec<&str> = sets.iter().map(|set| set.id).collect();
-        ids.dedup();
-        assert_eq!(ids.len(), sets.len());
-    }
+/// What a fresh install goes by: reading in the project, and what does nothing at all.
+pub fn standard() -> Policy {
+    static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| {
+        let text = include_bytes!("standard.json");
+        json::parse(text).and_then(|value| rule::parse(&value)).expect("rules of ours")
+    });
+    Policy { name: "standard".to_string(), priority: 0, rules: RULES.clone() }
 }

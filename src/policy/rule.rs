@@ -1,30 +1,44 @@
-//! Rules as people write them, in JSON and back; knows nothing of how they are matched.
+//! Rules as people write them, in JSON and back; knows nothing of calls. Their patterns are those
+//! of [`crate::policy::pattern`], taken apart here once and for all.
 
 use crate::base::error::{Error, Result};
 use crate::limits;
 use crate::model::call::Action;
+use crate::policy::glob::Glob;
+use crate::policy::pattern::Paths;
+use crate::policy::pattern::Words;
+use crate::policy::visible;
 use serde_json::Map;
 use serde_json::Value;
 use std::collections::HashSet;
 
-/// One rule: which calls it is about, and what becomes of them. An absent list means any; a rule
-/// with neither `tool` nor `command` is about every call.
+/// One rule: which calls it is about, and what becomes of them. An empty list means any.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rule {
     /// The name that verdicts and logs use; without one it is called by its number.
     pub id: Option<String>,
     /// What becomes of the call.
     pub action: Action,
-    /// Tool names, one of which the call's must equal.
-    pub tool: Vec<String>,
-    /// Commands, one of which the call's must equal.
-    pub command: Vec<String>,
+    /// The names of tools.
+    pub tool: Vec<Glob>,
+    /// Shell commands.
+    pub command: Vec<Words>,
+    /// What is read.
+    pub read: Vec<Paths>,
+    /// What is written.
+    pub write: Vec<Paths>,
+    /// Where the call stands.
+    pub cwd: Vec<Paths>,
     /// Words for the agent and the person.
     pub reason: Option<String>,
 }
 
-/// Reads `[{id?, action, tool?, command?, reason?}]`. Whatever is not understood is an error that
-/// names the rule's number and the field: half a rule could allow what the whole one denies.
+/// The fields that a rule may have.
+const FIELDS: &str = "id, action, tool, command, read, write, cwd, reason";
+
+/// Reads a list of rules; their grammar stands in [`crate::policy::pattern`]. Whatever is not
+/// understood is an error that names the rule's number and the field: half a rule could allow what
+/// the whole one denies.
 pub fn parse(value: &Value) -> Result<Vec<Rule>> {
     let list = value.as_array().ok_or_else(|| Error::invalid("rules must be a JSON list"))?;
     if list.len() > limits::RULES {
@@ -58,25 +72,42 @@ type Parsed<T> = std::result::Result<T, String>;
 
 fn parse_one(value: &Value) -> Parsed<Rule> {
     let map = value.as_object().ok_or("must be a JSON object")?;
-    let (mut id, mut action, mut reason) = (None, None, None);
-    let (mut tool, mut command) = (Vec::new(), Vec::new());
+    let action = map.get("action").map(parse_action).transpose()?;
+    let action = action.ok_or("field \"action\" is missing; it is allow, deny or ask")?;
+    let mut rule = Rule {
+        id: None,
+        action,
+        tool: Vec::new(),
+        command: Vec::new(),
+        read: Vec::new(),
+        write: Vec::new(),
+        cwd: Vec::new(),
+        reason: None,
+    };
     // Every member is looked at by name: a `null` is a wrong type here, not an absent restriction.
     for (key, value) in map {
         match key.as_str() {
-            "id" => id = Some(line(key, value, limits::NAME_CHARS)?),
-            "action" => action = Some(parse_action(value)?),
-            "tool" => tool = texts(key, value)?,
-            "command" => command = texts(key, value)?,
-            "reason" => reason = Some(line(key, value, limits::REASON_CHARS)?),
-            _ => {
-                return Err(format!(
-                    "unknown field {key:?}; known are id, action, tool, command, reason"
-                ));
+            "action" => {}
+            "id" => rule.id = Some(line(key, value, limits::NAME_CHARS)?),
+            "reason" => rule.reason = Some(line(key, value, limits::REASON_CHARS)?),
+            "tool" => rule.tool = patterns(key, value, Glob::parse)?,
+            "command" => {
+                let parse = |text: &str| Words::parse(text, action == Action::Allow);
+                rule.command = patterns(key, value, parse)?;
             }
+            "read" => rule.read = patterns(key, value, Paths::parse)?,
+            "write" => rule.write = patterns(key, value, Paths::parse)?,
+            "cwd" => rule.cwd = patterns(key, value, Paths::parse)?,
+            _ => return Err(format!("unknown field {key:?}; known are {FIELDS}")),
         }
     }
-    let action = action.ok_or("field \"action\" is missing; it is allow, deny or ask")?;
-    Ok(Rule { id, action, tool, command, reason })
+    let Rule { tool, command, read, write, cwd, .. } = &rule;
+    let names = [tool.len(), command.len(), read.len(), write.len(), cwd.len()];
+    if names.iter().all(|count| *count == 0) {
+        let fields = "\"tool\", \"command\", \"read\", \"write\" and \"cwd\"";
+        return Err(format!("has none of {fields}; \"tool\": \"*\" is about every call"));
+    }
+    Ok(rule)
 }
 
 fn parse_action(value: &Value) -> Parsed<Action> {
@@ -99,9 +130,12 @@ fn line(name: &str, value: &Value, chars_max: usize) -> Parsed<String> {
     Ok(text.to_string())
 }
 
-/// A string or a list of them, none empty: an empty list would read as "any" or as "none".
-fn texts(name: &str, value: &Value) -> Parsed<Vec<String>> {
-    let wrong = || format!("field {name:?} must be a string or a list of strings");
+/// A pattern or a list of them, none empty: an empty list would read as "any" or as "none".
+fn patterns<T>(
+    name: &str,
+    value: &Value,
+    parse: impl Fn(&str) -> std::result::Result<T, String>,
+) -> Parsed<Vec<T>> {
     let list = match value {
         Value::Array(list) => list.as_slice(),
         one => std::slice::from_ref(one),
@@ -109,18 +143,25 @@ fn texts(name: &str, value: &Value) -> Parsed<Vec<String>> {
     if list.is_empty() {
         return Err(format!("field {name:?} is an empty list; leave it out to mean any"));
     }
-    let mut texts = Vec::with_capacity(list.len());
-    for value in list {
-        let text = value.as_str().ok_or_else(wrong)?;
-        if text.is_empty() {
-            return Err(format!("field {name:?} has an empty string"));
-        }
-        if text.len() > limits::ARG_BYTES {
-            return Err(format!("field {name:?} may have {} bytes a string", limits::ARG_BYTES));
-        }
-        texts.push(text.to_string());
+    if list.len() > limits::PATTERNS {
+        return Err(format!("field {name:?} may have {} patterns", limits::PATTERNS));
     }
-    Ok(texts)
+    let mut patterns = Vec::with_capacity(list.len());
+    for value in list {
+        let wrong = || format!("field {name:?} must be a string or a list of strings");
+        let text = value.as_str().ok_or_else(wrong)?;
+        if text.len() > limits::PATTERN_BYTES {
+            return Err(format!(
+                "field {name:?} may have {} bytes a pattern",
+                limits::PATTERN_BYTES
+            ));
+        }
+        if text.chars().any(|c| c.is_control() || visible::is_hidden(c)) {
+            return Err(format!("field {name:?} may not have characters that cannot be seen"));
+        }
+        patterns.push(parse(text).map_err(|what| format!("field {name:?} {what}"))?);
+    }
+    Ok(patterns)
 }
 
 fn one_to_json(rule: &Rule) -> Value {
@@ -133,11 +174,18 @@ fn one_to_json(rule: &Rule) -> Value {
     if let Some(reason) = &rule.reason {
         put("reason", reason.as_str().into());
     }
-    for (name, texts) in [("tool", &rule.tool), ("command", &rule.command)] {
+    let lists: [(&str, Vec<&str>); 5] = [
+        ("tool", rule.tool.iter().map(Glob::text).collect()),
+        ("command", rule.command.iter().map(Words::text).collect()),
+        ("read", rule.read.iter().map(Paths::text).collect()),
+        ("write", rule.write.iter().map(Paths::text).collect()),
+        ("cwd", rule.cwd.iter().map(Paths::text).collect()),
+    ];
+    for (name, texts) in lists {
         match texts.as_slice() {
             [] => None,
-            [one] => put(name, one.as_str().into()),
-            many => put(name, many.to_vec().into()),
+            [one] => put(name, (*one).into()),
+            many => put(name, many.into()),
         };
     }
     Value::Object(map)
@@ -151,40 +199,70 @@ mod tests {
     #[test]
     fn rules_come_back_as_they_were_written() {
         let written = json!([
-            {"action": "deny"},
-            {"id": "ls", "action": "allow", "tool": "Bash", "command": ["ls", "ls -l"]},
-            {"action": "ask", "tool": ["Write", "Edit"], "reason": "files are mine"},
+            {"action": "deny", "tool": "*"},
+            {"id": "ls", "action": "allow", "tool": "Bash", "command": ["ls", "ls  -l [a-z]* *"]},
+            {"action": "ask", "tool": ["Write", "mcp__*"], "reason": "files are mine"},
+            {"action": "deny", "read": ["~/.ssh/**", "**/*.pem", "/etc"], "write": "src/**/x"},
+            {"action": "allow", "command": "make", "cwd": ["/srv/**", "."]},
+            {"action": "deny", "command": "*"},
         ]);
         let rules = parse(&written).unwrap();
         assert_eq!(to_json(&rules), written);
         assert_eq!(parse(&to_json(&rules)).unwrap(), rules);
-        assert_eq!(rules[1].command, ["ls", "ls -l"]);
     }
 
     #[test]
     fn whatever_is_not_understood_is_refused_by_number_and_field() {
-        let long = "x".repeat(limits::ARG_BYTES + 1);
+        let long = "x".repeat(limits::PATTERN_BYTES + 1);
         for (rule, want) in [
             (json!({"action": "allow", "tools": "Bash"}), "unknown field \"tools\""),
-            (json!({"action": "Allow"}), "field \"action\" is \"Allow\""),
+            (json!({"action": "deny", "host": "*"}), "unknown field \"host\""),
+            (json!({"action": "deny", "args": {}}), "unknown field \"args\""),
+            (json!({"action": "Allow", "tool": "A"}), "field \"action\" is \"Allow\""),
             (json!({"action": 1}), "field \"action\""),
             (json!({"tool": "Bash"}), "field \"action\" is missing"),
+            (json!({"action": "allow"}), "has none of \"tool\""),
+            (json!({"action": "deny", "id": "x", "reason": "y"}), "has none of \"tool\""),
             (json!({"action": "allow", "tool": []}), "field \"tool\" is an empty list"),
             (json!({"action": "allow", "tool": null}), "field \"tool\" must be"),
-            (json!({"action": "allow", "tool": ""}), "field \"tool\" has an empty string"),
+            (json!({"action": "allow", "tool": ""}), "field \"tool\" has an empty pattern"),
             (json!({"action": "allow", "tool": ["a", 1]}), "field \"tool\" must be"),
+            (json!({"action": "allow", "tool": "a[b"}), "field \"tool\" has a broken `[`"),
             (json!({"action": "allow", "command": {"a": 1}}), "field \"command\" must be"),
-            (json!({"action": "allow", "command": long}), "field \"command\" may have"),
+            (json!({"action": "deny", "command": long}), "field \"command\" may have"),
+            (json!({"action": "deny", "command": " "}), "field \"command\" has an empty pattern"),
+            (json!({"action": "deny", "command": "git [s"}), "field \"command\" has a broken `[`"),
+            (json!({"action": "deny", "command": "ls **"}), "field \"command\" has `**`"),
+            (json!({"action": "deny", "command": "ls\n"}), "field \"command\" may not have"),
+            (
+                json!({"action": "allow", "command": "*"}),
+                "field \"command\" has \"*\", which would",
+            ),
+            (
+                json!({"action": "allow", "command": ["ls", "g* x"]}),
+                "field \"command\" has \"g* x\"",
+            ),
+            (json!({"action": "deny", "read": ""}), "field \"read\" has an empty pattern"),
+            (json!({"action": "deny", "read": "a//b"}), "field \"read\" has an empty name"),
+            (json!({"action": "deny", "read": "a/"}), "field \"read\" has an empty name"),
+            (json!({"action": "deny", "write": "a/../b"}), "field \"write\" has a `..`"),
+            (json!({"action": "deny", "write": "~root/x"}), "field \"write\" has \"~root/x\""),
+            (json!({"action": "deny", "write": "a**/b"}), "field \"write\" has `**` within"),
+            (json!({"action": "deny", "cwd": "[]"}), "field \"cwd\" has a broken `[`"),
             (json!({"action": "deny", "reason": " "}), "field \"reason\" is empty"),
             (json!({"action": "deny", "reason": "a\u{1b}[2J"}), "field \"reason\" may not"),
             (json!({"action": "deny", "id": true}), "field \"id\" must be a string"),
-            (json!({"action": "deny", "id": "first"}), "field \"id\" is \"first\""),
+            (json!({"action": "deny", "tool": "A", "id": "first"}), "field \"id\" is \"first\""),
             (json!("deny all"), "must be a JSON object"),
         ] {
-            let error = parse(&json!([{"id": "first", "action": "ask"}, rule])).unwrap_err();
+            let rules = json!([{"id": "first", "action": "ask", "tool": "*"}, rule]);
+            let error = parse(&rules).unwrap_err();
             assert!(error.message.starts_with(&format!("rule 2: {want}")), "{error} for {rule}");
         }
         assert!(parse(&json!({"rules": []})).is_err());
-        assert!(parse(&vec![json!({"action": "ask"}); limits::RULES + 1].into()).is_err());
+        let ask = json!({"action": "ask", "tool": "*"});
+        assert!(parse(&vec![ask; limits::RULES + 1].into()).is_err());
+        let many = vec!["x"; limits::PATTERNS + 1];
+        assert!(parse(&json!([{"action": "ask", "tool": many}])).is_err());
     }
 }

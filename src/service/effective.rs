@@ -171,7 +171,7 @@ mod tests {
     use serde_json::Value;
     use serde_json::json;
 
-    const PLACE: Place<'_> = Place { project: "/p", home: "/h" };
+    const PLACE: Place<'_> = Place { project: "/p", home: "/h", resolve: &|path| path.to_string() };
 
     fn stored(name: &str, rules: Value) -> StoredPolicy {
         StoredPolicy {

@@ -28,6 +28,7 @@ use crate::service::Service;
 use crate::service::live::Command;
 use crate::service::live::Live;
 use crate::service::proof::script;
+use crate::service::resolve;
 use crate::store::decisions;
 use crate::store::events;
 use crate::sys::proc;
@@ -131,7 +132,7 @@ impl Service {
         call: &ToolCall,
     ) -> Result<Verdict> {
         let row = live.row();
-        let place = Place { project: &row.cwd, home: &self.user_home };
+        let place = Place { project: &row.cwd, home: &self.user_home, resolve: &resolve::path };
         let mut verdict = match self.is_proof(&row.id, &row.cwd) {
             true => script::verdict(call),
             false => self.effective(&row.id)?.judge(call, &place),

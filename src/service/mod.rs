@@ -26,6 +26,7 @@ pub mod proof;
 pub mod rebuild;
 pub mod records;
 pub mod reserve;
+pub mod resolve;
 pub mod sessions;
 pub mod settings;
 pub mod settle;

@@ -48,7 +48,7 @@ fn usual(daemon: &Daemon<'_>) {
 fn call(command: &str) -> Value {
     json!({
         "hook_event_name": "PreToolUse", "session_id": "f247f362-4fbd-4e57-94f6-073b3cd68e4f",
-        "transcript_path": "/tmp/t.jsonl", "cwd": "/tmp", "permission_mode": "default",
+        "transcript_path": "/tmp/t.jsonl", "permission_mode": "default",
         "tool_name": "Bash", "tool_input": {"command": command}, "tool_use_id": "toolu_1",
     })
 }
@@ -102,7 +102,7 @@ fn each_verdict_reaches_the_agent_exactly_and_has_one_durable_row() {
     assert_eq!(daemon.session(&agent.id)["guarded"], true);
     expect(&agent.hook(&call("cargo test")), "allow", "");
     expect(&agent.hook(&call("git push")), "deny", "pushing is mine");
-    let asked = agent.hook(&call("git  push"));
+    let asked = agent.hook(&call("git fetch"));
     let said: Value = serde_json::from_str(asked["stdout"].as_str().expect("text")).expect("JSON");
     assert_eq!(said["hookSpecificOutput"]["permissionDecision"], "ask", "{asked}");
     daemon.crash_and_restart();
@@ -110,7 +110,7 @@ fn each_verdict_reaches_the_agent_exactly_and_has_one_durable_row() {
     let summary: Vec<(&Value, &Value)> =
         rows.iter().map(|row| (&row["decision"], &row["args"]["command"])).collect();
     let (allow, deny, ask) = (json!("allow"), json!("deny"), json!("ask"));
-    let commands = [json!("cargo test"), json!("git push"), json!("git  push")];
+    let commands = [json!("cargo test"), json!("git push"), json!("git fetch")];
     let wanted = [(&allow, &commands[0]), (&deny, &commands[1]), (&ask, &commands[2])];
     assert_eq!(summary, wanted);
     assert_eq!((&rows[0]["ruleId"], &rows[0]["toolName"]), (&json!("tests"), &json!("Bash")));
@@ -153,14 +153,22 @@ fn a_policy_that_is_wrong_is_refused_by_name_and_the_old_one_stays_in_force() {
     let mut daemon = start(&space);
     usual(&daemon);
     let agent = Inside::start_claude(&space, &daemon, "agent");
-    let (allow, good) = (json!({"action": "allow"}), json!({"action": "deny", "tool": "Read"}));
+    let (allow, good) =
+        (json!({"action": "allow", "tool": "Write"}), json!({"action": "deny", "tool": "Read"}));
     for (policy, words) in [
         (json!([allow, {"action": "permit"}]), "rule 2"),
         (json!([{"tool": "Bash"}]), "action"),
         (json!([{"action": "allow", "comand": "ls"}]), "comand"),
         (json!([{"action": "allow", "tool": null}]), "tool"),
         (json!([{"action": "allow", "command": []}]), "command"),
-        (json!([good, {"id": "a", "action": "deny"}, {"id": "a", "action": "ask"}]), "rule 3"),
+        (json!([{"action": "allow"}]), "every call"),
+        (json!([{"action": "allow", "command": "*"}]), "every program"),
+        (json!([{"action": "deny", "command": "git [s"}]), "command"),
+        (
+            json!([good, {"id": "a", "tool": "A", "action": "deny"}, {"id": "a", "tool": "B",
+            "action": "ask"}]),
+            "rule 3",
+        ),
         (json!({"action": "allow"}), "list"),
         (json!("allow"), "list"),
         (json!(7), "list"),
@@ -187,9 +195,10 @@ fn the_same_request_has_the_same_answer_for_ever() {
     let secret = agent.variable("CODEPIPER_SECRET");
     let door = space.state.join("hook/hook.sock");
     let ask = |request: &str, command: &str| {
+        let mut data = call(command);
+        data["cwd"] = json!(agent.dir);
         let body = json!({
-            "sessionId": agent.id, "requestId": request, "event": "PreToolUse",
-            "data": call(command),
+            "sessionId": agent.id, "requestId": request, "event": "PreToolUse", "data": data,
         })
         .to_string();
         let head = format!(
@@ -201,7 +210,7 @@ fn the_same_request_has_the_same_answer_for_ever() {
     };
     let first = ask("r1", "git push");
     assert_eq!((first.status, &first.json()["decision"]), (200, &json!("deny")));
-    set_policy(&daemon, &json!([{"action": "allow"}])).ok();
+    set_policy(&daemon, &json!([{"action": "allow", "tool": "*"}])).ok();
     assert_eq!(ask("r1", "git push").json(), first.json(), "the policy has changed since");
     assert_eq!(ask("r2", "git push").json()["decision"], "allow", "a new request is judged anew");
     daemon.crash_and_restart();
@@ -268,7 +277,7 @@ fn a_daemon_killed_and_restarted_in_between_still_decides() {
 fn with_no_daemon_at_all_the_call_is_blocked() {
     let space = Space::new();
     let mut daemon = start(&space);
-    set_policy(&daemon, &json!([{"action": "allow"}])).ok();
+    set_policy(&daemon, &json!([{"action": "allow", "tool": "*"}])).ok();
     let agent = Inside::start_claude(&space, &daemon, "agent");
     expect(&agent.hook(&call("ls")), "allow", "");
     daemon.stop();
@@ -287,7 +296,7 @@ fn with_no_daemon_at_all_the_call_is_blocked() {
 fn a_hook_in_doubt_blocks_and_says_why_without_the_secret() {
     let space = Space::new();
     let daemon = start(&space);
-    set_policy(&daemon, &json!([{"action": "allow"}])).ok();
+    set_policy(&daemon, &json!([{"action": "allow", "tool": "*"}])).ok();
     let agent = Inside::start_claude(&space, &daemon, "agent");
     let other = Inside::start_claude(&space, &daemon, "other");
     let secret = agent.variable("CODEPIPER_SECRET");
@@ -348,7 +357,7 @@ fn secrets_stand_in_no_command_line_no_file_and_no_log() {
 fn a_decision_that_cannot_be_stored_is_a_no() {
     let space = Space::new();
     let mut daemon = start(&space);
-    set_policy(&daemon, &json!([{"action": "allow"}])).ok();
+    set_policy(&daemon, &json!([{"action": "allow", "tool": "*"}])).ok();
     let agent = Inside::start_claude(&space, &daemon, "agent");
     expect(&agent.hook(&call("ls")), "allow", "");
     daemon.stop();

@@ -98,7 +98,7 @@ def hook(name, order):
     (command,) = entry["hooks"]
     run = subprocess.run(
         [command["command"]] + command["args"],
-        input=json.dumps(order["stdin"]).encode(),
+        input=json.dumps({"cwd": os.getcwd(), **order["stdin"]}).encode(),
         capture_output=True,
         timeout=command["timeout"],
         env=dict(os.environ, **order.get("env", {})),

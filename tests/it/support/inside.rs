@@ -25,7 +25,8 @@ const PATIENCE: Duration = Duration::from_secs(40);
 pub struct Inside {
     /// The session's id.
     pub id: String,
-    dir: PathBuf,
+    /// Where it stands.
+    pub dir: PathBuf,
     orders: Cell<u32>,
 }
 

@@ -1,0 +1,250 @@
+//! What a call does to files, by the table of the agents' tools. Knows no rules.
+//!
+//! 1. A call whose input is not what the table expects MUST be refused as not understood.
+
+use crate::policy::patch;
+use crate::policy::path::Ground;
+use crate::policy::path::Spot;
+use serde_json::Value;
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+/// One thing that a call does to a file or directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Effect {
+    /// It writes, or else it reads.
+    pub writes: bool,
+    /// What.
+    pub spot: Spot,
+}
+
+/// How a tool reaches files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Through a command line.
+    Shell,
+    /// It reads what its fields name.
+    Read,
+    /// It writes what its fields name.
+    Write,
+    /// It looks for names by a pattern.
+    Search,
+    /// It applies a patch.
+    Patch,
+}
+
+/// A row of `tools.txt`.
+#[derive(Debug)]
+pub struct Tool {
+    /// How it reaches files.
+    pub kind: Kind,
+    fields: Vec<&'static str>,
+    unless: Vec<&'static str>,
+}
+
+/// Why a call is not understood, in words that follow "because".
+pub type Why = String;
+
+/// The tool of this name, where its effects are known.
+pub fn tool(name: &str) -> Option<&'static Tool> {
+    TABLE.get(name)
+}
+
+impl Tool {
+    /// The tool's one text: a command line or a patch.
+    pub fn text<'a>(&self, input: &'a Value) -> Result<&'a str, Why> {
+        self.check(input)?;
+        let mut given = self.fields.iter().filter_map(|name| present(input, name));
+        match (given.next(), given.next()) {
+            (Some(Value::String(text)), None) => Ok(text),
+            (None, _) => Err(format!("its input has no {}", self.fields[0])),
+            (Some(_), None) => Err(format!("its {} is not one string", self.fields[0])),
+            (Some(_), Some(_)) => Err("its input has more than one command".to_string()),
+        }
+    }
+
+    /// What the call does to files, from the directory `dir`; not for [`Kind::Shell`].
+    pub fn effects(
+        &self,
+        input: &Value,
+        dir: &str,
+        ground: &Ground<'_>,
+    ) -> Result<Vec<Effect>, Why> {
+        if self.kind == Kind::Patch {
+            return patch_effects(self.text(input)?, dir, ground);
+        }
+        self.check(input)?;
+        let writes = self.kind == Kind::Write;
+        if self.kind == Kind::Search {
+            let base = self.field(self.fields[0], input, dir, ground)?;
+            let pattern = text(input, self.fields[1])?.ok_or("its input has no pattern")?;
+            let spot = ground.spot(search_base(pattern)?, &base.written);
+            let spot = spot.ok_or("its pattern is not one for plain paths")?;
+            return Ok(vec![Effect { writes, spot: base }, Effect { writes, spot }]);
+        }
+        let spots = self.fields.iter().map(|field| self.field(field, input, dir, ground));
+        spots.map(|spot| Ok(Effect { writes, spot: spot? })).collect()
+    }
+
+    fn check(&self, input: &Value) -> Result<(), Why> {
+        let odd = |name: &&&str| present(input, name).is_some_and(|v| *v != Value::Bool(false));
+        match self.unless.iter().find(odd) {
+            Some(name) => Err(format!("it asks for {name}")),
+            None => Ok(()),
+        }
+    }
+
+    fn field(
+        &self,
+        field: &str,
+        input: &Value,
+        dir: &str,
+        ground: &Ground<'_>,
+    ) -> Result<Spot, Why> {
+        let name = field.trim_end_matches('?');
+        let path = match text(input, name)? {
+            Some(path) => path,
+            None if field.ends_with('?') => ".",
+            None => return Err(format!("its input has no {name}")),
+        };
+        ground.spot(path, dir).ok_or_else(|| format!("its {name} is not a plain path"))
+    }
+}
+
+/// The writes of a patch that is applied in the directory `dir`.
+pub fn patch_effects(text: &str, dir: &str, ground: &Ground<'_>) -> Result<Vec<Effect>, Why> {
+    let effect = |name: &str| {
+        // Who applies it knows no home: `~` is a directory like any other, and a trap for people.
+        let spot = ground.spot(name, dir).filter(|_| !name.starts_with('~'));
+        let spot = spot.ok_or("the patch names what is not a plain path")?;
+        Ok(Effect { writes: true, spot })
+    };
+    patch::files(text)?.into_iter().map(effect).collect()
+}
+
+fn present<'a>(input: &'a Value, name: &str) -> Option<&'a Value> {
+    input.get(name).filter(|value| !value.is_null())
+}
+
+/// A string of the input; anything else under that name is not understood.
+pub fn text<'a>(input: &'a Value, name: &str) -> Result<Option<&'a str>, Why> {
+    match present(input, name) {
+        None => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text)),
+        Some(_) => Err(format!("its {name} is not a string")),
+    }
+}
+
+/// The directory that a pattern for names looks in: what stands before its first wildcard.
+fn search_base(pattern: &str) -> Result<&str, Why> {
+    let Some(wild) = pattern.find(['*', '?', '[', '{']) else { return Ok(pattern) };
+    let (fixed, rest) = pattern.split_at(pattern[..wild].rfind('/').map_or(0, |slash| slash + 1));
+    if rest.contains("..") || rest.contains("{/") || rest.contains(",/") {
+        return Err("its pattern looks outside of its directory".to_string());
+    }
+    Ok(if fixed.is_empty() { "." } else { fixed })
+}
+
+static TABLE: LazyLock<HashMap<&str, Tool>> = LazyLock::new(|| {
+    let lines = include_str!("tools.txt").lines();
+    lines.filter(|line| !line.is_empty() && !line.starts_with('#')).map(row).collect()
+});
+
+/// The table is part of the program: a broken line is found by the tests below.
+fn row(line: &'static str) -> (&'static str, Tool) {
+    let (name, rest) = line.split_once(": ").expect("TOOL: KIND FIELD in tools.txt");
+    let (kind, fields) = rest.split_once(' ').expect("a field in tools.txt");
+    let kind = match kind {
+        "shell" => Kind::Shell,
+        "read" => Kind::Read,
+        "write" => Kind::Write,
+        "search" => Kind::Search,
+        "patch" => Kind::Patch,
+        other => panic!("unknown kind {other} in tools.txt"),
+    };
+    let (unless, fields) = fields.split(' ').partition(|field| field.starts_with('!'));
+    let unless = Vec::into_iter(unless).map(|field: &str| &field[1..]).collect();
+    (name, Tool { kind, fields, unless })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::Place;
+    use crate::policy::path::normal;
+    use serde_json::json;
+
+    fn effects(name: &str, input: &Value) -> Result<Vec<String>, Why> {
+        let resolve = |path: &str| normal(path);
+        let ground = Ground::new(&Place { project: "/p", home: "/h", resolve: &resolve });
+        let list = tool(name).expect("a tool of the table").effects(input, "/p/a", &ground)?;
+        let shown = |e: &Effect| format!("{} {}", if e.writes { "w" } else { "r" }, e.spot.written);
+        Ok(list.iter().map(shown).collect())
+    }
+
+    #[test]
+    fn a_tool_does_what_its_row_says() {
+        let patch = "*** Begin Patch\n*** Add File: x\n*** Delete File: /etc/y\n*** End Patch";
+        for (name, input, want) in [
+            ("Read", json!({"file_path": "/etc/passwd"}), vec!["r /etc/passwd"]),
+            ("Read", json!({"file_path": "../x", "limit": 3}), vec!["r /p/x"]),
+            ("NotebookEdit", json!({"notebook_path": "~/x"}), vec!["w /h/x"]),
+            ("Write", json!({"file_path": "x", "content": "/etc/passwd"}), vec!["w /p/a/x"]),
+            ("LS", json!({}), vec!["r /p/a"]),
+            ("Grep", json!({"pattern": "x", "path": null}), vec!["r /p/a"]),
+            ("Glob", json!({"pattern": "**/*.rs"}), vec!["r /p/a", "r /p/a"]),
+            ("Glob", json!({"pattern": "/etc/*", "path": "b"}), vec!["r /p/a/b", "r /etc"]),
+            ("Glob", json!({"pattern": "../../x/a[b"}), vec!["r /p/a", "r /x"]),
+            ("apply_patch", json!({"command": patch}), vec!["w /p/a/x", "w /etc/y"]),
+            ("apply_patch", json!({"input": patch}), vec!["w /p/a/x", "w /etc/y"]),
+        ] {
+            assert_eq!(
+                effects(name, &input),
+                Ok(want.iter().map(|s| s.to_string()).collect()),
+                "{input}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_input_that_the_table_does_not_expect_is_not_understood() {
+        for (name, input) in [
+            ("Read", json!({})),
+            ("Read", json!({"path": "x"})),
+            ("Read", json!({"file_path": ["x"]})),
+            ("Read", json!({"file_path": " x"})),
+            ("Write", json!({"file_path": ""})),
+            ("Read", json!("x")),
+            ("LS", json!({"path": 1})),
+            ("Glob", json!({"path": "b"})),
+            ("Glob", json!({"pattern": "**/../../x"})),
+            ("Glob", json!({"pattern": "{/etc/x,b}"})),
+            ("apply_patch", json!({"command": "x"})),
+            ("apply_patch", json!({"command": "x", "input": "y"})),
+            (
+                "apply_patch",
+                json!({"command": "*** Begin Patch\n*** Add File: ~/x\n*** End Patch"}),
+            ),
+        ] {
+            assert!(effects(name, &input).is_err(), "{name} {input}");
+        }
+    }
+
+    #[test]
+    fn a_command_line_stands_in_one_field_and_runs_as_usual() {
+        let bash = tool("Bash").unwrap();
+        assert_eq!(bash.text(&json!({"command": "ls", "timeout": 5})), Ok("ls"));
+        assert_eq!(bash.text(&json!({"cmd": "ls", "env": null})), Ok("ls"));
+        assert_eq!(bash.text(&json!({"cmd": "ls", "dangerouslyDisableSandbox": false})), Ok("ls"));
+        for bad in [
+            json!({}),
+            json!({"command": null}),
+            json!({"command": ["ls"]}),
+            json!({"command": "ls", "cmd": "ls"}),
+            json!({"command": "ls", "dangerouslyDisableSandbox": true}),
+            json!({"command": "ls", "sandbox_permissions": "require_escalated"}),
+        ] {
+            assert!(bash.text(&bad).is_err(), "{bad}");
+        }
+    }
+}

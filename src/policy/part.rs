@@ -1,0 +1,197 @@
+//! A call taken apart into what is judged one by one. Knows no rules.
+//!
+//! 1. A call of which a piece is not understood MUST have no parts at all.
+//! 2. What only might be MUST stand apart from what is: only rules that deny or ask look there.
+
+use crate::limits;
+use crate::model::call::ToolCall;
+use crate::policy::effect;
+use crate::policy::effect::Effect;
+use crate::policy::effect::Kind;
+use crate::policy::effect::Tool;
+use crate::policy::effect::Why;
+use crate::policy::patch;
+use crate::policy::path::Ground;
+use crate::policy::path::Spot;
+use crate::policy::pattern;
+use crate::policy::pattern::Stamp;
+use crate::policy::shell;
+use crate::policy::shell::Command;
+use crate::policy::shell::lex;
+use serde_json::Value;
+use std::collections::HashSet;
+use std::rc::Rc;
+use std::sync::LazyLock;
+
+/// A simple command of a shell call; of any other call, the whole.
+#[derive(Debug)]
+pub struct Part<'a> {
+    /// What reasons call it, not yet fit for people.
+    pub name: &'a str,
+    /// The names of the tool that it is a call of.
+    pub tools: Vec<&'a str>,
+    /// The command, for a part that is one.
+    pub words: Option<Vec<String>>,
+    /// The stamp of its program, if that alone decides which patterns can be about it.
+    pub program: Option<Stamp>,
+    /// The command runs others that begin at one of its later words.
+    pub wraps: bool,
+    /// Commands that it might run.
+    pub might_run: Vec<Vec<String>>,
+    /// Its input comes from the command before it.
+    pub is_fed: bool,
+    /// Where it runs, each of which is possible; none: unknown.
+    pub dirs: Rc<Vec<Spot>>,
+    /// It goes to a directory outside of the project.
+    pub leaves: bool,
+    /// What it does to files.
+    pub effects: Vec<Effect>,
+    /// Nothing else happens.
+    pub only_effects: bool,
+    /// Files that it might read or write.
+    pub might_touch: Vec<Spot>,
+}
+
+/// Takes a call apart; `touches` asks for what it might touch as well. The error says what is not
+/// understood, in words that follow "because".
+pub fn parts<'a>(
+    call: &'a ToolCall,
+    ground: &Ground<'_>,
+    touches: bool,
+) -> Result<Vec<Part<'a>>, Why> {
+    let Some(tool) = effect::tool(&call.tool) else {
+        return Ok(vec![unknown(call, ground, touches)]);
+    };
+    if tool.kind == Kind::Shell {
+        return shell_parts(tool, call, ground, touches);
+    }
+    let mut part = blank(&call.tool, call, ground);
+    part.effects = tool.effects(&call.input, &call.cwd, ground)?;
+    part.only_effects = true;
+    Ok(vec![part])
+}
+
+fn blank<'a>(name: &'a str, call: &'a ToolCall, ground: &Ground<'_>) -> Part<'a> {
+    Part {
+        name,
+        tools: vec![&call.tool],
+        words: None,
+        program: None,
+        wraps: false,
+        might_run: Vec::new(),
+        is_fed: false,
+        dirs: Rc::new(ground.dir(&call.cwd).into_iter().collect()),
+        leaves: false,
+        effects: Vec::new(),
+        only_effects: false,
+        might_touch: Vec::new(),
+    }
+}
+
+/// A tool that is not in the table: whatever its input says, it might do.
+fn unknown<'a>(call: &'a ToolCall, ground: &Ground<'_>, touches: bool) -> Part<'a> {
+    let mut part = blank(&call.tool, call, ground);
+    for name in ["command", "cmd"] {
+        if let Some(Ok(list)) = call.input.get(name).and_then(Value::as_str).map(lex::split) {
+            part.might_run.extend(list.into_iter().map(|simple| simple.words));
+        }
+    }
+    let (mut open, mut strings) = (vec![&call.input], 0);
+    while let Some(value) = open.pop().filter(|_| touches && strings < limits::CALL_STRINGS) {
+        match value {
+            Value::String(text) => {
+                strings += 1;
+                let path = text.strip_prefix("file://").unwrap_or(text);
+                touch(&mut part.might_touch, path, &call.cwd, ground);
+            }
+            Value::Array(list) => open.extend(list),
+            Value::Object(map) => open.extend(map.values()),
+            _ => {}
+        }
+    }
+    part
+}
+
+fn shell_parts<'a>(
+    tool: &Tool,
+    call: &'a ToolCall,
+    ground: &Ground<'_>,
+    touches: bool,
+) -> Result<Vec<Part<'a>>, Why> {
+    let text = tool.text(&call.input)?;
+    let dir = effect::text(&call.input, "workdir")?.unwrap_or(&call.cwd);
+    let start = ground.dir(&call.cwd).and_then(|cwd| ground.spot(dir, &cwd.written));
+    if let Some(patch) = patch::in_here_document(text) {
+        let mut part = blank("apply_patch", call, ground);
+        part.might_run.push(vec!["apply_patch".to_string()]);
+        part.dirs = Rc::new(start.into_iter().collect());
+        apply(&mut part, patch, ground)?;
+        return Ok(vec![part]);
+    }
+    let commands = shell::commands(text, start, ground)?;
+    let mut parts = Vec::with_capacity(commands.len());
+    for Command { text, words, dirs, leaves, is_fed } in commands {
+        let mut part = blank(text, call, ground);
+        (part.dirs, part.leaves, part.is_fed) = (dirs, leaves, is_fed);
+        match words.as_slice() {
+            [program, patch] if program == "apply_patch" => apply(&mut part, patch, ground)?,
+            _ => might(&mut part, &words, ground, touches),
+        }
+        if !part.wraps && part.might_run.is_empty() {
+            part.program = Some(pattern::stamp(&words[0]));
+        }
+        part.words = Some(words);
+        parts.push(part);
+    }
+    Ok(parts)
+}
+
+/// A patch that is applied by a command, as Codex does it.
+fn apply(part: &mut Part<'_>, patch: &str, ground: &Ground<'_>) -> Result<(), Why> {
+    if part.dirs.is_empty() {
+        return Err("the patch is applied nobody knows where".to_string());
+    }
+    let dirs = Rc::clone(&part.dirs);
+    for dir in dirs.iter() {
+        part.effects.extend(effect::patch_effects(patch, &dir.written, ground)?);
+    }
+    part.tools.push("apply_patch");
+    part.only_effects = true;
+    Ok(())
+}
+
+/// What a command might do, as long as nobody here knows what its words mean to it: each may be a
+/// path, and for some programs a command.
+fn might(part: &mut Part<'_>, words: &[String], ground: &Ground<'_>, touches: bool) {
+    let program = words[0].rsplit('/').next().unwrap_or_default();
+    part.wraps = WRAPPERS.contains(program);
+    let lines =
+        words[1..].iter().filter(|word| part.wraps && word.contains([' ', '\t', '\n', ';']));
+    for list in lines.filter_map(|line| lex::split(line).ok()) {
+        part.might_run.extend(list.into_iter().map(|simple| simple.words));
+    }
+    for word in words.iter().filter(|_| touches) {
+        // `--file=x`, `if=x`, `@x`, `HEAD:x`
+        let tails = word.match_indices(['=', '@', ':']).map(|(at, _)| &word[at + 1..]);
+        for path in std::iter::once(word.as_str()).chain(tails) {
+            for dir in part.dirs.iter() {
+                touch(&mut part.might_touch, path, &dir.written, ground);
+            }
+            if part.dirs.is_empty() {
+                touch(&mut part.might_touch, path, &ground.project.0, ground);
+            }
+        }
+    }
+}
+
+fn touch(list: &mut Vec<Spot>, path: &str, dir: &str, ground: &Ground<'_>) {
+    if let Some((one, other)) = ground.either(path, dir) {
+        list.push(one);
+        list.extend(other);
+    }
+}
+
+static WRAPPERS: LazyLock<HashSet<&str>> = LazyLock::new(|| {
+    let lines = include_str!("wrappers.txt").lines();
+    lines.filter(|line| !line.is_empty() && !line.starts_with('#')).collect()
+});

@@ -1,0 +1,324 @@
+//! Patterns of rules: how they are written and what they cover. Knows no rules and no verdicts.
+//!
+//! # Grammar
+//!
+//! ```text
+//! rule    = { "action": "allow" | "deny" | "ask", "id"?: line, "reason"?: line,
+//!             "tool"?: names, "command"?: commands,
+//!             "read"?: paths, "write"?: paths, "cwd"?: paths }
+//! names   = name | [ name … ]        and so for commands and paths: one of the list must fit
+//! name    = glob                     over the tool's name: "Read", "mcp__github__*", "*"
+//! command = token { blanks token }   over the words of one simple command: "git log *"
+//! token   = "*" | glob
+//! path    = [ "/" | "~/" ] part { "/" part }
+//! part    = "**" | glob              over one name of the path: "src/**", "~/.ssh/**", "**/*.pem"
+//! glob    = { character | "*" | "?" | "[" [ "!" ] characters "]" }
+//! ```
+//!
+//! A rule is about a call if all its fields fit, and it must have one of `tool`, `command`, `read`,
+//! `write`, `cwd`. With `read` or `write` it is about what the call does to files, without them
+//! about the tool or the command itself. A path without `/` or `~/` in front is below the project;
+//! one that begins with `**/` is anywhere. `cwd` is where the call stands, for a part of a shell
+//! command behind the `cd`s before it. Quotes mean nothing in a pattern: a star is written `[*]`.
+//!
+//! # What wildcards cover
+//!
+//! In rules that deny or ask they cover all that they could mean. In rules that allow they cover
+//! arguments, never capabilities:
+//!
+//! | written | deny, ask | allow |
+//! |---|---|---|
+//! | `*` `?` `[…]` in a tool's name | any characters | any characters |
+//! | `*` as the last token | any number of words, or none | the same of *inert* words |
+//! | `*` as another token | one word | one *inert* word |
+//! | `*` `?` `[…]` within a token | any characters of the word | those of a *plain* word |
+//! | wildcards in the first token | any program | the rule is refused |
+//! | `**` within a token | the rule is refused | the rule is refused |
+//! | `rm` as the first token | `rm` and `/bin/rm` | `rm` |
+//! | `*` `?` `[…]` in a path | characters of one name | the same, but no *secret* |
+//! | `**` in a path | any number of names, or none | the same, but no *secret* |
+//!
+//! *Inert* is a word that is an operand of a program of `programs.txt`, is no option, and names
+//! nothing outside of the project and no secret. *Plain* is one that is a name, a number or a path,
+//! is an option only if the token begins with `-`, and names nothing outside of the project and no
+//! secret. *Secret* is what has a name of `secret_names.txt` on its path; an allow rule is about it
+//! if its own text has such a name.
+//!
+//! What is piped into a command is an argument as well: a pattern with wildcards allows that only
+//! for a program of `programs.txt`. An allow rule with `command` and without `cwd` is only about
+//! commands that run below the project; and no allow rule is about a call that is not understood.
+
+use crate::policy::glob::Budget;
+use crate::policy::glob::Glob;
+use crate::policy::inert;
+use crate::policy::inert::Operands;
+use crate::policy::path;
+use crate::policy::path::Ground;
+use crate::policy::path::Spot;
+
+/// A pattern over the words of a command.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Words {
+    text: String,
+    tokens: Vec<Token>,
+    operands: Option<Operands>,
+    // Of the first token, if that has no wildcards: most patterns are about another program, and
+    // are passed over without a look at their text.
+    program: Option<Stamp>,
+}
+
+/// A number for a word: those of equal words are equal.
+pub type Stamp = u32;
+
+/// The stamp of a program's name, wherever the program lies.
+pub fn stamp(word: &str) -> Stamp {
+    let name = word.rsplit('/').next().unwrap_or(word);
+    name.bytes().fold(0x811c_9dc5, |hash, b| (hash ^ Stamp::from(b)).wrapping_mul(0x0100_0193))
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Token {
+    Star,
+    Word(Glob),
+}
+
+impl Words {
+    /// Takes a pattern apart; `allows` says that its rule allows. The error says what is broken.
+    pub fn parse(text: &str, allows: bool) -> Result<Words, String> {
+        let token = |word: &str| match word {
+            "*" => Ok(Token::Star),
+            word if word.contains("**") => {
+                Err(format!("has `**` in {text:?}; it is for paths, here write `*`"))
+            }
+            word => Glob::parse(word).map(Token::Word),
+        };
+        let tokens = text.split_ascii_whitespace().map(token).collect::<Result<Vec<_>, _>>()?;
+        let literal = |token: &Token| matches!(token, Token::Word(glob) if glob.is_literal());
+        match tokens.first() {
+            None => return Err("has an empty pattern".to_string()),
+            Some(first) if allows && !literal(first) => {
+                return Err(format!(
+                    "has {text:?}, which would allow every program; name the program, or leave \
+                     \"command\" out and write \"tool\": \"Bash\" if that is meant"
+                ));
+            }
+            Some(_) => {}
+        }
+        let first_words = tokens.iter().take_while(|t| literal(t)).map(|token| match token {
+            Token::Word(glob) => glob.text(),
+            Token::Star => "*",
+        });
+        let operands = inert::operands(first_words);
+        let program = match tokens.first() {
+            Some(Token::Word(glob)) if glob.is_literal() => Some(stamp(glob.text())),
+            _ => None,
+        };
+        Ok(Words { text: text.to_string(), tokens, operands, program })
+    }
+
+    /// As it was written.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Whether it is certainly not about a command whose program has this stamp.
+    pub fn is_about_another(&self, program: Stamp) -> bool {
+        self.program.is_some_and(|own| own != program)
+    }
+
+    /// Whether it is about every command, whatever its words are.
+    pub fn is_any(&self) -> bool {
+        self.tokens == [Token::Star]
+    }
+
+    /// For rules that deny or ask: whether it could be about these words.
+    pub fn catches(&self, words: &[String], budget: &Budget) -> bool {
+        let fits = |at: usize, glob: &Glob, word: &str| {
+            let last = word.rsplit('/').next().unwrap_or(word);
+            let by_name = at == 0 && !glob.text().contains('/') && glob.matches(last, budget);
+            by_name || glob.matches(word, budget)
+        };
+        self.fit(words, budget, |_| true, fits)
+    }
+
+    /// For rules that allow: whether it covers each word and what that word can do, in whichever of
+    /// `dirs` the command runs.
+    pub fn covers(
+        &self,
+        words: &[String],
+        dirs: &[Spot],
+        ground: &Ground<'_>,
+        budget: &Budget,
+    ) -> bool {
+        let kind = self.operands;
+        let inert = |word: &str| kind.is_some_and(|k| inert::is_inert(k, word, dirs, ground));
+        self.fit(words, budget, inert, |_, glob, word| {
+            let plain = || glob.is_literal() || inert::is_plain(word, glob.text(), dirs, ground);
+            glob.matches(word, budget) && plain()
+        })
+    }
+
+    /// Whether `programs.txt` has its program: then what is piped into it is only text to it, which
+    /// to `bash *` it would not be.
+    pub fn knows_its_program(&self) -> bool {
+        self.operands.is_some()
+    }
+
+    fn fit(
+        &self,
+        words: &[String],
+        budget: &Budget,
+        star: impl Fn(&str) -> bool,
+        word: impl Fn(usize, &Glob, &str) -> bool,
+    ) -> bool {
+        let ends_open = self.tokens.last() == Some(&Token::Star);
+        let fixed = self.tokens.len() - usize::from(ends_open);
+        if !budget.step() || words.len() < fixed || !ends_open && words.len() > fixed {
+            return false;
+        }
+        let (first, rest) = words.split_at(fixed);
+        let all =
+            first.iter().zip(&self.tokens).enumerate().all(|(at, (text, token))| match token {
+                Token::Star => star(text),
+                Token::Word(glob) => word(at, glob, text),
+            });
+        all && rest.iter().all(|text| star(text))
+    }
+
+    /// Whether it has no wildcards, and so means what it says: `cd *` is about directories of the
+    /// project, `cd /tmp` is not.
+    pub fn is_literal(&self) -> bool {
+        self.tokens.iter().all(|token| matches!(token, Token::Word(glob) if glob.is_literal()))
+    }
+}
+
+/// A pattern over paths.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Paths {
+    text: String,
+    base: Base,
+    parts: Vec<Part>,
+    names_secret: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Base {
+    Root,
+    Home,
+    Project,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Part {
+    Many,
+    Name(Glob),
+}
+
+impl Paths {
+    /// Takes a pattern apart; the error says what is broken.
+    pub fn parse(text: &str) -> Result<Paths, String> {
+        let (base, rest) = match text {
+            "" => return Err("has an empty pattern".to_string()),
+            "/" | "~" => (if text == "/" { Base::Root } else { Base::Home }, ""),
+            "**" => (Base::Root, text),
+            _ if text.starts_with("~/") => (Base::Home, &text[2..]),
+            _ if text.starts_with('/') || text.starts_with("**/") => {
+                (Base::Root, text.strip_prefix('/').unwrap_or(text))
+            }
+            _ if text.starts_with('~') => {
+                return Err(format!("has {text:?}; other people's homes are written from the /"));
+            }
+            _ => (Base::Project, text),
+        };
+        let rest = rest.strip_prefix("./").unwrap_or(rest);
+        let mut parts = Vec::new();
+        for part in rest.split('/').filter(|_| !rest.is_empty() && rest != ".") {
+            parts.push(match part {
+                "" => return Err(format!("has an empty name in {text:?}; below it is `/**`")),
+                "." | ".." => return Err(format!("has a `{part}` in {text:?}; write it without")),
+                // Two of them cover what one does, in the square of the time.
+                "**" if parts.last() == Some(&Part::Many) => continue,
+                "**" => Part::Many,
+                part => Part::Name(Glob::parse(part)?),
+            });
+        }
+        let names = text.split('/').map(|name| name.trim_end_matches('*'));
+        let names_secret = names.chain(text.split('/')).any(path::is_secret_name);
+        Ok(Paths { text: text.to_string(), base, parts, names_secret })
+    }
+
+    /// As it was written.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// For rules that deny or ask: whether it is about the spot, as written or in truth.
+    pub fn catches(&self, spot: &Spot, ground: &Ground<'_>, budget: &Budget) -> bool {
+        let written = self.fits(&spot.written, ground, false, budget);
+        // Mostly both are the same, and so is the answer.
+        written || !ground.is_plain(spot) && self.fits(&spot.real, ground, true, budget)
+    }
+
+    /// For rules that allow: whether it is about what the spot truly is.
+    pub fn covers(&self, spot: &Spot, ground: &Ground<'_>, budget: &Budget) -> bool {
+        let about = self.fits(&spot.real, ground, true, budget)
+            || spot.is_direct && self.fits(&spot.written, ground, false, budget);
+        about && (!spot.is_secret || self.names_secret)
+    }
+
+    /// Whether it is about an absolute path, as written or (`real`) with its links resolved.
+    fn fits(&self, path: &str, ground: &Ground<'_>, real: bool, budget: &Budget) -> bool {
+        let rest = match self.base {
+            Base::Root => path.strip_prefix('/'),
+            Base::Home => path::below(path, pick(&ground.home, real)),
+            Base::Project => path::below(path, pick(&ground.project, real)),
+        };
+        rest.is_some_and(|rest| fit_names(&self.parts, rest, budget))
+    }
+}
+
+fn pick(both: &(String, String), real: bool) -> &str {
+    if real { &both.1 } else { &both.0 }
+}
+
+/// As [`Glob::matches`] does it for characters, with `**` for the star.
+fn fit_names(parts: &[Part], path: &str, budget: &Budget) -> bool {
+    // Most patterns fail by the last name.
+    let last = path.rsplit('/').next().unwrap_or(path);
+    if matches!(parts.last(), Some(Part::Name(glob)) if !glob.matches(last, budget)) {
+        return false;
+    }
+    let (mut part, mut rest) = (0, path);
+    let mut many: Option<(usize, &str)> = None;
+    while budget.step() {
+        match (parts.get(part), split_name(rest)) {
+            (None, None) => return true,
+            (Some(Part::Many), _) => {
+                many = Some((part, rest));
+                part += 1;
+                continue;
+            }
+            (Some(Part::Name(glob)), Some((name, behind))) if glob.matches(name, budget) => {
+                part += 1;
+                rest = behind;
+                continue;
+            }
+            _ => {}
+        }
+        let Some((star, reach)) = many else { return false };
+        let Some((_, behind)) = split_name(reach) else { return false };
+        rest = behind;
+        many = Some((star, behind));
+        part = star + 1;
+    }
+    false
+}
+
+/// The first name of a normal path, and what is below it.
+fn split_name(path: &str) -> Option<(&str, &str)> {
+    match path.split_once('/') {
+        None if path.is_empty() => None,
+        None => Some((path, "")),
+        both => both,
+    }
+}
