@@ -1,6 +1,8 @@
 //! What the whole promises: the case files, the properties, and the time it takes.
 
 #[cfg(test)]
+mod corpus;
+#[cfg(test)]
 mod fuzz;
 
 use super::*;
