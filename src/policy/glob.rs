@@ -77,6 +77,12 @@ impl Glob {
         Ok(Glob { text: text.to_string(), head, tail: tail.into_iter().collect(), pieces })
     }
 
+    /// A pattern that is only about this text.
+    pub fn literal(text: &str) -> Glob {
+        let (head, tail) = (String::new(), String::new());
+        Glob { text: text.to_string(), pieces: Vec::new(), head, tail }
+    }
+
     /// As it was written.
     pub fn text(&self) -> &str {
         &self.text

@@ -87,6 +87,8 @@ impl Words {
     pub fn parse(text: &str, allows: bool) -> Result<Words, String> {
         let token = |word: &str| match word {
             "*" => Ok(Token::Star),
+            // Programs by these names.
+            "[" | "[[" => Ok(Token::Word(Glob::literal(word))),
             word if word.contains("**") => {
                 Err(format!("has `**` in {text:?}; it is for paths, here write `*`"))
             }

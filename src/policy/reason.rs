@@ -30,7 +30,7 @@ pub fn verdict(answer: &Answer<'_>, parts: usize, call: &ToolCall) -> Verdict {
             };
             format!("{subject} is {what}, and no rule names it")
         }
-        (None, None) => format!("no rule is about {subject}"),
+        (None, None) => format!("no rule covers {subject}"),
     };
     finish(answer.action, answer.found.as_ref(), &words)
 }

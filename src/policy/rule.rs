@@ -204,7 +204,7 @@ mod tests {
             {"action": "ask", "tool": ["Write", "mcp__*"], "reason": "files are mine"},
             {"action": "deny", "read": ["~/.ssh/**", "**/*.pem", "/etc"], "write": "src/**/x"},
             {"action": "allow", "command": "make", "cwd": ["/srv/**", "."]},
-            {"action": "deny", "command": "*"},
+            {"action": "deny", "command": ["*", "[ *", "[["]},
         ]);
         let rules = parse(&written).unwrap();
         assert_eq!(to_json(&rules), written);

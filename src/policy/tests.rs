@@ -184,11 +184,11 @@ fn the_reason_names_the_piece_the_policy_and_the_rule() {
     let read = |path: &str| reason(call("Read", json!({"file_path": path}), "/p"));
     assert_eq!(reason(call("A", Value::Null, "/p")), "never");
     assert_eq!(reason(call("B", Value::Null, "/p")), "B is allowed by mine (rule 2)");
-    assert_eq!(reason(call("C", Value::Null, "/p")), "no rule is about C");
+    assert_eq!(reason(call("C", Value::Null, "/p")), "no rule covers C");
     assert_eq!(reason(bash("ls; rm -rf x")), "`rm -rf x` is denied by mine (rule 3)");
     assert_eq!(reason(bash("ls a")), "`ls a` is allowed by mine (rule 4)");
     assert_eq!(reason(bash("ls && pwd")), "all 2 commands are allowed, `ls` by mine (rule 4)");
-    assert_eq!(reason(bash("ls | touch x")), "no rule is about `touch x`");
+    assert_eq!(reason(bash("ls | touch x")), "no rule covers `touch x`");
     assert_eq!(
         reason(bash("echo $x")),
         "this call of Bash is not understood, because it has a variable or a substitution; no \
@@ -201,7 +201,7 @@ fn the_reason_names_the_piece_the_policy_and_the_rule() {
     assert!(long.ends_with("…` is denied by mine (rule 3)"), "{long}");
     assert!(long.chars().count() <= limits::REASON_CHARS);
     let hidden = reason(call("C\u{202e}\n", Value::Null, "/p"));
-    assert_eq!(hidden, "no rule is about CU+202E⏎");
+    assert_eq!(hidden, "no rule covers CU+202E⏎");
 }
 
 #[test]
