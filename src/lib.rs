@@ -18,10 +18,11 @@
 //! A byte of output: program → PTY → keeper → log file, and then, if the daemon keeps up, over the
 //! keeper's socket → screen model and [`service::tail`] → viewers. Whoever does not keep up reads
 //! the log from its own offset; that is also how a new daemon takes over ([`service::adopt`]). A
-//! byte of input: viewer or `send` → [`service::input`] → keeper → PTY. A tool call: agent → hook →
-//! hook socket → [`service::gate`] → the session's policies, kept in memory until one of them
-//! changes ([`service::effective`]) → [`policy::evaluate`] → one durable row → answer. What has run
-//! is compared with what was decided ([`service::guard`]).
+//! byte of input: viewer → [`service::input`] → keeper → PTY; `send` first waits in
+//! [`service::held`] until the agent takes it. A tool call: agent → hook → hook socket →
+//! [`service::gate`] → the session's policies, kept in memory until one of them changes
+//! ([`service::effective`]) → [`policy::evaluate`] → one durable row → answer. What has run is
+//! compared with what was decided ([`service::guard`]).
 //!
 //! # Floors
 //!
@@ -51,7 +52,8 @@
 //!    and a viewer has a place in the output, never a queue.
 //! 2. `kill -9` of the daemon loses no byte of output, no stored event, no decision.
 //! 3. A decision is a durable row before it is an answer; what cannot be stored is denied.
-//! 4. Nothing is ever typed into a terminal as an answer to an agent's question.
+//! 4. Nothing is ever typed into a terminal as an answer to an agent's question, unless a person
+//!    means it to be one.
 //! 5. A process inside a session reaches the hook door of its own session and nothing else. Who is
 //!    inside is decided by ancestry alone ([`keeper::peer`]).
 //! 6. Keeper and policy know nothing of the rest; neither do store and keeper of each other: only

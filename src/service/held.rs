@@ -110,6 +110,8 @@ pub struct Stance {
     pub blocked: bool,
     /// It has nothing to do.
     pub at_rest: bool,
+    /// A command of its own is under way: while it is, what is typed may get lost.
+    pub busy: bool,
     /// It has rested for a moment, and the last prompt that was typed has had its turn.
     pub settled: bool,
 }
@@ -206,12 +208,14 @@ const WORKS: &str = "the agent works, and takes commands only at rest: codepiper
 const NO_DIALOG: &str = "the agent asks nothing at the moment: codepiper attach ";
 const NOT_UP: &str = "the agent is not up, so nothing was typed; a login, a trust question or a \
     notice may be showing: codepiper attach ";
+const BUSY: &str = "the agent is still at the command before, so nothing was typed; \
+    send with --queue waits for longer: codepiper attach ";
 const NO_REST: &str = "the agent has not come to rest for too long, so nothing was typed: \
     codepiper attach ";
 
 impl Entry {
     fn judge(&self, stance: &Stance, now: Instant) -> Verdict {
-        let Stance { known, up, blocked, at_rest, settled } = *stance;
+        let Stance { known, up, blocked, at_rest, busy, settled } = *stance;
         let free = known && up && !blocked;
         match self.typing.when {
             _ if self.typing.owner.ticket.withdrawn.load(Ordering::Acquire) => Verdict::Forget,
@@ -220,11 +224,12 @@ impl Entry {
             When::Open | When::AtRest if known && blocked => {
                 Verdict::Refuse(Code::Conflict, BLOCKED)
             }
-            When::Open if free => Verdict::Type,
-            When::AtRest if free && !at_rest => Verdict::Refuse(Code::Conflict, WORKS),
+            When::Open if free && !busy => Verdict::Type,
+            When::AtRest if free && !at_rest && !busy => Verdict::Refuse(Code::Conflict, WORKS),
             When::AtRest | When::Queued if free && at_rest && settled => Verdict::Type,
             _ if now < self.expiry() => Verdict::Wait,
             When::Queued => Verdict::Refuse(Code::Timeout, NO_REST),
+            _ if busy => Verdict::Refuse(Code::Timeout, BUSY),
             _ => Verdict::Refuse(Code::Timeout, NOT_UP),
         }
     }
@@ -246,7 +251,7 @@ mod tests {
     use std::time::Duration;
 
     const REST: Stance =
-        Stance { known: true, up: true, blocked: false, at_rest: true, settled: true };
+        Stance { known: true, up: true, blocked: false, at_rest: true, busy: false, settled: true };
     const WORK: Stance = Stance { at_rest: false, settled: false, ..REST };
     const BLOCKED: Stance = Stance { blocked: true, ..WORK };
     const NOT_UP: Stance = Stance { up: false, ..WORK };
@@ -297,6 +302,10 @@ mod tests {
         check(When::AtRest, &WORK, "the agent works");
         check(When::Queued, &WORK, "1 held");
         check(When::Open, &unsettled, "typed");
+        for when in [When::Open, When::AtRest, When::Queued] {
+            check(when, &Stance { busy: true, ..WORK }, "1 held");
+            check(when, &Stance { busy: true, ..unsettled }, "1 held");
+        }
         check(When::AtRest, &unsettled, "1 held");
         check(When::Queued, &unsettled, "1 held");
         check(When::AtDialog, &REST, "asks nothing");
@@ -312,6 +321,8 @@ mod tests {
             let told = fate(when, &NOT_UP, limits::AGENT_UP);
             assert!(told.contains("not up") && told.contains("codepiper attach"), "{told}");
         }
+        let told = fate(When::Open, &Stance { busy: true, ..WORK }, limits::AGENT_UP);
+        assert!(told.contains("still at the command"), "{told}");
         assert_eq!(fate(When::Queued, &WORK, limits::AGENT_UP), "1 held");
         let told = fate(When::Queued, &BLOCKED, limits::PARK_WAIT);
         assert!(told.contains("not come to rest") && told.contains("nothing was typed"), "{told}");

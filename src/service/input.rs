@@ -314,6 +314,37 @@ mod tests {
     }
 
     #[test]
+    fn a_text_that_is_taken_back_on_its_way_closes_its_paste_and_has_no_enter() {
+        let mut queue = Queue::default();
+        let answers: Vec<_> = (0..3)
+            .map(|number| {
+                let (tell, told) = mpsc::channel();
+                let done: Done = Box::new(move |result| tell.send(result).unwrap());
+                let bytes = paste::paste(&"x".repeat(limits::INPUT_QUEUE), true);
+                let guarded = number != 1;
+                let enter = guarded.then_some(Duration::ZERO);
+                queue.push(Input { bytes, enter, done: Some(done), guarded });
+                told
+            })
+            .collect();
+        assert!(queue.frame(false).is_none(), "not now, and nothing passes it");
+        queue.frame(true).unwrap();
+        queue.take_back("it asks");
+        let message = |at: usize| answers[at].try_recv().unwrap().unwrap_err().message;
+        assert_eq!(message(0), "it asks; 65536 of 65548 bytes were typed, and no Enter");
+        assert_eq!(message(2), "it asks; nothing was typed");
+        assert!(answers[1].try_recv().is_err(), "what a person types is not taken back");
+        let mut typed = Vec::new();
+        queue.taken(limits::INPUT_QUEUE as u64);
+        while let Some(Frame::Input(piece)) = queue.frame(false) {
+            typed.extend(&piece);
+            queue.taken((limits::INPUT_QUEUE + typed.len()) as u64);
+        }
+        assert!(typed.starts_with(b"\x1b[201~\x1b[200~x"), "{:?}", &typed[..20]);
+        assert!(!typed.contains(&b'\r') && queue.is_empty() && !queue.is_guarded());
+    }
+
+    #[test]
     fn nothing_at_all_is_taken_at_once() {
         let mut queue = Queue::default();
         assert!(told(&mut queue, 0).try_recv().unwrap().is_ok());

@@ -14,6 +14,7 @@ use crate::term::query::Filter;
 use crossbeam_channel::Receiver;
 use crossbeam_channel::Sender;
 use crossbeam_channel::bounded;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
@@ -72,10 +73,19 @@ pub struct View {
     pub turns: u64,
     /// How much input waits for the agent.
     pub held: usize,
+    /// A prompt was typed, and its turn has not ended.
+    pub pending: bool,
     /// The log is still being read after a restart of the daemon.
     pub adopting: bool,
     /// The program has ended, and the store does not take that yet.
     pub end_owed: bool,
+}
+
+impl View {
+    /// The agent has nothing to do, and no prompt on its way to it.
+    pub fn is_at_rest(&self) -> bool {
+        self.agent.is_some_and(AgentState::is_at_rest) && !self.pending
+    }
 }
 
 /// One running session.
@@ -90,6 +100,8 @@ pub struct Live {
     view: Mutex<View>,
     typist: Mutex<Option<u64>>,
     viewers: Mutex<Vec<u64>>,
+    /// Variables that a person gave by name at this start; a later daemon does not know them.
+    given: Mutex<BTreeMap<String, String>>,
 }
 
 impl Live {
@@ -106,6 +118,7 @@ impl Live {
             view: Mutex::new(View::default()),
             typist: Mutex::new(None),
             viewers: Mutex::new(Vec::new()),
+            given: Mutex::default(),
         };
         Ok((Arc::new(live), receiver, waker))
     }
@@ -151,6 +164,16 @@ impl Live {
     /// Makes the thread look again at what it holds back.
     pub fn wake(&self) {
         self.waker.wake();
+    }
+
+    /// Keeps the variables that the session was given, for a restart by this daemon.
+    pub fn remember(&self, given: &BTreeMap<String, String>) {
+        lock(&self.given).clone_from(given);
+    }
+
+    /// The variables that the session was given, as far as this daemon knows them.
+    pub fn given(&self) -> BTreeMap<String, String> {
+        lock(&self.given).clone()
     }
 
     /// A copy of the view.

@@ -134,6 +134,10 @@ impl Records {
             row.state = to;
             row.reason = reason;
         });
+        // What a fast agent said before it had settled meant nothing then.
+        if let Some(agent) = live.view().agent.filter(|_| what == Change::Settled) {
+            self.agent_said(live, agent);
+        }
     }
 
     /// Notes something about a session's log.

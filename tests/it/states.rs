@@ -125,6 +125,16 @@ fn a_failed_start_shows_the_programs_own_output_and_leaves_nothing_behind() {
 }
 
 #[test]
+fn an_agent_that_is_idle_before_its_start_has_settled_is_shown_so() {
+    let space = Space::new();
+    let daemon = Daemon::start(&space);
+    let script = r"printf '\033]7501;state=idle\033\\'; exec cat";
+    let id = daemon.start_session(&["sh", "-c", script]);
+    assert_eq!(daemon.session(&id)["agent"], "state=idle");
+    assert_eq!(daemon.session(&id)["status"], "NEEDS_INPUT");
+}
+
+#[test]
 fn a_resumed_screen_starts_empty_also_for_the_next_daemon() {
     let space = Space::new();
     let mut daemon = Daemon::start(&space);

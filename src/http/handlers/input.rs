@@ -56,10 +56,9 @@ fn typed(queued: bool) -> Reply {
     Reply::json(200, &json!({"success": true, "queued": queued}))
 }
 
-/// Answers once the agent has finished the turn that begins now.
+/// Answers once the agent has finished the turn that begins now, or is seen to have none to begin.
 fn wait_turn(api: &Api, row: &Session, answer: Answer, queued: bool) {
-    let turns = api.records.live(&row.id).map_or(0, |live| live.view().turns);
-    let rest = match waiting::at_rest(api, row, turns) {
+    let rest = match waiting::at_rest(api, row, 0) {
         Ok(rest) => rest,
         Err(error) => return answer.send(Reply::error(&error)),
     };

@@ -34,21 +34,37 @@ pub fn park(
             waits.cancel(ticket);
         }
     });
+    let then = |met, answer: Answer| answer.send(reply(met));
+    let parked = park_for(api, session, seconds, check, answer, then);
+    *ticket.lock().unwrap_or_else(|e| e.into_inner()) = parked;
+}
+
+/// [`park`] for what is not answered at once then, and goes on also when the client has hung up.
+/// Returns the ticket.
+fn park_for(
+    api: &Api,
+    session: &str,
+    seconds: u64,
+    check: Check,
+    answer: Answer,
+    then: impl FnOnce(bool, Answer) + Send + 'static,
+) -> Option<u64> {
     let place = Arc::new(Mutex::new(Some(answer)));
     let later = place.clone();
     let take =
         |place: &Mutex<Option<Answer>>| place.lock().unwrap_or_else(|e| e.into_inner()).take();
     let finish: Finish = Box::new(move |met| {
         if let Some(answer) = take(&later) {
-            answer.send(reply(met));
+            then(met, answer);
         }
     });
     match api.records.waits.park(session, Duration::from_secs(seconds), check, finish) {
-        Ok(number) => *ticket.lock().unwrap_or_else(|e| e.into_inner()) = Some(number),
+        Ok(ticket) => Some(ticket),
         Err(error) => {
             if let Some(answer) = take(&place) {
                 answer.send(Reply::error(&error));
             }
+            None
         }
     }
 }
@@ -97,8 +113,7 @@ fn condition(api: &Api, request: &Request, row: &Session) -> Result<Check> {
 
 /// True once the agent rests and has finished more than `turns` turns.
 pub fn at_rest(api: &Api, row: &Session, turns: u64) -> Result<Check> {
-    let rests =
-        move |view: &View| view.agent.is_some_and(|agent| agent.is_at_rest()) && view.turns > turns;
+    let rests = move |view: &View| view.is_at_rest() && view.turns > turns;
     agent_check(api, row, "idle", rests)
 }
 
@@ -141,16 +156,31 @@ fn end(api: &Api, _: Request, params: &Params, answer: Answer, now: bool) {
         Ok(row) => row,
         Err(error) => return answer.send(Reply::error(&error)),
     };
+    once_ended(api, &row, answer, |api, id, answer| {
+        answer.send(match api.find(id) {
+            Ok(row) => session_reply(api, 200, &row),
+            Err(error) => Reply::error(&error),
+        });
+    });
+}
+
+/// Goes on with `then` once a session that was asked to end has ended, whether or not the client
+/// still waits.
+pub fn once_ended(
+    api: &Api,
+    row: &Session,
+    answer: Answer,
+    then: impl FnOnce(&Api, &str, Answer) + Send + 'static,
+) {
     let (service, id) = (api.clone(), row.id.clone());
     let check: Check = Box::new(move || service.has_ended(&id));
     let seconds = (limits::STOP_GRACE + limits::KILL_GRACE + limits::KILL_GRACE).as_secs();
     let (service, id) = (api.clone(), row.id.clone());
-    park(api, &row.id, seconds, check, answer, move |met| match service.find(&id) {
-        Ok(row) if met => session_reply(&service, 200, &row),
-        Ok(_) => Reply::error(&Error::new(
+    park_for(api, &row.id, seconds, check, answer, move |met, answer| match met {
+        true => then(&service, &id, answer),
+        false => answer.send(Reply::error(&Error::new(
             Code::Timeout,
             "the program does not end; it may hang in the kernel (see ps)",
-        )),
-        Err(error) => Reply::error(&error),
+        ))),
     });
 }

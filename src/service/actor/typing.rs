@@ -33,8 +33,20 @@ pub(super) struct Driving {
     up: bool,
     /// Its state, and since when.
     agent: (Option<AgentState>, Instant),
-    /// A prompt was typed when it had come to rest so often; its turn has begun by then.
-    prompt: Option<(u64, Instant)>,
+    /// What was typed for it last, with Enter, as long as its turn is not over.
+    prompt: Option<Prompt>,
+    /// What others see: how much is held, and whether a turn is to come.
+    shown: (usize, bool),
+}
+
+#[derive(Clone, Copy)]
+struct Prompt {
+    /// How often the agent had come to rest before.
+    rests: u64,
+    /// A turn that has not begun by then does not come.
+    until: Instant,
+    /// It is a command of the agent's own.
+    command: bool,
 }
 
 impl Driving {
@@ -47,6 +59,7 @@ impl Driving {
             up: false,
             agent: (None, time::now()),
             prompt: None,
+            shown: (0, false),
         }
     }
 }
@@ -58,7 +71,8 @@ impl Actor {
         if agent != self.driving.agent.0 {
             self.driving.agent = (agent, time::now());
         }
-        if self.driving.held.is_empty() && !self.input.is_guarded() {
+        let driving = &self.driving;
+        if driving.held.is_empty() && driving.prompt.is_none() && !self.input.is_guarded() {
             return;
         }
         let mut stance = self.stance();
@@ -69,8 +83,11 @@ impl Actor {
             self.type_now(typing, waited);
             stance = self.stance();
         }
-        let held = self.driving.held.len();
-        self.start.live.set_view(|view| view.held = held);
+        let (held, pending) = (self.driving.held.len(), self.driving.prompt.is_some());
+        if std::mem::replace(&mut self.driving.shown, (held, pending)) != (held, pending) {
+            self.start.live.set_view(|view| (view.held, view.pending) = (held, pending));
+            self.start.records.waits.notify(&self.start.live.id);
+        }
     }
 
     /// Whether a program's input may go on: the agent does not ask, as far as all output says.
@@ -87,18 +104,24 @@ impl Actor {
         let settled = now >= since + limits::REST_SETTLES;
         let hello = !driving.greets || row.guarded || row.alarm.is_some();
         driving.up |= !driving.tells || (agent.is_some() && hello && settled);
-        if let Some((_, until)) = driving.prompt.as_mut().filter(|_| !empty) {
-            *until = now + limits::TURN_BEGINS;
+        if let Some(prompt) = driving.prompt.as_mut().filter(|_| !empty) {
+            prompt.until = now + limits::TURN_BEGINS;
         }
+        let at_rest = agent.is_some_and(AgentState::is_at_rest);
         let rests = self.screen.rests();
-        let had_turn = driving.prompt.is_none_or(|(at, until)| rests > at || now >= until);
+        // One that works after all takes its time.
+        let over = |p: Prompt| rests > p.rests || (at_rest && now >= p.until) || !driving.tells;
+        if driving.prompt.is_some_and(over) {
+            driving.prompt = None;
+        }
         let asks = agent.is_some_and(AgentState::is_blocked);
         Stance {
             known: self.behind.is_none(),
             up: driving.up,
             blocked: asks || row.state == State::NeedsPermission,
-            at_rest: agent.is_some_and(AgentState::is_at_rest),
-            settled: settled && empty && had_turn,
+            at_rest,
+            busy: driving.prompt.is_some_and(|prompt| prompt.command),
+            settled: settled && empty && driving.prompt.is_none(),
         }
     }
 
@@ -113,8 +136,9 @@ impl Actor {
             self.start.records.event(pressed);
         }
         if enter {
-            let until = time::now() + limits::TURN_BEGINS;
-            self.driving.prompt = Some((self.screen.rests(), until));
+            let (rests, until) = (self.screen.rests(), time::now() + limits::TURN_BEGINS);
+            let command = matches!(what, What::Line(_));
+            self.driving.prompt = Some(Prompt { rests, until, command });
         }
         self.input.push(Input {
             bytes,
@@ -150,10 +174,10 @@ impl Actor {
     /// When [`Actor::drive`] may have something to do although nothing has happened.
     pub(super) fn drive_at(&self) -> Option<Instant> {
         let driving = &self.driving;
-        let expiry = driving.held.deadline()?;
-        let settles = driving.agent.1 + limits::REST_SETTLES;
-        let turn = driving.prompt.map(|(_, until)| until);
-        let coming = [Some(settles), turn].into_iter().flatten().filter(|at| *at > time::now());
-        coming.chain([expiry]).min()
+        let turn = driving.prompt.map(|prompt| prompt.until).filter(|at| *at > time::now());
+        let expiry = driving.held.deadline();
+        let settles = expiry.map(|_| driving.agent.1 + limits::REST_SETTLES);
+        let settles = settles.filter(|at| *at > time::now());
+        [turn, expiry, settles].into_iter().flatten().min()
     }
 }
