@@ -49,6 +49,9 @@ CREATE TABLE sessions (
     hook_sha256     BLOB             CHECK (length(hook_sha256) = 32), -- of the pinned copy
     alarm           TEXT,                            -- why the gate can't be trusted, in words
     program_sha256  BLOB             CHECK (length(program_sha256) = 32), -- see proofs
+    forked_from     TEXT,                            -- the conversation that it began with a copy of
+    given           TEXT    NOT NULL DEFAULT '[]'    -- names of variables that a person gave
+                                     CHECK (json_type(given) = 'array'),
     CHECK (exit_code IS NULL OR exit_signal IS NULL),
     CHECK ((keeper_pid IS NULL) = (keeper_start IS NULL))
 ) STRICT;

@@ -58,11 +58,15 @@ pub const AGENT_UP: Duration = Duration::from_secs(60);
 /// An agent rests when it has said so for this long: some flap while they start, and a prompt that
 /// was typed while one worked begins its turn right behind the last.
 pub const REST_SETTLES: Duration = Duration::from_millis(300);
-/// From a prompt's Enter until its agent says that it works; a person's own hooks come before. One
-/// that is silent for longer had nothing to do.
+/// From a prompt's Enter until its agent says that it works: at once, but for the machine's load.
+/// One that is silent for longer had nothing to do.
 pub const TURN_BEGINS: Duration = Duration::from_secs(5);
 /// Characters of a command to an agent (`/name args`); longer ones are taken for a paste.
 pub const SLASH_CHARS: usize = 500;
+/// Bytes of a model's name; the longest are addresses of cloud services.
+pub const MODEL_BYTES: usize = 200;
+/// The newest hooks of a kind that are looked through for a model: not each names it.
+pub const MODEL_EVENTS: usize = 20;
 /// The login shell's environment probe; a start-up file may ask the network.
 pub const SHELL_PROBE: Duration = Duration::from_secs(10);
 /// A probe's result is used this long, so that edits of start-up files are seen the same day.

@@ -27,6 +27,8 @@ pub enum Words {
     Count(usize, usize),
     /// No words before `--`; everything behind it belongs to the program that is started.
     AfterDashes,
+    /// From so many to so many words, and behind `--` arguments for the program in the session.
+    Program(usize, usize),
     /// One id, and everything behind it is text, dashes or not.
     Text,
     /// One of these, and what it takes; the command itself has no options then.
@@ -113,6 +115,8 @@ pub struct Args {
     pub dashes: bool,
     /// The verb, of a command that has some; it is not among the words.
     pub verb: Option<&'static Verb>,
+    /// Words behind `--`, for a command that keeps them apart.
+    pub rest: Vec<String>,
     options: Vec<(&'static str, Option<String>)>,
 }
 
@@ -174,9 +178,13 @@ pub fn parse(tables: &[&'static [Command]], words: Vec<OsString>) -> Result<Pars
         if let Some(mut raw) = parser.try_raw_args() {
             match raw.peek().and_then(|w| w.to_str()) {
                 Some("--") if command.is_some() => {
+                    let before = args.words.len();
                     raw.next();
                     args.dashes = true;
                     take_rest(&mut args, raw)?;
+                    if command.is_some_and(|c| matches!(c.words, Words::Program(..))) {
+                        args.rest = args.words.split_off(before);
+                    }
                     break;
                 }
                 // `-1` is a number that somebody got wrong, not a bundle of switches.
@@ -257,7 +265,7 @@ fn utf8(word: OsString) -> Result<String> {
 fn check_words(command: &Command, args: &Args) -> Result<()> {
     let mut usage = format!("usage: codepiper {} {}", command.name, command.usage);
     let (least, most) = match command.words {
-        Words::Count(least, most) => (least, most),
+        Words::Count(least, most) | Words::Program(least, most) => (least, most),
         Words::Verbs(_) => {
             let Some(verb) = args.verb else {
                 return Err(Error::invalid(format!(

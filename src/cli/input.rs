@@ -132,7 +132,7 @@ fn slash(call: &Invocation<'_>) -> Result<i32> {
 }
 
 /// All of `input`; with an Enter to follow, the line end that every pipe brings is left out.
-fn piped_text(input: impl Read, enter: bool) -> Result<String> {
+pub fn piped_text(input: impl Read, enter: bool) -> Result<String> {
     // A character has at most four bytes; one more byte than fits shows that it is too much.
     let most = 4 * limits::SEND_CHARS as u64 + 1;
     let mut bytes = Vec::new();

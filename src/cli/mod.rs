@@ -25,6 +25,7 @@ pub mod policy_load;
 pub mod policy_set;
 pub mod policy_words;
 pub mod replay;
+pub mod resume;
 pub mod rules;
 pub mod screen;
 pub mod sessions;
@@ -89,6 +90,7 @@ pub const TABLES: &[&[Command]] = &[
     start::COMMANDS,
     attach::COMMANDS,
     sessions::COMMANDS,
+    resume::COMMANDS,
     wait::COMMANDS,
     logs::COMMANDS,
     input::COMMANDS,

@@ -1,4 +1,4 @@
-//! Commands about sessions as a whole: list, show, stop, kill, resume, rm, prune, rename, resize.
+//! Commands about sessions as a whole: list, show, stop, kill, rm, prune, rename, resize.
 
 use crate::base::error::{Error, Result};
 use crate::base::time;
@@ -78,18 +78,6 @@ pub const COMMANDS: &[Command] = &[
         details: "SIGKILL to the program and everything it started.",
         examples: &["codepiper kill 3f2a91c0"],
         run: |call| each(call, "POST", "/kill", ended_line),
-    },
-    Command {
-        name: "resume",
-        aliases: &[],
-        group: Group::Sessions,
-        usage: "ID...",
-        about: "Start ended sessions again, under the same id",
-        options: NONE,
-        words: MANY,
-        details: "The output goes on where it ended; agents continue their conversation.",
-        examples: &["codepiper resume 3f2a91c0"],
-        run: |call| each(call, "POST", "/resume", resumed_line),
     },
     Command {
         name: "rm",
@@ -233,11 +221,6 @@ fn each(
 
 fn ended_line(_: &str, session: &Value) -> String {
     format!("{} ended: {}", label(session), how_it_ended(session))
-}
-
-fn resumed_line(_: &str, session: &Value) -> String {
-    let label = label(session);
-    format!("{label} runs again; codepiper attach {}", short(word(session, "id")))
 }
 
 fn prune(call: &Invocation<'_>) -> Result<i32> {

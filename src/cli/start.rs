@@ -6,15 +6,18 @@ use crate::cli::Invocation;
 use crate::cli::attach;
 use crate::cli::command::Command;
 use crate::cli::command::Group;
+use crate::cli::command::Opt;
 use crate::cli::command::Words;
 use crate::cli::command::switch;
 use crate::cli::command::value;
 use crate::cli::describe::{gate, short, word};
+use crate::cli::input;
 use crate::cli::text;
 use crate::limits;
 use serde_json::Map;
 use serde_json::Value;
 use serde_json::json;
+use std::ffi::OsString;
 
 /// The command of this file.
 pub const COMMANDS: &[Command] = &[Command {
@@ -27,7 +30,11 @@ pub const COMMANDS: &[Command] = &[Command {
         value(&["-p", "--provider"], "PROVIDER", "what to start; see: codepiper providers"),
         value(&["-d", "--dir"], "DIR", "where it works; default here"),
         value(&["-n", "--name"], "NAME", "a name for the session"),
-        value(&["-e", "--env"], "NAME", "give it this variable of yours; may be repeated"),
+        ENV,
+        BILLING,
+        value(&["--prompt"], "TEXT", "typed once the agent is up; - reads standard input"),
+        value(&["--resume-id"], "UUID", "go on with this conversation of the agent's"),
+        switch(&["--fork"], "go on with a copy of it"),
         switch(&["-a", "--attach"], "attach to it at once"),
     ],
     words: Words::AfterDashes,
@@ -36,43 +43,93 @@ pub const COMMANDS: &[Command] = &[Command {
               A session gets the environment of a login shell, not yours: name what it\n\
               needs with --env. A value never stands on the command line, where others\n\
               can read it. When the program ends at once, its own output is the error\n\
-              message and no session is left behind.",
+              message and no session is left behind.\n\
+              Billing: a subscription (the default) is kept from paying by token: no\n\
+              ANTHROPIC_API_KEY, ANTHROPIC_AUTH_TOKEN, OPENAI_API_KEY or CODEX_API_KEY\n\
+              reaches its agent, and giving it one is refused. With -b api it gets those\n\
+              that the daemon was started with, and those that you name.",
     examples: &[
         "codepiper start -p command -d /srv/app -- bash",
         "codepiper start -p claude-code -n build --attach",
+        "codepiper start -p claude-code -b api --prompt fix-the-tests",
         "codepiper start -p command -e SSH_AUTH_SOCK -- make deploy",
     ],
     run: start,
 }];
 
+/// A variable of the caller's, by its name.
+pub const ENV: Opt =
+    value(&["-e", "--env"], "NAME", "give it this variable of yours; may be repeated");
+/// Who pays.
+pub const BILLING: Opt =
+    value(&["-b", "--billing"], "WHO", "who pays the agent: subscription (default) or api");
+
 fn start(call: &Invocation<'_>) -> Result<i32> {
-    let lookup = |name: &str| std::env::var_os(name);
-    let size = crate::sys::tty::size(&std::io::stdin()).filter(|_| call.out.terminal);
-    let mut body = body(call, lookup)?;
-    if let Some(size) = size {
-        body.insert("cols".into(), json!(size.cols.min(limits::COLS_MAX)));
-        body.insert("rows".into(), json!(size.rows.min(limits::ROWS_MAX)));
+    let prompt = match call.args.value("--prompt") {
+        Some(_) if call.args.has("--attach") => {
+            return Err(Error::invalid(
+                "--prompt and --attach: type the prompt when you are there",
+            ));
+        }
+        Some("-") => Some(input::piped_text(std::io::stdin().lock(), true)?),
+        prompt => prompt.map(str::to_string),
+    };
+    let body = body(call, |name| std::env::var_os(name))?;
+    let answer = match launch(call, "/sessions", body)? {
+        Ok(answer) => answer,
+        Err(code) => return Ok(code),
+    };
+    let session = &answer["session"];
+    let id = word(session, "id");
+    if let Some(prompt) = prompt {
+        let sent = json!({"text": prompt});
+        input::typed(call, id, "/send", &sent, false).map_err(|error| {
+            let message = format!("started {}, but {error}", short(id));
+            Error { message, ..error }
+        })?;
     }
+    started(call, "started", &answer)
+}
+
+/// What became of a start: the answer, or the exit code of a failure that is told already.
+pub type Launched = std::result::Result<Value, i32>;
+
+/// Asks for a program to be started.
+pub fn launch(
+    call: &Invocation<'_>,
+    target: &str,
+    mut body: Map<String, Value>,
+) -> Result<Launched> {
     if call.args.has("--attach") {
         attach::needs_terminal()?;
     }
+    let size = crate::sys::tty::size(&std::io::stdin()).filter(|_| call.out.terminal);
+    if let Some(size) = size.filter(|_| target == "/sessions") {
+        body.insert("cols".into(), json!(size.cols.min(limits::COLS_MAX)));
+        body.insert("rows".into(), json!(size.rows.min(limits::ROWS_MAX)));
+    }
     // The login shell's probe, the proof of the gate and the keeper may all take their time.
     let wait = limits::CLIENT_WAIT + limits::SHELL_PROBE + limits::PROVE_WAIT;
-    let reply = call.client.request("POST", "/sessions", Some(&Value::Object(body)), wait)?;
+    let reply = call.client.request("POST", target, Some(&Value::Object(body)), wait)?;
     let answer: Value = serde_json::from_slice(&reply.body).unwrap_or(Value::Null);
-    if reply.status >= 300 {
-        let error = reply.error();
-        if call.out.json {
-            // The API's own body, which has the program's output as well.
-            call.out.body(&answer)?;
-        } else if let Some(output) = answer["output"].as_str().filter(|o| !o.trim().is_empty()) {
-            eprintln!("{}", text::clean_lines(output.trim_end()));
-        }
-        if !call.out.json {
-            cli::report(&error, false);
-        }
-        return Ok(cli::exit_code(error.code));
+    if reply.status < 300 {
+        return Ok(Ok(answer));
     }
+    if call.out.json {
+        // The API's own body, which has the program's output as well.
+        call.out.body(&answer)?;
+    } else if let Some(output) = answer["output"].as_str().filter(|o| !o.trim().is_empty()) {
+        eprintln!("{}", text::clean_lines(output.trim_end()));
+    }
+    let error = reply.error();
+    if !call.out.json {
+        cli::report(&error, false);
+    }
+    Ok(Err(cli::exit_code(error.code)))
+}
+
+/// Says what runs now, or attaches to it.
+pub fn started(call: &Invocation<'_>, how: &str, answer: &Value) -> Result<i32> {
     let session = &answer["session"];
     let id = word(session, "id");
     if word(session, "gateProof") == "unclear" {
@@ -82,7 +139,7 @@ fn start(call: &Invocation<'_>) -> Result<i32> {
         return attach::to(call, id);
     }
     if call.out.json {
-        call.out.body(&answer)?;
+        call.out.body(answer)?;
         return Ok(0);
     }
     let name = match word(session, "name") {
@@ -90,7 +147,7 @@ fn start(call: &Invocation<'_>) -> Result<i32> {
         name => format!(" {}", text::clean(name)),
     };
     let (provider, cwd) = (word(session, "provider"), word(session, "cwd"));
-    call.out.line(&format!("started{name} {} ({provider}) in {}", short(id), text::clean(cwd)))?;
+    call.out.line(&format!("{how}{name} {} ({provider}) in {}", short(id), text::clean(cwd)))?;
     call.out.line(&format!("next: codepiper attach {}", short(id)))?;
     Ok(0)
 }
@@ -98,7 +155,7 @@ fn start(call: &Invocation<'_>) -> Result<i32> {
 /// The request's body. `lookup` reads the caller's environment.
 fn body(
     call: &Invocation<'_>,
-    lookup: impl Fn(&str) -> Option<std::ffi::OsString>,
+    lookup: impl Fn(&str) -> Option<OsString>,
 ) -> Result<Map<String, Value>> {
     let Some(provider) = call.args.value("--provider") else {
         return Err(Error::invalid("say what to start with -p; see: codepiper providers"));
@@ -120,27 +177,54 @@ fn body(
     if let Some(name) = call.args.value("--name") {
         body.insert("name".into(), json!(name));
     }
+    shared(call, lookup, &mut body)?;
+    match (call.args.value("--resume-id"), call.args.has("--fork")) {
+        (Some(id), fork) => {
+            let mode = if fork { "fork" } else { "resume" };
+            let talk = json!({"providerSessionId": id, "mode": mode});
+            body.insert("providerResume".into(), talk);
+        }
+        (None, true) => {
+            let why = "--fork needs --resume-id; to fork a session: codepiper fork ID";
+            return Err(Error::invalid(why));
+        }
+        (None, false) => {}
+    }
+    Ok(body)
+}
+
+/// Puts what every kind of start takes into `body`: variables and billing.
+pub fn shared(
+    call: &Invocation<'_>,
+    lookup: impl Fn(&str) -> Option<OsString>,
+    body: &mut Map<String, Value>,
+) -> Result<()> {
+    if let Some(billing) = call.args.value("--billing") {
+        body.insert("billingMode".into(), json!(billing));
+    }
     let mut env = Map::new();
     for name in call.args.values("--env") {
-        if name.contains('=') {
-            let name = name.split('=').next().unwrap_or("");
-            return Err(Error::invalid(format!(
-                "--env takes only a name, so that no value shows in the process list; \
-                 run: export {name}=... and give --env {name}"
-            )));
-        }
-        let Some(value) = lookup(name) else {
-            return Err(Error::invalid(format!("--env {name}: no such variable is exported here")));
-        };
-        let value = value.into_string().map_err(|_| {
-            Error::invalid(format!("--env {name}: its value is not UTF-8, the API takes only that"))
-        })?;
-        env.insert(name.to_string(), Value::String(value));
+        env.insert(name.to_string(), Value::String(variable(name, &lookup)?));
     }
     if !env.is_empty() {
         body.insert("env".into(), Value::Object(env));
     }
-    Ok(body)
+    Ok(())
+}
+
+fn variable(name: &str, lookup: impl Fn(&str) -> Option<OsString>) -> Result<String> {
+    if name.contains('=') {
+        let name = name.split('=').next().unwrap_or("");
+        return Err(Error::invalid(format!(
+            "--env takes only a name, so that no value shows in the process list; \
+             run: export {name}=... and give --env {name}"
+        )));
+    }
+    let missing = || Error::invalid(format!("--env {name}: no such variable is exported here"));
+    let value = lookup(name).ok_or_else(missing)?;
+    value.into_string().map_err(|_| {
+        Error::invalid(format!("--env {name}: its value is not UTF-8, the API takes only that"))
+    })
 }
 
 #[cfg(test)]

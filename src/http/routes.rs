@@ -45,6 +45,8 @@ pub const ROUTES: &[Route<Api>] = &[
     row(Method::Get, "/sessions/:id/wait", "wait for a state", Run::Later(waiting::wait)),
     row(Method::Post, "/sessions/:id/send", "type text", Run::Later(input::send)),
     row(Method::Post, "/sessions/:id/keys", "press keys", Run::Later(input::keys)),
+    row(Method::Get, "/sessions/:id/model", "which model it has", Run::Now(sessions::model)),
+    row(Method::Put, "/sessions/:id/model", "change the model", Run::Later(sessions::set_model)),
     row(Method::Post, "/sessions/:id/slash", "command the agent", Run::Later(input::slash)),
     row(Method::Post, "/sessions/:id/resize", "change the size", Run::Now(input::resize)),
     row(Method::Get, "/sessions/:id/output", "the visible screen", Run::Now(output::screen)),

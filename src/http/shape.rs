@@ -43,7 +43,8 @@ pub fn session(service: &Service, row: &Session) -> Value {
         "turns": view.as_ref().map_or(0, |v| v.turns),
         "queued": view.as_ref().map_or(0, |v| v.held),
         "metadata": {"ui": {"customName": row.name}, "providerSession": {"id": row.agent_session},
-            "launch": {"args": row.args, "billingMode": row.billing.word()}},
+            "launch": {"args": row.args, "billingMode": row.billing.word(),
+            "envNames": row.given}},
     });
     let optional = [
         ("name", row.name.clone().map(Value::from)),

@@ -196,6 +196,10 @@ pub struct Session {
     pub guarded: bool,
     /// Who pays for the agent's model.
     pub billing: Billing,
+    /// The conversation that it began with a copy of.
+    pub forked_from: Option<String>,
+    /// Names of the variables that a person gave at its newest start; their values are not kept.
+    pub given: Vec<String>,
     /// SHA-256 of the pinned copy that its hooks run.
     pub hook_sha256: Option<[u8; 32]>,
     /// What showed that the gate leaks, in words; the newest.

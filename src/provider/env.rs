@@ -4,9 +4,12 @@
 //!    markers of another agent (CLAUDECODE, CLAUDE_*, AI_AGENT) and loader variables (LD_*) stay
 //!    out.
 //! 2. A person MUST NOT be able to give the variables that tie a session to the gate.
+//! 3. A key with which an agent bills by token MUST NOT reach a session that is billed by
+//!    subscription, not even by name: an agent takes it without a word.
 
 use crate::base::error::{Error, Result};
 use crate::limits;
+use crate::model::session::Billing;
 use std::collections::BTreeMap;
 
 /// Where hook-forward finds the daemon.
@@ -25,6 +28,22 @@ const ALLOWED: &[&str] = &[
     "PAGER", "XDG_*",
 ];
 
+/// What an agent gives to the programs it starts: inherited, they make another one take itself for
+/// a part of the first, without a transcript of its own.
+const MARKERS: &[&str] = &[
+    "AI_AGENT",
+    "CLAUDECODE",
+    "CLAUDE_CODE_CHILD_SESSION",
+    "CLAUDE_CODE_ENTRYPOINT",
+    "CLAUDE_CODE_MESSAGING_SOCKET",
+    "CLAUDE_CODE_MESSAGING_TOKEN",
+    "CLAUDE_CODE_SESSION_ATTENDED",
+    "CLAUDE_CODE_SESSION_ID",
+    "CLAUDE_ENV_FILE",
+    "CLAUDE_PID",
+    "CLAUDE_PROJECT_DIR",
+];
+
 /// What our terminal model understands.
 const TERMINAL: [(&str, &str); 2] = [("TERM", "xterm-256color"), ("COLORTERM", "truecolor")];
 
@@ -34,11 +53,8 @@ const PATH: (&str, &str) = ("PATH", "/usr/local/bin:/usr/bin:/bin");
 /// The base environment: the terminal's own variables, then those of `login` (the login shell's)
 /// that the list allows, then `given` (`--env` and the request's `env`), which win.
 ///
-/// Billing is by subscription: ANTHROPIC_API_KEY and ANTHROPIC_AUTH_TOKEN never come from the login
-/// shell. A person who gives one of them by name gets it, together with ANTHROPIC_BASE_URL and the
-/// like: that is how a session talks to a gateway or to a test's mock model.
-///
-/// Fails with `Invalid` for a name that is none, a NUL, too much, or a name of codepiper's own.
+/// Fails with `Invalid` for a name that is none, a NUL, too much, a name of codepiper's own, or one
+/// that marks the programs of another agent.
 pub fn base(
     login: &BTreeMap<String, String>,
     given: &BTreeMap<String, String>,
@@ -50,6 +66,21 @@ pub fn base(
     env.extend(TERMINAL.map(|(name, value)| (name.to_string(), value.to_string())));
     env.extend(given.clone());
     Ok(env)
+}
+
+/// Refuses keys of the agent's (`keys`) among the given variables where it is not billed by token.
+pub fn check_billing(
+    billing: Billing,
+    keys: &[&str],
+    given: &BTreeMap<String, String>,
+) -> Result<()> {
+    match keys.iter().find(|key| given.contains_key(**key)) {
+        Some(key) if billing == Billing::Subscription => Err(Error::invalid(format!(
+            "{key} bills by token, and this session is billed by subscription; \
+             start it with -b api, or without the variable"
+        ))),
+        _ => Ok(()),
+    }
 }
 
 fn is_allowed(name: &str) -> bool {
@@ -71,6 +102,11 @@ fn check_given(given: &BTreeMap<String, String>) -> Result<()> {
         // All of them: a session's own programs must not be led to another daemon either.
         if name.starts_with("CODEPIPER_") {
             return Err(Error::invalid(format!("{name} is set by codepiper itself")));
+        }
+        if MARKERS.contains(&name.as_str()) {
+            return Err(Error::invalid(format!(
+                "{name} marks the programs of another agent; a session is nobody's part"
+            )));
         }
         if value.len() > limits::ENV_VALUE_BYTES || value.contains('\0') {
             let most = limits::ENV_VALUE_BYTES;
@@ -148,6 +184,12 @@ mod tests {
         assert_eq!(env["TERM"], "vt100");
         assert_eq!(env["ANTHROPIC_API_KEY"], "given");
         assert!(env.contains_key("LD_X"));
+        let keys = ["ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN"];
+        check_billing(Billing::Api, &keys, &given).unwrap();
+        let refused = check_billing(Billing::Subscription, &keys, &given).unwrap_err().message;
+        assert!(refused.contains("ANTHROPIC_API_KEY") && refused.contains("-b api"), "{refused}");
+        assert!(!refused.contains("given"), "{refused}");
+        check_billing(Billing::Subscription, &keys, &map(&[("TOKEN", "x")])).unwrap();
         assert_eq!(env["PATH"], PATH.1, "a login shell without PATH still finds programs");
     }
 
@@ -159,6 +201,8 @@ mod tests {
             (HOOK_SOCKET, "/tmp/other.sock"),
             (SESSION, "x"),
             ("CODEPIPER_SOCKET", "x"),
+            ("CLAUDECODE", "1"),
+            ("CLAUDE_CODE_CHILD_SESSION", "1"),
             ("", "x"),
             ("1A", "x"),
             ("A B", "x"),

@@ -32,6 +32,8 @@ pub struct Provider {
     pub program: Option<&'static str>,
     /// What works with it here.
     pub capabilities: Capabilities,
+    /// Variables with which it bills by token.
+    pub keys: &'static [&'static str],
     /// Versions we know, where it has some.
     pub versions: Option<Versions>,
     /// Names of the files that a start writes for it; they must stay as they are.
@@ -54,7 +56,7 @@ pub struct Capabilities {
     pub asks: bool,
     /// The gate can be told to allow everything.
     pub dangerous_mode: bool,
-    /// Its model can be changed while it runs.
+    /// Started again with another `--model` it goes on with its conversation.
     pub model_switch: bool,
     /// Its transcript is read as it grows.
     pub transcript: bool,
@@ -76,6 +78,9 @@ pub struct Versions {
     pub proven: Version,
 }
 
+const ANTHROPIC: &[&str] = &["ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN"];
+const OPENAI: &[&str] = &["OPENAI_API_KEY", "CODEX_API_KEY"];
+
 /// All providers.
 pub const PROVIDERS: &[Provider] = &[
     Provider {
@@ -93,6 +98,8 @@ pub const PROVIDERS: &[Provider] = &[
             policy_channel: "none",
             metrics_channel: "none",
         },
+        // Any agent may be started in it by a person.
+        keys: &[ANTHROPIC[0], ANTHROPIC[1], OPENAI[0], OPENAI[1]],
         versions: None,
         files: &[],
         rehearsal: None,
@@ -110,11 +117,12 @@ pub const PROVIDERS: &[Provider] = &[
             greets: true,
             asks: true,
             dangerous_mode: false,
-            model_switch: false,
+            model_switch: true,
             transcript: false,
             policy_channel: "native-hooks",
             metrics_channel: "none",
         },
+        keys: ANTHROPIC,
         // `onFailure` came with 2.1.295; the rest was measured on 2.1.330.
         versions: Some(Versions { oldest: (2, 1, 295), proven: (2, 1, 330) }),
         files: &[claude::OVERLAY_FILE],
@@ -137,6 +145,7 @@ pub const PROVIDERS: &[Provider] = &[
             policy_channel: "native-hooks",
             metrics_channel: "none",
         },
+        keys: OPENAI,
         versions: Some(Versions { oldest: (0, 169, 0), proven: (0, 169, 0) }),
         files: &[],
         rehearsal: Some(codex_proof::REHEARSAL),
@@ -246,6 +255,33 @@ pub fn launch(provider: &Provider, request: &LaunchRequest<'_>) -> Result<Launch
     (provider.start)(request)
 }
 
+/// The model that arguments ask for, as the last `--model` says.
+pub fn model_of(args: &[String]) -> Option<&str> {
+    let named = args.iter().enumerate().rev().find(|(_, arg)| is_model(arg))?;
+    match named.1.split_once('=') {
+        Some((_, model)) => Some(model),
+        None => args.get(named.0 + 1).map(String::as_str),
+    }
+}
+
+/// The same arguments with this model and no other.
+pub fn with_model(args: &[String], model: &str) -> Vec<String> {
+    let mut rest = args.iter();
+    let mut changed = vec!["--model".to_string(), model.to_string()];
+    while let Some(arg) = rest.next() {
+        match is_model(arg) {
+            false => changed.push(arg.clone()),
+            true if arg.contains('=') => {}
+            true => drop(rest.next()),
+        }
+    }
+    changed
+}
+
+fn is_model(arg: &str) -> bool {
+    arg == "--model" || arg.starts_with("--model=")
+}
+
 fn start_command(request: &LaunchRequest<'_>) -> Result<Launch> {
     let missing = || Error::invalid("a command is missing; give it behind --, such as `-- bash`");
     let (program, args) = request.args.split_first().ok_or_else(missing)?;
@@ -287,7 +323,7 @@ mod tests {
             row.to_string(),
             r#"{"capabilities":{"metricsChannel":"none","nativeHooks":true,"#.to_string()
                 + r#""policyChannel":"native-hooks","supportsAsk":true,"#
-                + r#""supportsDangerousMode":false,"supportsModelSwitch":false,"#
+                + r#""supportsDangerousMode":false,"supportsModelSwitch":true,"#
                 + r#""supportsTranscriptTailing":false},"#
                 + r#""id":"claude-code","label":"Claude Code","runtime":"pty"}"#
         );
@@ -317,6 +353,20 @@ mod tests {
             let request = LaunchRequest { args: &none, ..request };
             let error = start_command(&request).err().unwrap();
             assert!(error.message.contains("-- bash"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_model_is_named_once_whatever_was_named_before() {
+        for (line, before) in [
+            ("--verbose", None),
+            ("--model opus --verbose", Some("opus")),
+            ("--model=opus --verbose --model haiku", Some("haiku")),
+            ("--verbose --model", None),
+        ] {
+            let args: Vec<String> = line.split(' ').map(String::from).collect();
+            assert_eq!(model_of(&args), before, "{line}");
+            assert_eq!(with_model(&args, "sonnet").join(" "), "--model sonnet --verbose", "{line}");
         }
     }
 

@@ -6,6 +6,7 @@
 use crate::base::error::{Error, Result};
 use crate::limits;
 use crate::model::session::Session;
+use crate::provider;
 use crate::service::Service;
 use crate::service::held::Owner;
 use crate::service::held::Typing;
@@ -73,6 +74,14 @@ impl Service {
             )));
         }
         let line = slash_line(command, args)?;
+        let switches = provider::find(&row.provider)?.capabilities.model_switch;
+        if switches && line.split(' ').next() == Some("/model") {
+            let id = &row.id;
+            return Err(Error::conflict(format!(
+                "the agent may answer that with a dialog which it does not report, and the next \
+                 text would confirm it; use: codepiper model {id} MODEL"
+            )));
+        }
         self.type_for(row, What::Line(line), self.when(row, queued, When::AtRest)?, owner)
     }
 

@@ -4,6 +4,7 @@
 pub mod actor;
 pub mod adopt;
 pub mod checks;
+pub mod conversation;
 pub mod digest;
 pub mod doctor;
 pub mod driving;
@@ -13,13 +14,16 @@ pub mod guard;
 pub mod held;
 pub mod history;
 pub mod input;
+pub mod keys;
 pub mod live;
 pub mod login_env;
+pub mod model;
 pub mod pin;
 pub mod place;
 pub mod policies;
 pub mod policy_rows;
 pub mod policy_sets;
+pub mod prepare;
 pub mod probe;
 pub mod program;
 pub mod proof;
@@ -41,6 +45,7 @@ use crate::service::checks::KnownVersions;
 use crate::service::digest::Digests;
 use crate::service::effective::Cache;
 use crate::service::guard::Watched;
+use crate::service::keys::Keys;
 use crate::service::login_env::LoginEnv;
 use crate::service::proof::Proofs;
 use crate::service::records::Records;
@@ -60,6 +65,8 @@ pub struct Service {
     pub user_home: String,
     /// What sessions' environments start from.
     pub login_env: LoginEnv,
+    /// What agents bill by token with.
+    pub keys: Keys,
     /// This boot of the host.
     pub boot_id: String,
     /// Keepers get systemd scopes of their own.
@@ -93,6 +100,7 @@ impl Service {
             records,
             user_home: user_home().to_string_lossy().into_owned(),
             login_env,
+            keys: Keys::read(),
             boot_id,
             scopes,
             soft_limit,

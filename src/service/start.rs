@@ -1,6 +1,6 @@
 //! Starts and resumes sessions. A start that fails leaves nothing behind.
 
-use crate::base::error::{Code, Context, Error, Result};
+use crate::base::error::{Error, Result};
 use crate::base::id;
 use crate::base::thread;
 use crate::base::time;
@@ -17,12 +17,13 @@ use crate::model::session::State;
 use crate::output::index;
 use crate::output::index::Mark;
 use crate::provider;
-use crate::provider::LaunchRequest;
 use crate::provider::Provider;
-use crate::provider::env;
 use crate::service::Service;
 use crate::service::actor;
+use crate::service::conversation;
+use crate::service::conversation::Conversation;
 use crate::service::live::Live;
+use crate::service::prepare::Around;
 use crate::service::program;
 use crate::service::records::session_event;
 use crate::service::reserve::What;
@@ -32,15 +33,11 @@ use crate::store::events;
 use crate::store::policy_sets;
 use crate::store::sessions;
 use crate::store::settings;
-use crate::sys::file;
 use crate::sys::tty::Size;
 use crate::term::screen::Screen;
 use serde_json::json;
-use sha2::Digest;
-use sha2::Sha256;
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::path::PathBuf;
 use std::process::Child;
 use std::sync::Arc;
 
@@ -59,24 +56,21 @@ pub struct StartRequest {
     pub env: BTreeMap<String, String>,
     /// Terminal size.
     pub size: Option<Size>,
+    /// Who pays.
+    pub billing: Billing,
+    /// A conversation of the agent's to go on with.
+    pub conversation: Option<Conversation>,
 }
 
-/// A program with everything around it, ready to be launched.
-struct Prepared {
-    launch: Launch,
-    secret_sha256: [u8; 32],
-    /// Build and SHA-256 of the copy that hooks run.
-    hook: Option<(String, [u8; 32])>,
-    program_sha256: Option<[u8; 32]>,
-}
-
-impl Prepared {
-    fn note(&self, row: &mut Session) {
-        row.program = self.launch.program.display().to_string();
-        row.secret_sha256 = Some(self.secret_sha256);
-        (row.hook_build, row.hook_sha256) = self.hook.clone().unzip();
-        row.program_sha256 = self.program_sha256;
-    }
+/// How an ended session starts again; what is not said stays as it was.
+#[derive(Debug, Clone, Default)]
+pub struct ResumeRequest {
+    /// Variables given by name. Those of the last start are gone: only their names are known.
+    pub env: BTreeMap<String, String>,
+    /// Other arguments.
+    pub args: Option<Vec<String>>,
+    /// Another who pays.
+    pub billing: Option<Billing>,
 }
 
 impl Service {
@@ -96,9 +90,18 @@ impl Service {
             args: request.args.clone(),
             cols,
             rows,
+            billing: request.billing,
+            given: request.env.keys().cloned().collect(),
             ..self.blank(&id)
         };
-        let result = self.first_launch(provider, &mut row, &cwd, &request.env, None);
+        let talk = request.conversation.as_ref();
+        if let Some(talk) = talk {
+            self.check_conversation(provider, talk)?;
+            row.agent_session = Some(talk.id.clone()).filter(|_| !talk.fork);
+            row.forked_from = Some(talk.id.clone()).filter(|_| talk.fork);
+        }
+        let around = Around { given: &request.env, talk, rehearsed: None };
+        let result = self.first_launch(provider, &mut row, &cwd, &around);
         if result.is_err() {
             self.remove_traces(&id);
         }
@@ -112,10 +115,9 @@ impl Service {
         provider: &Provider,
         row: &mut Session,
         cwd: &Path,
-        given: &BTreeMap<String, String>,
-        rehearsed: Option<&Path>,
+        around: &Around<'_>,
     ) -> Result<Session> {
-        let prepared = self.prepare(provider, row, cwd, given, rehearsed)?;
+        let prepared = self.prepare(provider, row, cwd, around)?;
         prepared.note(row);
         let (insert, event) = (row.clone(), started_event(row));
         self.store().write(move |tx| {
@@ -125,11 +127,11 @@ impl Service {
             }
             events::append(tx, &event).map(drop)
         })?;
-        self.launch(row, &prepared.launch)
+        self.launch(row, &prepared.launch, around.given)
     }
 
     /// Starts an ended session again under the same id; its log goes on.
-    pub fn resume(&self, id: &str) -> Result<Session> {
+    pub fn resume(&self, id: &str, request: &ResumeRequest) -> Result<Session> {
         let _hold = self.reserve(id, None, What::Start)?;
         let before = self.find(id)?;
         if before.state.is_live() {
@@ -151,9 +153,12 @@ impl Service {
             alarm: None,
             boot_id: self.boot_id.clone(),
             updated_ms: time::unix_ms(),
+            args: request.args.clone().unwrap_or_else(|| before.args.clone()),
+            billing: request.billing.unwrap_or(before.billing),
+            given: request.env.keys().cloned().collect(),
             ..before.clone()
         };
-        let result = self.next_launch(provider, &mut row, &cwd);
+        let result = self.next_launch(provider, &mut row, &cwd, &request.env);
         if result.is_err() {
             // Back to what it was: a failed resume must not look like a second end.
             let before = before.clone();
@@ -162,15 +167,23 @@ impl Service {
         result
     }
 
-    fn next_launch(&self, provider: &Provider, row: &mut Session, cwd: &Path) -> Result<Session> {
-        let prepared = self.prepare(provider, row, cwd, &BTreeMap::new(), None)?;
+    fn next_launch(
+        &self,
+        provider: &Provider,
+        row: &mut Session,
+        cwd: &Path,
+        given: &BTreeMap<String, String>,
+    ) -> Result<Session> {
+        let talk = conversation::of(row);
+        let around = Around { given, talk: talk.as_ref(), rehearsed: None };
+        let prepared = self.prepare(provider, row, cwd, &around)?;
         prepared.note(row);
         let (update, event) = (row.clone(), started_event(row));
         self.store().write(move |tx| {
             sessions::update(tx, &update)?;
             events::append(tx, &event).map(drop)
         })?;
-        self.launch(row, &prepared.launch)
+        self.launch(row, &prepared.launch, given)
     }
 
     /// Whether a session's agent tells its own state.
@@ -212,116 +225,18 @@ impl Service {
             hook_sha256: None,
             alarm: None,
             program_sha256: None,
+            forked_from: None,
+            given: Vec::new(),
         }
-    }
-
-    /// Works out the launch and writes the files that it needs.
-    fn prepare(
-        &self,
-        provider: &Provider,
-        row: &Session,
-        cwd: &Path,
-        given: &BTreeMap<String, String>,
-        rehearsed: Option<&Path>,
-    ) -> Result<Prepared> {
-        let secret = id::hex(&id::random::<32>()?);
-        let hooked = provider.capabilities.native_hooks;
-        let hook_program = self.paths.hook_program(crate::BUILD);
-        let hook_sha256 = if hooked { Some(self.pin()?) } else { None };
-        let dir = self.paths.session(&row.id);
-        file::private_dir(&dir)?;
-        let hook_socket = self.paths.hook_socket();
-        let real_cwd =
-            cwd.canonicalize().internal(|| format!("cannot find out where {} is", row.cwd))?;
-        let request = LaunchRequest {
-            session: &row.id,
-            args: &row.args,
-            given,
-            hook_program: path_text(&hook_program)?,
-            hook_socket: path_text(&hook_socket)?,
-            secret: &secret,
-            dir: path_text(&dir)?,
-            resume: row.agent_session.as_deref().filter(|_| row.epoch > 1),
-            fork: false,
-            cwd: path_text(&real_cwd)?,
-        };
-        let planned = provider::launch(provider, &request)?;
-        for planned_file in &planned.files {
-            let path = Path::new(&planned_file.path);
-            file::replace(path, planned_file.text.as_bytes(), 0o600, false)?;
-            let text = std::fs::read_to_string(path)
-                .internal(|| format!("cannot read back {}", planned_file.path))?;
-            provider.check_file(&text, request.hook_program, request.hook_socket)?;
-        }
-        let (mut vars, found) = self.locate(provider, &planned.program, cwd, given, rehearsed)?;
-        vars.extend(planned.env.into_iter().map(|(name, value)| (name.to_string(), value)));
-        let program_sha256 = match rehearsed {
-            Some(_) => None,
-            None => {
-                self.check_version(provider, &found, &vars)?;
-                self.check_proof(provider, &found)?
-            }
-        };
-        let mut args = vec![planned.program];
-        args.extend(planned.args);
-        let launch = Launch {
-            session: row.id.clone(),
-            build: crate::BUILD.to_string(),
-            socket: self.paths.keeper(&row.id),
-            log_dir: self.paths.session_log(&row.id),
-            log_keep: self.number("sessionLogBytes"),
-            epoch: row.epoch,
-            descriptors: self.soft_limit,
-            cols: row.cols,
-            rows: row.rows,
-            program: found,
-            args,
-            env: vars.into_iter().collect(),
-            cwd: cwd.to_path_buf(),
-        };
-        let secret_sha256 = Sha256::digest(secret.as_bytes()).into();
-        let hook = hook_sha256.map(|digest| (crate::BUILD.to_string(), digest));
-        Ok(Prepared { launch, secret_sha256, hook, program_sha256 })
-    }
-
-    /// The base environment of a session, and the program that its PATH leads to.
-    fn locate(
-        &self,
-        provider: &Provider,
-        program: &str,
-        cwd: &Path,
-        given: &BTreeMap<String, String>,
-        rehearsed: Option<&Path>,
-    ) -> Result<(BTreeMap<String, String>, PathBuf)> {
-        let find = || {
-            let vars = env::base(&self.login_env.get(), given)?;
-            if let Some(program) = rehearsed {
-                return Ok((vars, program.to_path_buf()));
-            }
-            let path = vars.get("PATH").cloned().unwrap_or_default();
-            let home = PathBuf::from(vars.get("HOME").cloned().unwrap_or_default());
-            program::resolve(program, &path, cwd, &home).map(|found| (vars, found))
-        };
-        // Somebody may have just installed it: ask the login shell again before saying no.
-        find()
-            .or_else(|error| match error.code {
-                Code::Failed => {
-                    self.login_env.forget();
-                    find()
-                }
-                _ => Err(error),
-            })
-            .map_err(|mut error| {
-                if provider.program.is_some() && error.code == Code::Failed {
-                    let (label, what) = (provider.label, error.message);
-                    error.message = format!("{label} is not installed here: {what}");
-                }
-                error
-            })
     }
 
     /// Starts the keeper, connects to it, and gives the session its thread.
-    fn launch(&self, row: &Session, launch: &Launch) -> Result<Session> {
+    fn launch(
+        &self,
+        row: &Session,
+        launch: &Launch,
+        given: &BTreeMap<String, String>,
+    ) -> Result<Session> {
         let copy = self.paths.hook_program(crate::BUILD);
         if self.scopes {
             self.pin()?;
@@ -331,6 +246,7 @@ impl Service {
         let connected = client::connect(&launch.socket, crate::BUILD, deadline)?;
         let from = started_at(&connected, &launch.log_dir);
         let live = self.take_over(row.clone(), connected, Some(child), from)?;
+        live.remember(given);
         Ok(live.row())
     }
 
@@ -387,9 +303,4 @@ fn started_event(row: &Session) -> NewEvent {
     let kind = if row.epoch == 1 { "started" } else { "resumed" };
     let payload = json!({"program": row.program, "cwd": row.cwd, "epoch": row.epoch});
     session_event(&row.id, kind, payload)
-}
-
-fn path_text(path: &Path) -> Result<&str> {
-    let shown = path.display();
-    path.to_str().ok_or_else(|| Error::invalid(format!("{shown} is not UTF-8; rename it")))
 }

@@ -14,6 +14,8 @@ ALTER TABLE sessions ADD COLUMN billing TEXT NOT NULL DEFAULT 'subscription'
 ALTER TABLE sessions ADD COLUMN hook_sha256 BLOB CHECK (length(hook_sha256) = 32);
 ALTER TABLE sessions ADD COLUMN alarm TEXT;
 ALTER TABLE sessions ADD COLUMN program_sha256 BLOB CHECK (length(program_sha256) = 32);
+ALTER TABLE sessions ADD COLUMN forked_from TEXT;
+ALTER TABLE sessions ADD COLUMN given TEXT NOT NULL DEFAULT '[]' CHECK (json_type(given) = 'array');
 ALTER TABLE decisions ADD COLUMN policy TEXT;
 CREATE INDEX decisions_by_call ON decisions (session_id, call_id);
 CREATE TABLE policies (

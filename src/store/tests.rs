@@ -56,6 +56,8 @@ pub(super) fn session(id: &str) -> Session {
         transcript_path: Some("/t.jsonl".into()),
         guarded: true,
         billing: Billing::Api,
+        forked_from: Some("talk".into()),
+        given: vec!["TOKEN".into()],
         hook_sha256: Some([7; 32]),
         alarm: Some("a tool ran without a decision".into()),
         program_sha256: Some([8; 32]),

@@ -3,6 +3,7 @@
 use crate::model::Model;
 use crate::policy;
 use crate::scenario;
+use crate::support::cli::Cli;
 use crate::support::daemon::BINARY;
 use crate::support::daemon::Daemon;
 use crate::support::space::Space;
@@ -26,6 +27,8 @@ pub struct Agent<'a> {
     pub model: Model,
     /// The session.
     pub id: String,
+    /// What it was given by name.
+    pub env: Vec<(&'static str, String)>,
 }
 
 impl<'a> Agent<'a> {
@@ -39,21 +42,19 @@ impl<'a> Agent<'a> {
         let daemon = Daemon::start(space);
         let load = space.cli(&["policy", "load", "-", "--name", "mine"]);
         load.stdin(policy().to_string().as_bytes()).expect(0);
-        let env = [
-            ("ANTHROPIC_BASE_URL", model.url.as_str()),
-            ("ANTHROPIC_API_KEY", &key),
-            ("DISABLE_TELEMETRY", "1"),
-            ("DISABLE_AUTOUPDATER", "1"),
-            ("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1"),
+        let env = vec![
+            ("ANTHROPIC_BASE_URL", model.url.clone()),
+            ("ANTHROPIC_API_KEY", key),
+            ("DISABLE_TELEMETRY", "1".to_string()),
+            ("DISABLE_AUTOUPDATER", "1".to_string()),
+            ("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1".to_string()),
         ];
         let project = path_text(&space.project);
-        let mut args = vec!["start", "-p", "claude-code", "-d", &project, "--json"];
-        args.extend(env.iter().flat_map(|(name, _)| ["--env", *name]));
-        let call = env.iter().fold(space.cli(&args), |call, (name, value)| call.env(name, value));
-        let started = call.expect(0).json();
+        let line = ["start", "-p", "claude-code", "-d", &project, "-b", "api", "--json"];
+        let started = given(space, &line, &env).expect(0).json();
         let id = started["session"]["id"].as_str().expect("an id").to_string();
         daemon.wait_screen(&id, "manual mode");
-        Agent { space, daemon, model, id }
+        Agent { space, daemon, model, id, env }
     }
 
     /// Gives the agent a prompt, as a person would from another terminal.
@@ -99,6 +100,13 @@ pub fn wait_hook(space: &Space) {
         let mut lines = processes();
         lines.any(|line| line.starts_with(&state) && line.contains("hook-forward"))
     });
+}
+
+/// A client's line with each of the variables given by name.
+pub fn given<'a>(space: &'a Space, line: &[&str], env: &[(&'static str, String)]) -> Cli<'a> {
+    let mut line = line.to_vec();
+    line.extend(env.iter().flat_map(|(name, _)| ["--env", *name]));
+    env.iter().fold(space.cli(&line), |call, (name, value)| call.env(name, value))
 }
 
 /// The agent's program, installed once for all tests.

@@ -5,6 +5,7 @@ mod agent;
 mod codex;
 mod codex_gate;
 mod codex_repository;
+mod driving;
 mod model;
 mod proof;
 #[path = "../it/support/mod.rs"]
@@ -102,6 +103,7 @@ fn scenario(space: &Space) -> serde_json::Value {
         entry("held denied", "denied", Some("held denied")),
         entry("the allowed", "allowed", None),
         entry("the denied", "denied", None),
+        entry("the asked", "asked", None),
     ]})
 }
 

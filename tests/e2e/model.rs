@@ -125,6 +125,14 @@ impl Model {
         })
     }
 
+    /// All that people said, in the order in which it came to the model; the newest may be there
+    /// twice.
+    pub fn prompts(&self) -> Vec<String> {
+        let calls: Vec<Value> =
+            self.log_text().lines().filter_map(|l| serde_json::from_str(l).ok()).collect();
+        calls.iter().filter_map(|call| call["prompt"].as_str().map(str::to_string)).collect()
+    }
+
     fn log_text(&self) -> String {
         fs::read_to_string(&self.log).unwrap_or_default()
     }

@@ -39,10 +39,7 @@ fn idle<'a>(space: &'a Space) -> (Daemon<'a>, Inside) {
 }
 
 fn say_hello(agent: &Inside) {
-    agent.hook(&json!({
-        "hook_event_name": "SessionStart", "session_id": "f247f362-4fbd-4e57-94f6-073b3cd68e4f",
-        "transcript_path": "/tmp/t.jsonl", "cwd": "/tmp", "source": "startup",
-    }));
+    agent.greet("f247f362-4fbd-4e57-94f6-073b3cd68e4f", &json!({}));
 }
 
 fn post(daemon: &Daemon<'_>, agent: &Inside, route: &str, body: &Value) -> Reply {
@@ -242,16 +239,35 @@ fn a_command_to_the_agent_is_typed_as_a_line_and_only_at_rest() {
     let (daemon, agent) = idle(&space);
     space.cli(&["slash", &agent.id, "compact", "keep", "--it", "short"]).expect(0);
     agent.wait_typed("/compact keep --it short\r");
-    agent.state(&daemon, "working");
+    for state in ["working", "idle", "working"] {
+        agent.state(&daemon, state);
+    }
     let out = space.cli(&["slash", &agent.id, "clear"]).expect(1);
     assert!(out.stderr.contains("the agent works"), "{}", out.stderr);
     for (command, args) in [("clear", "a\nb"), ("clear\r", ""), ("!rm", ""), ("x", "\u{1b}")] {
         let body = json!({"command": command, "args": args});
         assert_eq!(post(&daemon, &agent, "slash", &body).status, 400, "{body}");
     }
+    let out = space.cli(&["slash", &agent.id, "/model", "opus"]).expect(1);
+    assert!(out.stderr.contains("codepiper model"), "{}", out.stderr);
     let out = space.cli(&["send", &agent.id, "!touch x"]).expect(2);
     assert!(out.stderr.contains("past the gate"), "{}", out.stderr);
     assert_eq!(agent.typed(), "/compact keep --it short\r");
+}
+
+#[test]
+fn text_behind_a_command_waits_until_that_is_over() {
+    let space = Space::new();
+    let (daemon, agent) = idle(&space);
+    agent.react("\r", WORKING);
+    post(&daemon, &agent, "slash", &json!({"command": "clear"})).ok();
+    let waiting = begin(&space, &agent, "send", &json!({"text": "hello"}));
+    wait_held(&daemon, &agent, 1);
+    wait_until("the command", SOON, || daemon.session(&agent.id)["agent"] == "state=working");
+    assert_eq!(agent.typed(), "/clear\r", "an agent that clears its prompt loses it");
+    agent.state(&daemon, "idle");
+    agent.wait_typed(&("/clear\r".to_string() + &pasted("hello")));
+    answer(waiting).ok();
 }
 
 #[test]
@@ -271,6 +287,22 @@ fn send_with_wait_returns_after_the_turn_that_it_began_and_no_earlier() {
     // A turn so short that both its ends come in one piece of output.
     agent.say("\x1b]7501;state=working\x1b\\\x1b]7501;state=idle\x1b\\");
     answer(waiting).ok();
+}
+
+#[test]
+fn an_agent_with_a_prompt_on_its_way_is_not_idle_and_one_that_has_nothing_to_do_is_again() {
+    let space = Space::new();
+    let (daemon, agent) = idle(&space);
+    post(&daemon, &agent, "send", &json!({"text": "/model x"})).ok();
+    let path = format!("/sessions/{}/wait?for=idle&timeout=1", agent.id);
+    assert_eq!(daemon.request("GET", &path, None).status, 408);
+    let waiting = queue(&space, &agent, "next");
+    wait_held(&daemon, &agent, 1);
+    agent.wait_typed(&(pasted("/model x") + &pasted("next")));
+    answer(waiting).ok();
+    agent.state(&daemon, "working");
+    agent.state(&daemon, "idle");
+    daemon.get(&format!("/sessions/{}/wait?for=idle&timeout=20", agent.id));
 }
 
 #[test]

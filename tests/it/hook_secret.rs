@@ -81,7 +81,7 @@ impl Ordinary<'_> {
         let words = ["start", "-p", "command", "-d", &cwd, "--json", "--", "/usr/bin/python3"];
         let out = self.command(&[&words[..], &[&script]].concat()).output().expect("the client");
         let started: Value = serde_json::from_slice(&out.stdout).expect("JSON");
-        Inside::found(started["session"]["id"].as_str().expect("an id").to_string(), dir)
+        Inside::of(started["session"]["id"].as_str().expect("an id"), dir)
     }
 }
 

@@ -24,6 +24,7 @@ mod policies;
 mod policy_cli;
 mod policy_input;
 mod proof;
+mod starts;
 mod state_dir;
 mod states;
 mod support;

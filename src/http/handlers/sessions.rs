@@ -6,15 +6,20 @@ use crate::http::answer::Answer;
 use crate::http::handlers::Api;
 use crate::http::handlers::session_reply;
 use crate::http::handlers::success;
+use crate::http::handlers::waiting;
 use crate::http::message::Reply;
 use crate::http::message::Request;
 use crate::http::message::status;
 use crate::http::router::Params;
 use crate::http::shape;
 use crate::limits;
+use crate::model::session::Billing;
 use crate::model::session::Session;
 use crate::model::session::State;
+use crate::service::conversation::Conversation;
+use crate::service::model;
 use crate::service::program;
+use crate::service::start::ResumeRequest;
 use crate::service::start::StartRequest;
 use serde_json::Value;
 use serde_json::json;
@@ -44,10 +49,11 @@ pub fn show(api: &Api, _: &Request, params: &Params) -> Result<Reply> {
     Ok(session_reply(api, 200, &api.resolve(params.get("id"))?))
 }
 
-/// Takes `{provider, cwd, args?, name?, env?, cols?, rows?}`; answers 201 `{session}` once the
-/// program runs. A failed start is 422 `{error, code, output}` with what the program had printed,
-/// and leaves nothing behind. The first start of an agent's program waits for the proof of its
-/// gate, and is 403 where the gate does not hold.
+/// Takes `{provider, cwd, args?, name?, env?, cols?, rows?, billingMode?, providerResume?}`, where
+/// the last is `{providerSessionId, mode?: resume|fork}`; answers 201 `{session}` once the program
+/// runs. A failed start is 422 `{error, code, output}` with what the program had printed, and
+/// leaves nothing behind. The first start of an agent's program waits for the proof of its gate,
+/// and is 403 where the gate does not hold.
 pub fn start(api: &Api, request: Request, _: &Params, answer: Answer) {
     let asked = match parse_start(&request) {
         Ok(asked) => asked,
@@ -62,19 +68,59 @@ pub fn start(api: &Api, request: Request, _: &Params, answer: Answer) {
     api.prove_first(&provider, &cwd, &env, Box::new(then));
 }
 
-/// Starts an ended session again; answers like [`start`] with 200.
-pub fn resume(api: &Api, _: Request, params: &Params, answer: Answer) {
-    let row = match api.resolve(params.get("id")) {
-        Ok(row) => row,
+/// Starts an ended session again; takes `{env?, args?, billingMode?}` or nothing, and answers like
+/// [`start`] with 200.
+pub fn resume(api: &Api, request: Request, params: &Params, answer: Answer) {
+    let asked = api.resolve(params.get("id")).and_then(|row| Ok((parse_resume(&request)?, row)));
+    let (asked, row) = match asked {
+        Ok(asked) => asked,
         Err(error) => return answer.send(Reply::error(&error)),
     };
-    let (provider, cwd) = (row.provider.clone(), row.cwd.clone());
+    let (provider, cwd, env) = (row.provider.clone(), row.cwd.clone(), asked.env.clone());
     let resuming = api.clone();
     let then = move |proven: Result<()>| {
-        let resumed = proven.and_then(|()| resuming.resume(&row.id));
+        let resumed = proven.and_then(|()| resuming.resume(&row.id, &asked));
         settle(&resuming, resumed, 200, answer);
     };
-    api.prove_first(&provider, &cwd, &BTreeMap::new(), Box::new(then));
+    api.prove_first(&provider, &cwd, &env, Box::new(then));
+}
+
+fn parse_resume(request: &Request) -> Result<ResumeRequest> {
+    let asked = if request.body.is_empty() { json!({}) } else { request.json()? };
+    let fields = Fields::of(&asked)?;
+    fields.only(&["env", "args", "billingMode"])?;
+    let env = variables(fields.get("env"))?;
+    let (args, billing) = (arguments(&fields)?, billing(&fields)?);
+    Ok(ResumeRequest { env, args, billing })
+}
+
+/// `{model?, provider, supportsModelSwitch}`.
+pub fn model(api: &Api, _: &Request, params: &Params) -> Result<Reply> {
+    let row = api.resolve(params.get("id"))?;
+    Ok(Reply::json(200, &model::shown(&row, api.model(&row)?)))
+}
+
+/// Takes `{model}`: stops the agent, which must be at rest, and goes on with its conversation under
+/// that model; answers `{session}` once it runs again.
+pub fn set_model(api: &Api, request: Request, params: &Params, answer: Answer) {
+    let planned = api.resolve(params.get("id")).and_then(|row| {
+        let body = request.json()?;
+        let fields = Fields::of(&body)?;
+        fields.only(&["model"])?;
+        let plan = api.plan_switch(&row, fields.need_text("model")?)?;
+        api.stop(&row, false)?;
+        Ok((row, plan))
+    });
+    match planned {
+        Ok((row, plan)) => waiting::once_ended(api, &row, answer, move |api, id, answer| {
+            let resumed = api.resume(id, &plan).map_err(|error| {
+                let message = format!("{error}; it is stopped now: codepiper resume {id}");
+                Error { message, ..error }
+            });
+            settle(api, resumed, 200, answer);
+        }),
+        Err(error) => answer.send(Reply::error(&error)),
+    }
 }
 
 fn settle(api: &Api, started: Result<Session>, good: u16, answer: Answer) {
@@ -98,12 +144,9 @@ fn settle(api: &Api, started: Result<Session>, good: u16, answer: Answer) {
 fn parse_start(request: &Request) -> Result<StartRequest> {
     let body = request.json()?;
     let fields = Fields::of(&body)?;
-    fields.only(&["provider", "cwd", "args", "name", "env", "cols", "rows"])?;
-    let args = fields.texts("args")?.unwrap_or_default();
-    if args.len() > limits::ARGS || args.iter().any(|arg| arg.len() > limits::ARG_BYTES) {
-        let (most, bytes) = (limits::ARGS, limits::ARG_BYTES);
-        return Err(Error::invalid(format!("at most {most} arguments of {bytes} bytes")));
-    }
+    let more = ["billingMode", "providerResume"];
+    fields
+        .only(&[&["provider", "cwd", "args", "name", "env", "cols", "rows"], &more[..]].concat())?;
     let size = match (fields.number("cols")?, fields.number("rows")?) {
         (None, None) => None,
         (cols, rows) => Some(program::size(
@@ -114,11 +157,40 @@ fn parse_start(request: &Request) -> Result<StartRequest> {
     Ok(StartRequest {
         provider: fields.need_text("provider")?.to_string(),
         cwd: fields.need_text("cwd")?.to_string(),
-        args,
+        args: arguments(&fields)?.unwrap_or_default(),
         name: fields.text("name")?.map(str::to_string),
         env: variables(fields.get("env"))?,
         size,
+        billing: billing(&fields)?.unwrap_or_default(),
+        conversation: fields.get("providerResume").map(conversation).transpose()?,
     })
+}
+
+fn arguments(fields: &Fields<'_>) -> Result<Option<Vec<String>>> {
+    let args = fields.texts("args")?;
+    let all = args.as_deref().unwrap_or_default();
+    if all.len() > limits::ARGS || all.iter().any(|arg| arg.len() > limits::ARG_BYTES) {
+        let (most, bytes) = (limits::ARGS, limits::ARG_BYTES);
+        return Err(Error::invalid(format!("at most {most} arguments of {bytes} bytes")));
+    }
+    Ok(args)
+}
+
+fn billing(fields: &Fields<'_>) -> Result<Option<Billing>> {
+    let Some(word) = fields.text("billingMode")? else { return Ok(None) };
+    let unknown = || Error::invalid(format!("billing is subscription or api, not {word:?}"));
+    Billing::from_word(word).ok_or_else(unknown).map(Some)
+}
+
+fn conversation(value: &Value) -> Result<Conversation> {
+    let fields = Fields::of(value)?;
+    fields.only(&["providerSessionId", "mode"])?;
+    let fork = match fields.text("mode")?.unwrap_or("resume") {
+        "resume" => false,
+        "fork" => true,
+        other => return Err(Error::invalid(format!("mode is resume or fork, not {other:?}"))),
+    };
+    Ok(Conversation { id: fields.need_text("providerSessionId")?.to_string(), fork })
 }
 
 fn variables(value: Option<&Value>) -> Result<BTreeMap<String, String>> {

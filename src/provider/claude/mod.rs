@@ -74,17 +74,16 @@ pub(crate) fn start(request: &LaunchRequest<'_>) -> Result<Launch> {
     if !id::is_uuid(conversation) {
         return Err(Error::invalid(format!("claude's conversation {conversation:?} is no UUID")));
     }
+    let talk: &[&str] = match (request.resume, request.fork) {
+        (None, _) => &["--session-id", request.session],
+        (Some(old), false) => &["--resume", old],
+        (Some(old), true) => &["--resume", old, "--fork-session", "--session-id", request.session],
+    };
     let overlay = LaunchFile {
         path: format!("{}/{OVERLAY_FILE}", request.dir.trim_end_matches('/')),
         text: overlay(request.hook_program, request.hook_socket)?,
     };
-    let mut ours = match (request.resume, request.fork) {
-        (None, _) => vec!["--session-id", conversation],
-        (Some(_), false) => vec!["--resume", conversation],
-        (Some(_), true) => {
-            vec!["--resume", conversation, "--fork-session", "--session-id", request.session]
-        }
-    };
+    let mut ours: Vec<&str> = talk.to_vec();
     // Takes any number of directories, so an option has to follow.
     ours.extend(["--add-dir", request.cwd]);
     ours.extend(["--settings", &overlay.path]);

@@ -17,6 +17,7 @@ use crate::provider::proof::Place;
 use crate::provider::proof::Rehearsal;
 use crate::service::Service;
 use crate::service::live::Command;
+use crate::service::prepare::Around;
 use crate::service::proof::judge;
 use crate::service::proof::judge::Evidence;
 use crate::service::proof::model::Model;
@@ -106,7 +107,8 @@ impl Service {
             ..self.blank(id)
         };
         self.proofs.queue.rehearses(Some(id));
-        self.first_launch(provider, &mut row, Path::new(&*project), &given, Some(program))?;
+        let around = Around { given: &given, talk: None, rehearsed: Some(program) };
+        self.first_launch(provider, &mut row, Path::new(&*project), &around)?;
         if !self.await_end(id, limits::PROOF_WAIT)
             && let Some(live) = self.records.live(id)
         {

@@ -35,14 +35,15 @@ impl Inside {
     #[track_caller]
     pub fn start(space: &Space, daemon: &Daemon<'_>, name: &str) -> Inside {
         let script = path_text(&space.write("inside.py", include_str!("inside.py")));
-        Inside::run(space, daemon, name, "command", json!([PYTHON, script]))
+        let asked = json!({"provider": "command", "args": [PYTHON, script]});
+        Inside::start_as(space, daemon, name, &asked)
     }
 
     /// The same under the name of an agent that has hooks; [`Inside::install_claude`] came before
     /// the daemon, which asks the login shell once.
     #[track_caller]
     pub fn start_claude(space: &Space, daemon: &Daemon<'_>, name: &str) -> Inside {
-        Inside::run(space, daemon, name, "claude-code", json!([]))
+        Inside::start_as(space, daemon, name, &json!({"provider": "claude-code"}))
     }
 
     /// Puts a `claude` on the login shell's PATH.
@@ -54,24 +55,27 @@ impl Inside {
         space.write_program("home/bin/claude", &program);
     }
 
+    /// A session with these fields of the request, in a directory of its own.
     #[track_caller]
-    fn run(space: &Space, daemon: &Daemon<'_>, name: &str, provider: &str, args: Value) -> Inside {
+    pub fn start_as(space: &Space, daemon: &Daemon<'_>, name: &str, fields: &Value) -> Inside {
         let dir = space.root.join(name);
         fs::create_dir(&dir).expect("a directory");
-        if provider != "command" {
+        if fields["provider"] != "command" {
             // It does nothing by itself, so its gate cannot be proven; tests/it/proof.rs does that.
             daemon.request("PUT", "/settings/daemon", Some(&json!({"proveGate": false}))).ok();
         }
-        let asked = json!({"provider": provider, "cwd": dir, "args": args, "name": name});
+        let mut asked = fields.clone();
+        asked["cwd"] = json!(dir);
+        asked["name"] = json!(name);
         let started = daemon.post("/sessions", &asked);
         let id = started["session"]["id"].as_str().expect("an id").to_string();
         daemon.wait_screen(&id, "inside");
-        Inside { id, dir, orders: Cell::new(0) }
+        Inside::of(&id, dir)
     }
 
-    /// A session that was started by other means, with `inside.py` as its program, in `dir`.
-    pub fn found(id: String, dir: PathBuf) -> Inside {
-        Inside { id, dir, orders: Cell::new(0) }
+    /// One that somebody else has started in this directory.
+    pub fn of(id: &str, dir: PathBuf) -> Inside {
+        Inside { id: id.to_string(), dir, orders: Cell::new(0) }
     }
 
     /// Gives an order; [`Inside::result`] waits for what becomes of it.
@@ -162,10 +166,38 @@ impl Inside {
         });
     }
 
+    /// Says hello as an agent does, with this id of its conversation; its hooks have come then.
+    #[track_caller]
+    pub fn greet(&self, conversation: &str, more: &Value) {
+        let mut hello = json!({
+            "hook_event_name": "SessionStart", "session_id": conversation, "cwd": "/tmp",
+            "transcript_path": "/tmp/t.jsonl", "source": "startup",
+        });
+        for (name, value) in more.as_object().into_iter().flatten() {
+            hello[name] = value.clone();
+        }
+        let ran = self.hook(&hello);
+        assert_eq!(ran["code"], 0, "{ran}");
+    }
+
+    /// The program's arguments.
+    #[track_caller]
+    pub fn args(&self) -> Vec<String> {
+        let facts = self.ask(&json!({"do": "facts"}));
+        let args = facts["argv"].as_array().expect("a list").iter().skip(1);
+        args.map(|arg| arg.as_str().expect("text").to_string()).collect()
+    }
+
+    /// A variable of the session's environment, if it is there.
+    #[track_caller]
+    pub fn try_variable(&self, name: &str) -> Option<String> {
+        let facts = self.ask(&json!({"do": "facts"}));
+        facts["env"][name].as_str().map(str::to_string)
+    }
+
     /// A variable of the session's environment.
     #[track_caller]
     pub fn variable(&self, name: &str) -> String {
-        let facts = self.ask(&json!({"do": "facts"}));
-        facts["env"][name].as_str().unwrap_or_else(|| panic!("no {name}")).to_string()
+        self.try_variable(name).unwrap_or_else(|| panic!("no {name}"))
     }
 }
