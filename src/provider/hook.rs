@@ -182,6 +182,48 @@ mod tests {
     }
 
     #[test]
+    fn captured_events_of_codex_are_read_by_the_same_reader() {
+        let HookEvent::SessionStart { agent_session, source, transcript_path } =
+            check("codex/SessionStart")
+        else {
+            panic!("no SessionStart")
+        };
+        assert_eq!((agent_session.len(), source.as_str()), (36, "startup"));
+        let path = transcript_path.expect("a transcript");
+        assert!(path.starts_with("/home/u/.codex/sessions/") && path.contains(&agent_session));
+        for (name, tool, input) in [
+            ("", "Bash", json!({"command": "echo hi"})),
+            ("-patch", "apply_patch", sample("codex/PreToolUse-patch")["tool_input"].clone()),
+            ("-mcp", "mcp__t__write", json!({"file": "w.txt"})),
+        ] {
+            let HookEvent::PreToolUse(asked) = check(&format!("codex/PreToolUse{name}")) else {
+                panic!("no PreToolUse{name}")
+            };
+            assert_eq!((asked.tool.as_str(), &asked.input), (tool, &input));
+            assert_eq!((asked.cwd.as_str(), &asked.agent_id), ("/home/u/proj", &None));
+            let ran = check(&format!("codex/PostToolUse{name}"));
+            assert_eq!(ran, HookEvent::PostToolUse(asked), "the same call, as it was judged");
+        }
+        let HookEvent::PreToolUse(sub) = check("codex/PreToolUse-subagent") else {
+            panic!("no PreToolUse")
+        };
+        assert!(sub.agent_id.is_some_and(|id| id.len() == 36));
+        // Not as it was judged: the model's words to the person come with it.
+        let HookEvent::PermissionRequest(call) = check("codex/PermissionRequest") else {
+            panic!("no PermissionRequest")
+        };
+        let input = json!({"command": "touch x_hi", "description": "a file is needed"});
+        assert_eq!((call.input, call.call_id), (input, None));
+        assert_eq!(check("codex/UserPromptSubmit"), HookEvent::Prompt);
+        assert_eq!(check("codex/Stop"), HookEvent::Stop);
+        assert_eq!(check("codex/Interrupt"), HookEvent::Stop);
+        assert_eq!(check("codex/SessionEnd"), HookEvent::SessionEnd { reason: "other".into() });
+        for event in ["PreCompact", "PostCompact", "SubagentStart", "SubagentStop"] {
+            assert_eq!(check(&format!("codex/{event}")), HookEvent::Other(event.into()));
+        }
+    }
+
+    #[test]
     fn a_call_that_is_not_whole_is_an_error_that_names_the_field() {
         let long = "x".repeat(limits::HOOK_WORD_BYTES + 1);
         for (field, value) in [
