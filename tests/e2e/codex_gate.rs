@@ -13,6 +13,8 @@ use crate::support::wait::SOON;
 use crate::support::wait::wait_until;
 use serde_json::Value;
 use serde_json::json;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
 
 const REASON: &str = "this file is not yours to make";
 const PATCH: &str = "*** Begin Patch\n*** Add File: patched\n+x\n*** End Patch\n";
@@ -187,6 +189,28 @@ fn without_a_daemon_no_tool_runs_and_the_session_lives_on() {
     let told = codex.ask("do the allowed thing");
     assert!(told.contains("exited with code 0") && ground.has("allowed"), "{told}");
     codex.stop();
+}
+
+#[test]
+fn a_hook_program_that_is_gone_or_dies_blocks_the_call() {
+    let ground = Ground::new(&json!({"prompts": [
+        entry("first thing", shell(&["touch allowed"])),
+        entry("second thing", shell(&["touch late"])),
+    ]}));
+    let codex = Codex::start(&ground, &policy());
+    let hooks = ground.space.state.join("hook");
+    let mut files = fs::read_dir(&hooks).expect("the hook directory").flatten();
+    let is_program = |name: &str| name.starts_with("codepiper-");
+    let program = files.find(|f| f.file_name().to_str().is_some_and(is_program));
+    let program = program.expect("the pinned program").path();
+    fs::remove_file(&program).expect("the pinned program can be removed");
+    let told = codex.ask("do the first thing");
+    assert!(told.contains("codepiper: the call was not run"), "{told}");
+    fs::write(&program, "#!/bin/sh\nkill -9 $$\n").expect("a program in its place");
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o500)).expect("mode 0500");
+    let told = codex.ask("do the second thing");
+    assert!(told.contains("codepiper: the call was not run"), "{told}");
+    assert!(!ground.has("allowed") && !ground.has("late"), "both would have been allowed");
 }
 
 #[test]

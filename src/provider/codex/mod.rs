@@ -3,14 +3,16 @@
 //!
 //! 1. Each hook MUST come with its trust and be switched on: Codex runs no other, and says nothing.
 //!    The person's own configuration is read below ours and could switch ours off, key by key.
-//! 2. The project MUST be untrusted for the session, whatever the person trusts: in a trusted one
+//! 2. Whatever ends our program at PreToolUse but its own exit 0 MUST block the call: Codex goes on
+//!    when a hook is missing, crashes or fails, so a shell of ours around it says exit 2.
+//! 3. The project MUST be untrusted for the session, whatever the person trusts: in a trusted one
 //!    `.codex/` starts tool servers and sets variables of tools without any hook, also when it
 //!    appears while the session runs. The price is Codex's dialog "Folder access", whose only way
 //!    on is "Open restricted"; no other setting keeps the directory out.
-//! 3. Nothing MUST be typed into a tool that was judged already: no hook sees `write_stdin`, so
+//! 4. Nothing MUST be typed into a tool that was judged already: no hook sees `write_stdin`, so
 //!    tools get no terminal, and without one Codex closes their input.
-//! 4. What the model's provider runs itself MUST be off: no hook sees a web search.
-//! 5. No argument or variable of the user's MUST undo that.
+//! 5. What the model's provider runs itself MUST be off: no hook sees a web search.
+//! 6. No argument or variable of the user's MUST undo that.
 
 mod args;
 pub mod hook;
@@ -22,6 +24,7 @@ use crate::provider::Launch;
 use crate::provider::LaunchRequest;
 use crate::provider::canonical;
 use crate::provider::codex::args::UserArgs;
+use crate::provider::hook::GATE;
 use crate::provider::hook_env;
 use serde_json::Value;
 use serde_json::json;
@@ -127,13 +130,18 @@ fn hook_args(hook_program: &str) -> Result<Vec<String>> {
              digits and -._+; set CODEPIPER_HOME to another directory"
         )));
     }
-    let command = format!("{hook_program} {HOOK_VERB}");
+    let tells = format!("{hook_program} {HOOK_VERB}");
+    // Codex's own shell is the person's, whichever that is: it gets nothing to read but a word in
+    // single quotes. Without a word on stderr exit 2 would let the call run.
+    let asks =
+        format!("/bin/sh -c '{tells} || {{ echo codepiper: the call was not run >&2; exit 2; }}'");
     let mut args = vec!["--enable=hooks".to_string()];
     let mut states = Vec::new();
     for (event, key, timeout) in EVENTS {
+        let command = if *event == GATE { &asks } else { &tells };
         let hook = format!("{{type=\"command\",command=\"{command}\",timeout={timeout}}}");
         args.push(format!("--config=hooks.{event}=[{{hooks=[{hook}]}}]"));
-        let hash = trusted_hash(key, &command, *timeout);
+        let hash = trusted_hash(key, command, *timeout);
         let place = format!("/<session-flags>/config.toml:{key}:0:0");
         states.push(format!("\"{place}\"={{trusted_hash=\"{hash}\",enabled=true}}"));
     }

@@ -49,9 +49,16 @@ fn every_hook_comes_with_its_trust_and_switched_on() {
     let args = try_start(&PLAIN).unwrap().args;
     assert!(args.contains(&"--enable=hooks".to_string()));
     for (event, key, timeout) in EVENTS {
+        let command = "/home/u/.codepiper/hook/codepiper-1a2b hook-forward";
+        let command = match *event {
+            "PreToolUse" => format!(
+                "/bin/sh -c '{command} || {{ echo codepiper: the call was not run >&2; exit 2; }}'"
+            ),
+            _ => command.to_string(),
+        };
         let hook = format!(
-            "--config=hooks.{event}=[{{hooks=[{{type=\"command\",command=\"/home/u/.codepiper/hook\
-             /codepiper-1a2b hook-forward\",timeout={timeout}}}]}}]"
+            "--config=hooks.{event}=[{{hooks=[{{type=\"command\",command=\"{command}\",\
+             timeout={timeout}}}]}}]"
         );
         assert!(args.contains(&hook), "{hook}");
         let state = args.iter().find(|arg| arg.starts_with("--config=hooks.state=")).unwrap();
