@@ -36,6 +36,9 @@ pub const KEYS: usize = 100;
 /// A program that lives this long counts as started; one that fails earlier is a failed start and
 /// its own output is the error message. Wrong options and missing logins show within it.
 pub const START_SETTLE: Duration = Duration::from_millis(100);
+/// An agent's hooks report within a second of its start, on a loaded machine within several. After
+/// this a person should look what keeps it.
+pub const AGENT_HELLO: Duration = Duration::from_secs(15);
 /// A request for a session that is just being adopted waits this long.
 pub const ADOPT_WAIT: Duration = Duration::from_secs(2);
 /// From spawning a keeper to its hello; a loaded machine needs a second or two.

@@ -5,6 +5,8 @@
 //! | the program settled, or its agent said hello | STARTING | RUNNING |
 //! | the agent is blocked on a permission | RUNNING, NEEDS_INPUT | NEEDS_PERMISSION |
 //! | the agent asks a question or waits for a prompt | RUNNING, NEEDS_PERMISSION | NEEDS_INPUT |
+//! | it cannot work before a person has looked at its terminal | any live | NEEDS_INPUT, with why |
+//! | its agent said hello after all | NEEDS_INPUT | NEEDS_INPUT, without |
 //! | the agent works | NEEDS_PERMISSION, NEEDS_INPUT | RUNNING |
 //! | the program ended after the user's stop or kill | any live | STOPPED, exit kept |
 //! | the program ended with code 0 | any live | STOPPED |
@@ -13,7 +15,7 @@
 //! | the keeper is gone, same boot | any live | CRASHED "keeper lost" |
 //! | the user resumes | STOPPED, CRASHED | STARTING |
 //!
-//! Everything else leaves the state as it is.
+//! A reason goes with the state that it explains. Everything else leaves the state as it is.
 
 use crate::limits;
 use std::fmt;
@@ -90,14 +92,18 @@ impl fmt::Display for Exit {
 /// What can happen to a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Change {
-    /// The program lives, or its agent said hello.
+    /// The program lives.
     Settled,
+    /// Its agent said hello.
+    Heard,
     /// The agent waits for a permission.
     AsksPermission,
     /// The agent waits for words.
     AsksInput,
     /// The agent works.
     Works,
+    /// The agent cannot work before a person has looked at its terminal; the words say why.
+    Stuck(&'static str),
     /// The program ended; `wanted` when the user had asked for it.
     Ended {
         /// How.
@@ -119,9 +125,11 @@ pub enum Change {
 pub fn transition(from: State, change: Change) -> Option<(State, Option<String>)> {
     use State::*;
     match (change, from) {
-        (Change::Settled, Starting) => Some((Running, None)),
+        (Change::Settled | Change::Heard, Starting) => Some((Running, None)),
+        (Change::Heard, NeedsInput) => Some((NeedsInput, None)),
         (Change::AsksPermission, Running | NeedsInput) => Some((NeedsPermission, None)),
-        (Change::AsksInput, Running | NeedsPermission) => Some((NeedsInput, None)),
+        (Change::AsksInput, Running | NeedsPermission | NeedsInput) => Some((NeedsInput, None)),
+        (Change::Stuck(why), live) if live.is_live() => Some((NeedsInput, Some(why.to_string()))),
         (Change::Works, NeedsPermission | NeedsInput) => Some((Running, None)),
         (Change::Resumed, Stopped | Crashed) => Some((Starting, None)),
         (Change::Ended { wanted: true, .. }, live) if live.is_live() => Some((Stopped, None)),
@@ -268,6 +276,10 @@ mod tests {
             check(from, Change::Resumed, (!live).then_some(State::Starting));
             check(from, Change::Settled, (from == State::Starting).then_some(State::Running));
         }
+        check(State::Starting, Change::Stuck("why"), Some(State::NeedsInput));
+        check(State::Starting, Change::Heard, Some(State::Running));
+        check(State::Running, Change::Heard, None);
+        check(State::Stopped, Change::Stuck("why"), None);
         check(State::Running, Change::AsksPermission, Some(State::NeedsPermission));
         check(State::NeedsPermission, Change::Works, Some(State::Running));
         check(State::Running, Change::Works, None);
@@ -280,6 +292,9 @@ mod tests {
             reason(Change::Ended { exit: Exit::Signal(11), wanted: false }).unwrap(),
             "signal 11"
         );
+        assert_eq!(reason(Change::Stuck("not logged in")).unwrap(), "not logged in");
+        let stays = |change| transition(State::NeedsInput, change).unwrap().1;
+        assert_eq!((stays(Change::AsksInput), stays(Change::Heard)), (None, None), "an older one");
         assert_eq!(reason(Change::KeeperGone { rebooted: true }).unwrap(), "host restarted");
         assert_eq!(reason(Change::KeeperGone { rebooted: false }).unwrap(), "keeper lost");
     }

@@ -103,6 +103,7 @@ impl Service {
         let live = self.take_over(row, connected, None, (screen, at, end))?;
         // Its start was an earlier daemon's to watch; it lives, so it has settled.
         self.records.transition(&live, Change::Settled);
+        self.await_hello(&live);
         log::info!("session {id} adopted at offset {at}");
         if torn {
             live.ask(Command::Nudge)?;

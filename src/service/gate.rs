@@ -185,7 +185,7 @@ impl Service {
                     row.agent_session = Some(agent);
                     row.transcript_path = transcript;
                 });
-                self.records.transition(live, Change::Settled);
+                self.records.transition(live, Change::Heard);
             }
             HookEvent::PermissionRequest(asked) if hook::is_question(&asked.tool) => {
                 self.records.transition(live, Change::AsksInput);

@@ -10,6 +10,7 @@ use crate::model::session::Change;
 use crate::model::session::Exit;
 use crate::model::session::Session;
 use crate::model::session::transition;
+use crate::provider;
 use crate::service::live::Live;
 use crate::service::waits::Waits;
 use crate::store::Store;
@@ -26,6 +27,13 @@ use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::time::Duration;
 use std::time::Instant;
+
+/// Why a session is stuck.
+const NOT_LOGGED_IN: &str = "the agent is not logged in: attach, then /login";
+/// See [`NOT_LOGGED_IN`].
+const ASKS_FIRST: &str = "the agent asks something before it begins: attach to answer";
+/// See [`NOT_LOGGED_IN`].
+pub const SILENT: &str = "the agent's hooks have not reported: attach to see why";
 
 /// Live sessions by id, and the way to the store for everything that happens to them.
 pub struct Records {
@@ -127,8 +135,12 @@ impl Records {
 
     /// Applies a change of state; nothing happens where it means nothing.
     pub fn transition(&self, live: &Live, what: Change) {
-        let from = live.row().state;
+        let row = live.row();
+        let from = row.state;
         let Some((to, reason)) = transition(from, what) else { return };
+        if (to, &reason) == (from, &row.reason) {
+            return;
+        }
         let payload = json!({"from": from.word(), "to": to.word(), "reason": reason});
         self.change_or_log(live, "state", payload, |row| {
             row.state = to;
@@ -164,6 +176,9 @@ impl Records {
     pub fn agent_said(&self, live: &Live, agent: AgentState) {
         let change = match agent {
             AgentState::Working => Change::Works,
+            AgentState::Blocked(Kind::Auth) => Change::Stuck(NOT_LOGGED_IN),
+            // No tool call of it has come to the gate: it asks whether to trust the directory, …
+            AgentState::Blocked(_) if is_unheard(&live.row()) => Change::Stuck(ASKS_FIRST),
             AgentState::Blocked(Kind::Question) => Change::AsksInput,
             AgentState::Blocked(_) => Change::AsksPermission,
             AgentState::Idle | AgentState::Done | AgentState::Clear => Change::AsksInput,
@@ -257,6 +272,13 @@ impl Records {
         }
         self.waits.notify(&session);
     }
+}
+
+/// Whether an agent should have said hello through its hooks by the time that it asks something,
+/// and has not. One with an alarm did: its mark was taken away.
+pub fn is_unheard(row: &Session) -> bool {
+    let hooked = provider::find(&row.provider).is_ok_and(|p| p.capabilities.native_hooks);
+    hooked && !row.guarded && row.alarm.is_none()
 }
 
 /// An event of the daemon's own.

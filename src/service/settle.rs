@@ -1,4 +1,5 @@
-//! Waits until a started program stands or falls, and clears away what a failed start left.
+//! Waits until a started program stands or falls, and until its agent has said hello; clears away
+//! what a failed start left.
 
 use crate::base::error::{Code, Error};
 use crate::config::paths;
@@ -7,7 +8,11 @@ use crate::model::session::Change;
 use crate::model::session::Exit;
 use crate::model::session::Session;
 use crate::model::session::State;
+use crate::provider;
 use crate::service::Service;
+use crate::service::live::Live;
+use crate::service::records::SILENT;
+use crate::service::records::is_unheard;
 use crate::store::sessions;
 use std::sync::Arc;
 
@@ -41,6 +46,7 @@ impl Service {
         let row = self.find(id).map_err(|error| (error, String::new()))?;
         if let Some(live) = self.records.live(id).filter(|_| row.state == State::Starting) {
             self.records.transition(&live, Change::Settled);
+            self.await_hello(&live);
             return Ok(live.row());
         }
         let well = row.exit == Some(Exit::Code(0)) || row.stop_wanted;
@@ -55,6 +61,30 @@ impl Service {
         }
         let message = format!("{program} ended at once {how}");
         Err((Error::new(Code::Failed, message), output.trim_end().to_string()))
+    }
+
+    /// An agent that should have said hello by [`limits::AGENT_HELLO`] and has not is shown as
+    /// stuck: a dialog of its first run stands in its terminal, or it runs without its hooks.
+    pub fn await_hello(&self, live: &Arc<Live>) {
+        let row = live.row();
+        let says_hello = provider::find(&row.provider).is_ok_and(|p| p.says_hello);
+        if !says_hello || !is_unheard(&row) {
+            return;
+        }
+        let (watched, late) = (live.clone(), live.clone());
+        let (records, still) = (self.records.clone(), self.records.clone());
+        let runs = move || still.live(&watched.id).is_some_and(|now| is_unheard(&now.row()));
+        let finish = move |heard_or_gone: bool| {
+            if !heard_or_gone {
+                records.transition(&late, Change::Stuck(SILENT));
+            }
+        };
+        let check = Box::new(move || !runs());
+        let parked =
+            self.records.waits.park(&live.id, limits::AGENT_HELLO, check, Box::new(finish));
+        if let Err(error) = parked {
+            log::warn!("session {}: nobody waits for its hooks: {}", live.id, error.chain());
+        }
     }
 
     /// Clears away everything that a failed start made.

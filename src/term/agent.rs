@@ -12,6 +12,8 @@ pub enum Kind {
     Permission,
     /// The answer to a question.
     Question,
+    /// A person who logs in.
+    Auth,
     /// It did not say, or said something new.
     Unknown,
 }
@@ -47,6 +49,7 @@ impl AgentState {
                 ("state", _) => return None,
                 ("kind", "permission") => kind = Kind::Permission,
                 ("kind", "question") => kind = Kind::Question,
+                ("kind", "auth") => kind = Kind::Auth,
                 ("msg", text) => drop(BASE64.decode(text.as_bytes()).ok()?),
                 _ => {}
             }
@@ -78,6 +81,7 @@ impl AgentState {
             AgentState::Working => "state=working",
             AgentState::Blocked(Kind::Permission) => "state=blocked:kind=permission",
             AgentState::Blocked(Kind::Question) => "state=blocked:kind=question",
+            AgentState::Blocked(Kind::Auth) => "state=blocked:kind=auth",
             AgentState::Blocked(Kind::Unknown) => "state=blocked",
             AgentState::Done => "state=done",
             AgentState::Clear => "state=clear",
@@ -99,6 +103,10 @@ mod tests {
                 AgentState::Blocked(Kind::Permission),
             ),
             ("state=blocked:app=codex:kind=question", AgentState::Blocked(Kind::Question)),
+            (
+                "state=blocked:app=claude-code:kind=auth:msg=Tm90IGxvZ2dlZCBpbg==",
+                AgentState::Blocked(Kind::Auth),
+            ),
             ("state=blocked:kind=new", AgentState::Blocked(Kind::Unknown)),
             ("state=done:app=claude:later=1", AgentState::Done),
             ("state=clear", AgentState::Clear),

@@ -3,6 +3,7 @@
 
 use crate::support::daemon::BINARY;
 use crate::support::daemon::Daemon;
+use crate::support::daemon::other_build;
 use crate::support::space::Space;
 use crate::support::space::path_text;
 use crate::support::wait::wait_for;
@@ -73,25 +74,6 @@ fn a_hundred_kills_of_the_daemon_lose_and_double_nothing() {
         }
     });
     check(&daemon, &counter);
-}
-
-/// A second build: the same program under another name for itself, as long as the first.
-fn other_build(space: &Space) -> String {
-    let (version, hash) = codepiper::BUILD.split_once('-').unwrap();
-    let mut bytes = std::fs::read(BINARY).unwrap();
-    let (ours, theirs) = (codepiper::BUILD.as_bytes(), format!("{version}-{:0>16}", "f00d"));
-    assert_eq!((hash.len(), theirs.len()), (16, ours.len()));
-    let mut found = 0;
-    for at in 0..bytes.len() - ours.len() {
-        if bytes[at..].starts_with(ours) {
-            bytes[at..at + ours.len()].copy_from_slice(theirs.as_bytes());
-            found += 1;
-        }
-    }
-    assert!(found > 0, "the build's name stands in the binary");
-    let path = space.write_program("other", "");
-    std::fs::write(&path, bytes).unwrap();
-    path_text(&path)
 }
 
 #[test]

@@ -3,6 +3,8 @@
 use crate::support::daemon::Daemon;
 use crate::support::space::Space;
 use crate::support::space::path_text;
+use crate::support::wait::SOON;
+use crate::support::wait::wait_until;
 use serde_json::Value;
 use serde_json::json;
 
@@ -145,4 +147,46 @@ fn a_resumed_screen_starts_empty_also_for_the_next_daemon() {
     daemon.wait_screen(&id, "one life");
     daemon.crash_and_restart();
     assert_eq!(daemon.wait_screen(&id, "one life").trim_end(), "one life");
+}
+
+/// An agent that asks something before it begins, and says hello through its hooks once there is a
+/// file `go`.
+const SHY_AGENT: &str = r#"#!/bin/sh
+[ "$1" = --version ] && echo 2.1.330 && exit
+say() { printf '\033]7501;state=%s:app=claude-code\033\\' "$1"; }
+say blocked:kind=permission
+until [ -e go ]; do sleep 0.05; done
+echo '{"hook_event_name":"SessionStart","session_id":"x","source":"startup","cwd":"/"}' |
+  "${CODEPIPER_UNIX_SOCK%/*}"/codepiper-* hook-forward
+say idle
+until [ -e out ]; do sleep 0.05; done
+say blocked:kind=auth
+cat
+"#;
+
+#[test]
+fn an_agent_that_cannot_work_before_a_person_has_looked_says_why() {
+    let space = Space::new();
+    space.write("home/.profile", "PATH=\"$HOME/bin:$PATH\"\n");
+    space.write_program("home/bin/claude", SHY_AGENT);
+    let daemon = Daemon::start(&space);
+    let body = json!({"provider": "claude-code", "cwd": space.project});
+    let id = daemon.post("/sessions", &body)["session"]["id"].clone();
+    let row = || daemon.session(id.as_str().expect("an id"));
+    let wait = |words: &str| {
+        wait_until(&format!("a reason: {words:?}"), SOON, || {
+            let row = row();
+            let reason = row["reason"].as_str().unwrap_or_default();
+            row["status"] == "NEEDS_INPUT"
+                && reason.contains(words)
+                && reason.is_empty() == words.is_empty()
+        });
+    };
+    wait("before it begins");
+    assert_eq!(row()["guarded"], false);
+    space.write("project/go", "");
+    wait("");
+    assert_eq!(row()["guarded"], true);
+    space.write("project/out", "");
+    wait("not logged in");
 }

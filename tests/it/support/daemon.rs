@@ -3,6 +3,7 @@
 use crate::support::http;
 use crate::support::http::Reply;
 use crate::support::space::Space;
+use crate::support::space::path_text;
 use crate::support::wait::SOON;
 use crate::support::wait::Shown;
 use crate::support::wait::wait_for;
@@ -172,4 +173,23 @@ impl Drop for Daemon<'_> {
             let _ = child.wait();
         }
     }
+}
+
+/// A second build: the same program under another name for itself, as long as the first.
+pub fn other_build(space: &Space) -> String {
+    let (version, hash) = codepiper::BUILD.split_once('-').expect("a build's name");
+    let mut bytes = std::fs::read(BINARY).expect("the binary");
+    let (ours, theirs) = (codepiper::BUILD.as_bytes(), format!("{version}-{:0>16}", "f00d"));
+    assert_eq!((hash.len(), theirs.len()), (16, ours.len()));
+    let mut found = 0;
+    for at in 0..bytes.len() - ours.len() {
+        if bytes[at..].starts_with(ours) {
+            bytes[at..at + ours.len()].copy_from_slice(theirs.as_bytes());
+            found += 1;
+        }
+    }
+    assert!(found > 0, "the build's name stands in the binary");
+    let path = space.write_program("other", "");
+    std::fs::write(&path, bytes).expect("a file in the space");
+    path_text(&path)
 }
