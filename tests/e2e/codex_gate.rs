@@ -159,8 +159,8 @@ fn a_daemon_killed_and_restarted_while_a_tool_waits_still_decides() {
         codex.say(&format!("do the {thing} thing"));
         ground.model.wait_asked(thing);
         codex.daemon.kill9();
-        ground.model.let_go(&ground.space, thing);
-        crate::agent::wait_hook(&ground.space);
+        ground.model.let_go(&model::hold_name(thing));
+        crate::claude::agent::wait_hook(&ground.space);
         codex.restart();
         let told = ground.model.texts(thing, 0).join("");
         assert!(told.contains(word), "{thing}: {told}");
@@ -179,8 +179,9 @@ fn without_a_daemon_no_tool_runs_and_the_session_lives_on() {
     codex.say("do the held late thing");
     ground.model.wait_asked("held late");
     codex.daemon.kill9();
-    ground.model.let_go(&ground.space, "held late");
-    let told = ground.model.texts_within("held late", 0, crate::PAST_THE_DEADLINE).join("");
+    ground.model.let_go(&model::hold_name("held late"));
+    let told =
+        ground.model.texts_within("held late", 0, crate::claude::agent::PAST_THE_DEADLINE).join("");
     assert!(told.contains("the gate cannot decide"), "{told}");
     assert!(!ground.has("late"), "nothing has run without a decision");
 

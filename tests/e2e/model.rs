@@ -34,12 +34,7 @@ pub struct ToolResult {
     pub is_error: bool,
 }
 
-/// The answer with this name waits for this file.
-pub fn hold_file(space: &Space, name: &str) -> PathBuf {
-    space.root.join(hold_name(name))
-}
-
-/// The file's name, seen from the scenario.
+/// The file, beside the scenario, that the held answer with this name waits for.
 pub fn hold_name(name: &str) -> String {
     format!("go-{}", name.replace(' ', "-"))
 }
@@ -72,9 +67,9 @@ impl Model {
         Model { url: format!("http://127.0.0.1:{port}"), process, log }
     }
 
-    /// Lets a held answer go.
-    pub fn let_go(&self, space: &Space, name: &str) {
-        fs::write(hold_file(space, name), "").expect("a file in the space");
+    /// Lets a held answer go: the file's name is the scenario's.
+    pub fn let_go(&self, file: &str) {
+        fs::write(self.log.with_file_name(file), "").expect("a file in the space");
     }
 
     /// Returns when the agent has brought the prompt, before any answer.
@@ -87,13 +82,18 @@ impl Model {
     /// What the agent reports about the tool that the prompt led to.
     #[track_caller]
     pub fn result_of(&self, prompt: &str) -> ToolResult {
-        let what = format!("the tool result for {prompt:?}\n{}", self.log_text());
-        wait_for(&what, SOON, || self.try_result_of(prompt))
+        self.result_at(prompt, 1, SOON)
     }
 
-    /// The same, if it is there.
-    pub fn try_result_of(&self, prompt: &str) -> Option<ToolResult> {
-        let call = self.calls(prompt, 1).next()?;
+    /// What it reports about the tool of the prompt's `step`, counted from 1, within `deadline`.
+    #[track_caller]
+    pub fn result_at(&self, prompt: &str, step: u64, deadline: Duration) -> ToolResult {
+        let what = format!("the result of call {step} for {prompt:?}\n{}", self.log_text());
+        wait_for(&what, deadline, || self.try_result_at(prompt, step))
+    }
+
+    fn try_result_at(&self, prompt: &str, step: u64) -> Option<ToolResult> {
+        let call = self.calls(prompt, step).next()?;
         let result = call["tool_results"].get(0)?;
         let text = result["text"].as_str()?.to_string();
         Some(ToolResult { text, is_error: result["is_error"].as_bool()? })
@@ -114,15 +114,17 @@ impl Model {
         results.map(|result| result["text"].as_str().expect("text").to_string()).collect()
     }
 
+    /// Everything that the agent has sent about a prompt, as far as the mock writes it down.
+    pub fn heard(&self, prompt: &str) -> Vec<Value> {
+        let lines = self.log_text();
+        let lines = lines.lines().filter_map(|line| serde_json::from_str(line).ok());
+        lines.filter(|call| is_about(call, prompt)).collect()
+    }
+
     /// The model calls about a prompt that were answered with this step.
     fn calls(&self, prompt: &str, step: u64) -> impl Iterator<Item = Value> {
-        let lines: Vec<Value> =
-            self.log_text().lines().filter_map(|l| serde_json::from_str(l).ok()).collect();
-        let prompt = prompt.to_string();
-        lines.into_iter().filter(move |call| {
-            let about_it = call["prompt"].as_str().is_some_and(|text| text.contains(&prompt));
-            about_it && call["step"] == step && call["call"] != -1
-        })
+        let heard = self.heard(prompt).into_iter();
+        heard.filter(move |call| call["step"] == step && call["call"] != -1)
     }
 
     /// All that people said, in the order in which it came to the model; the newest may be there
@@ -136,6 +138,10 @@ impl Model {
     fn log_text(&self) -> String {
         fs::read_to_string(&self.log).unwrap_or_default()
     }
+}
+
+fn is_about(call: &Value, prompt: &str) -> bool {
+    call["prompt"].as_str().is_some_and(|text| text.starts_with(prompt))
 }
 
 impl Drop for Model {

@@ -7,7 +7,7 @@ Prints "PORT <n>" once it listens. It ends when its standard input is closed, so
 takes it along.
 
 Scenario:
-    {"prompts": [{"match": "regex", "steps": [STEP, ...]}, ...]}
+    {"prompts": [{"match": "regex", "steps": [STEP, ...]}, ...], "watch": ["word", ...]}
 The first entry whose regex is found in the last thing a person said is played: its i-th step
 answers the i-th model call since then. Which step that is follows from the request alone (each
 answer given comes back as an assistant message), so any number of sessions may share one mock,
@@ -15,12 +15,12 @@ and a resumed session goes on where it was.
 STEP, all keys optional:
     "text":  what the model says; ${tool_result} becomes the text of the newest tool results
     "tools": [{"name": "Bash", "input": {...}}, ...]   what it calls, in one message
-    "hold":  a path; the answer waits until that file exists
+    "hold":  a file beside the scenario; the answer waits until it exists
 A request without tools (titles, summaries) or without a matching prompt gets a short plain answer.
 
 The log has one line for each model call: {"call", "prompt", "step", "tool_results": [{"text",
-"is_error"}]}, where call -1 stands for a request outside the scenario. Headers are never logged:
-they carry the key.
+"is_error"}], "seen"}. "seen" lists those words of "watch" that stand anywhere in the request; call
+-1 stands for a request outside the scenario. Headers are never logged: they carry the key.
 """
 import argparse
 import http.server
@@ -34,7 +34,8 @@ import time
 
 HOLD_SECONDS = 60
 # Texts which the client puts into a user message although no person typed them.
-MACHINE_TEXT = re.compile(r"\s*(<system-reminder>|<command-|<local-command|\[Request interrupted)")
+INTERRUPTED = "[Request interrupted"
+MACHINE_TEXT = re.compile(r"\s*(<system-reminder>|<command-|<local-command|<task-|\[Request inter)")
 
 
 def parts(message, kind):
@@ -47,9 +48,12 @@ def parts(message, kind):
 
 def said_by_person(message):
     """What a person said in this message, or an empty string."""
-    if message.get("role") != "user" or parts(message, "tool_result"):
+    if message.get("role") != "user":
         return ""
-    texts = (part.get("text", "") for part in parts(message, "text"))
+    texts = [part.get("text", "") for part in parts(message, "text")]
+    # Beside a tool's result the client puts words of its own, and after an interrupt a person's.
+    if parts(message, "tool_result") and not any(text.startswith(INTERRUPTED) for text in texts):
+        return ""
     return "\n".join(text for text in texts if text.strip() and not MACHINE_TEXT.match(text))
 
 
@@ -61,6 +65,16 @@ def tool_results(message):
         if not isinstance(content, str):
             content = "\n".join(piece.get("text", "") for piece in content)
         found.append({"text": content, "is_error": bool(part.get("is_error"))})
+    return found
+
+
+def newest_results(messages):
+    """The tool results since the model's last answer; the client may add messages after them."""
+    found = []
+    for message in reversed(messages):
+        if message.get("role") == "assistant":
+            break
+        found = tool_results(message) + found
     return found
 
 
@@ -123,6 +137,7 @@ class Model(http.server.BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
     scenario = {}
+    home = ""
     log_file = None
     lock = threading.Lock()
     numbers = itertools.count(1)
@@ -160,11 +175,13 @@ class Model(http.server.BaseHTTPRequestHandler):
 
     def answer(self, request):
         step, prompt, index = choose(self.scenario, request)
-        results = tool_results((request.get("messages") or [{}])[-1])
+        results = newest_results(request.get("messages", []))
         number = next(self.numbers)
-        self.note(number if step else -1, prompt, index, results)
+        seen = [word for word in self.scenario.get("watch", []) if word in json.dumps(request)]
+        self.note(number if step else -1, prompt, index, results, seen)
         step = step or {"text": "OK"}
-        wait_for_file(step.get("hold"))
+        if "hold" in step:
+            wait_for_file(os.path.join(self.home, step["hold"]))
         message = {
             "id": "msg_mock_%04d" % number,
             "type": "message",
@@ -193,8 +210,9 @@ class Model(http.server.BaseHTTPRequestHandler):
             self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
         self.wfile.write(b"0\r\n\r\n")
 
-    def note(self, call, prompt, index, results):
-        line = {"call": call, "prompt": prompt, "step": index, "tool_results": results}
+    def note(self, call, prompt, index, results, seen):
+        line = {"call": call, "prompt": prompt, "step": index}
+        line.update(tool_results=results, seen=seen)
         with self.lock:
             self.log_file.write(json.dumps(line) + "\n")
             self.log_file.flush()
@@ -203,7 +221,7 @@ class Model(http.server.BaseHTTPRequestHandler):
 def wait_for_file(path):
     """Returns when the file exists; gives up after a minute, so that no thread stays for ever."""
     end = time.monotonic() + HOLD_SECONDS
-    while path and not os.path.exists(path) and time.monotonic() < end:
+    while not os.path.exists(path) and time.monotonic() < end:
         time.sleep(0.02)
 
 
@@ -214,6 +232,7 @@ def main():
     args = args.parse_args()
     with open(args.scenario, encoding="utf-8") as file:
         Model.scenario = json.load(file)
+    Model.home = os.path.dirname(os.path.abspath(args.scenario))
     Model.log_file = open(args.log, "a", encoding="utf-8")
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Model)
     server.daemon_threads = True

@@ -1,12 +1,14 @@
 //! Driving the real Claude Code from outside its terminal: prompts that wait for their turn,
 //! dialogs that no program answers by accident, commands, models, forks.
 
-use crate::agent::Agent;
-use crate::agent::given;
+use crate::claude::agent::Agent;
+use crate::claude::script::Script;
+use crate::claude::script::touch;
 use crate::support::space::Space;
 use crate::support::wait::SOON;
 use crate::support::wait::wait_until;
 use serde_json::Value;
+use serde_json::json;
 
 fn wait_queued(agent: &Agent<'_>, count: usize) {
     let what = format!("{count} prompts to wait");
@@ -25,12 +27,24 @@ fn conversation(agent: &Agent<'_>, id: &str) -> Value {
     agent.daemon.session(id)["metadata"]["providerSession"]["id"].clone()
 }
 
+const HELD: &str = "do the held allowed thing";
+
+fn script() -> Script {
+    Script::new()
+        .held(HELD, &[touch("allowed")])
+        .on("do the allowed thing", &[touch("allowed")])
+        .on("do the denied thing", &[touch("denied")])
+        .on("do the asked thing", &[touch("asked")])
+        .allow(&["touch allowed"])
+        .rule(json!({"action": "deny", "tool": "Bash", "command": "touch denied"}))
+}
+
 #[test]
 fn queued_prompts_wait_for_the_turn_and_keep_their_order() {
     let space = Space::new();
-    let agent = Agent::start(&space);
-    agent.say("do the held allowed thing");
-    agent.model.wait_asked("held allowed");
+    let agent = Agent::start(&space, &script());
+    agent.say(HELD);
+    agent.model.wait_asked(HELD);
     std::thread::scope(|scope| {
         let send = |text| space.cli(&["send", "--queue", "--wait", &agent.id, text]).expect(0);
         let first = scope.spawn(move || send("the first\nin line"));
@@ -38,7 +52,7 @@ fn queued_prompts_wait_for_the_turn_and_keep_their_order() {
         let second = scope.spawn(move || send("the second in line"));
         wait_queued(&agent, 2);
         assert!(!said(&agent, "in line"), "nothing is typed while the agent works");
-        agent.model.let_go(&space, "held allowed");
+        agent.let_go(HELD);
         first.join().expect("the first client");
         second.join().expect("the second client");
     });
@@ -52,7 +66,7 @@ fn queued_prompts_wait_for_the_turn_and_keep_their_order() {
 #[test]
 fn a_dialog_gets_no_text_and_is_answered_by_keys_that_are_meant_for_it() {
     let space = Space::new();
-    let agent = Agent::start(&space);
+    let agent = Agent::start(&space, &script());
     agent.say("do the asked thing");
     wait_for(&agent, "blocked");
     for line in [["send", &agent.id, "go on"], ["keys", &agent.id, "enter"]] {
@@ -65,7 +79,7 @@ fn a_dialog_gets_no_text_and_is_answered_by_keys_that_are_meant_for_it() {
         wait_queued(&agent, 1);
         assert!(!space.project.join("asked").exists(), "no answer was given");
         space.cli(&["keys", "--at-dialog", &agent.id, "1"]).expect(0);
-        let result = agent.model.result_of("the asked thing");
+        let result = agent.model.result_of("do the asked thing");
         assert!(!result.is_error, "{result:?}");
         waiting.join().expect("the client");
     });
@@ -77,9 +91,9 @@ fn a_dialog_gets_no_text_and_is_answered_by_keys_that_are_meant_for_it() {
 #[test]
 fn commands_a_new_model_and_a_fork_keep_the_conversation_that_they_should() {
     let space = Space::new();
-    let agent = Agent::start(&space);
+    let agent = Agent::start(&space, &script());
     agent.say("do the allowed thing");
-    agent.model.result_of("the allowed thing");
+    agent.model.result_of("do the allowed thing");
     wait_for(&agent, "idle");
     let old = conversation(&agent, &agent.id);
     space.cli(&["slash", &agent.id, "clear"]).expect(0);
@@ -97,7 +111,7 @@ fn commands_a_new_model_and_a_fork_keep_the_conversation_that_they_should() {
     let settings = std::fs::read_to_string(space.home.join(".claude/settings.json"));
     assert!(!settings.unwrap_or_default().contains("haiku"), "the person's default is theirs");
 
-    let forked = given(&space, &["fork", &agent.id, "--json"], &agent.env).expect(0).json();
+    let forked = space.cli(&["fork", &agent.id, "--json"]).expect(0).json();
     let fork = forked["session"]["id"].as_str().expect("an id").to_string();
     agent.daemon.wait_screen(&fork, "remember the elephant");
     space.cli(&["send", "--wait", &fork, "do the denied thing"]).expect(0);
@@ -112,12 +126,12 @@ fn commands_a_new_model_and_a_fork_keep_the_conversation_that_they_should() {
 #[test]
 fn the_first_prompt_waits_until_the_agent_is_up() {
     let space = Space::new();
-    let agent = Agent::start(&space);
+    let agent = Agent::start(&space, &script());
     let project = space.project.to_str().expect("text");
     let prompt = "do the allowed thing";
-    let line = ["start", "-p", "claude-code", "-d", project, "-b", "api", "--prompt", prompt];
-    given(&space, &line, &agent.env).expect(0);
-    assert!(!agent.model.result_of("the allowed thing").is_error);
+    let line = ["start", "-p", "claude-code", "-d", project, "--prompt", prompt];
+    space.cli(&line).expect(0);
+    assert!(!agent.model.result_of("do the allowed thing").is_error);
     let sessions = agent.daemon.get("/sessions")["sessions"].clone();
     assert_eq!(sessions[0]["guarded"], true);
     space.cli(&["stop", sessions[0]["id"].as_str().expect("an id")]).expect(0);

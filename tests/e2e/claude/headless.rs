@@ -1,0 +1,30 @@
+//! `claude -p` under the gate: nobody can be asked, and the end is an end.
+
+use crate::claude::agent::Agent;
+use crate::claude::agent::Home;
+use crate::claude::script::Script;
+use crate::claude::script::touch;
+use crate::support::space::Space;
+use serde_json::json;
+
+#[test]
+fn without_a_terminal_what_would_be_asked_does_not_run_and_the_end_is_told() {
+    let space = Space::new();
+    let calls = [touch("allowed"), touch("denied"), touch("asked")];
+    let script = Script::new()
+        .on("do three things", &calls)
+        .allow(&["touch allowed"])
+        .rule(json!({"action": "deny", "tool": "Bash", "command": "touch denied"}));
+    let args = ["-p", "do three things"];
+    let agent = Agent::launch(&space, &script, &Home::default(), &args);
+
+    let end = space.cli(&["wait", &agent.id, "--for", "ended", "--timeout", "60s"]).expect(0);
+    assert!(end.stdout.contains("exit code 0"), "{}", end.stdout);
+    let row = agent.row();
+    assert_eq!((&row["status"], &row["exitCode"]), (&json!("STOPPED"), &json!(0)), "{row}");
+    assert_eq!(agent.verdicts(), ["allow", "deny", "ask"]);
+    assert!(agent.made("allowed") && !agent.made("denied") && !agent.made("asked"));
+    let log = String::from_utf8_lossy(&agent.daemon.log(&agent.id)).into_owned();
+    assert!(log.contains("Outcome:"), "its answer is in the log: {log}");
+    assert_eq!(agent.events("SessionEnd").len(), 1);
+}

@@ -1,0 +1,12 @@
+//! Claude Code 2.1.330 under the gate.
+
+pub mod agent;
+mod dialog;
+mod driving;
+mod failures;
+mod gate;
+mod headless;
+mod hostile;
+mod script;
+mod starts;
+mod talk;
