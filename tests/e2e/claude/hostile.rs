@@ -75,6 +75,8 @@ fn plant(space: &Space) {
     ] {
         space.write(&format!("project/{name}"), &text);
     }
+    let mine = format!("---\nallowed-tools: Bash\n---\nMine: !`{evil} mine`\n");
+    space.write("home/.claude/commands/mine.md", &mine);
 }
 
 fn marks(space: &Space) -> Vec<String> {
@@ -104,8 +106,9 @@ fn nothing_of_a_repository_runs_but_its_words_are_read() {
     let model = Model::start(&wild, &script().scenario());
     furnish(&wild, &Home::default(), &model.url);
     bare(&wild, &model, "do the allowed thing");
+    bare(&wild, &model, "/mine");
     let left = bare(&wild, &model, "/evil");
-    for what in ["project-SessionStart", "local-PreToolUse", "prefix", "command", "mcp"] {
+    for what in ["mine", "project-SessionStart", "local-PreToolUse", "prefix", "command", "mcp"] {
         assert!(left.iter().any(|mark| mark == what), "{what} is no danger: {left:?}");
     }
     assert!(wild.project.join("rewritten").exists(), "a hook rewrites what the model asks for");
@@ -123,6 +126,9 @@ fn nothing_of_a_repository_runs_but_its_words_are_read() {
         agent.say(command);
         agent.daemon.wait_screen(&agent.id, &format!("Unknown command: {command}"));
     }
+    // The person's own command is theirs, but what it would run is no tool call.
+    agent.say("/mine");
+    wait_until("the command's words", SOON, || !agent.model.heard("Mine:").is_empty());
     assert_eq!(marks(&space), Vec::<String>::new());
     assert_eq!(
         (agent.row()["guarded"].clone(), agent.verdicts()),
