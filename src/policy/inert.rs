@@ -168,6 +168,15 @@ mod tests {
     }
 
     #[test]
+    fn a_place_on_the_net_is_not_inert_however_large_the_project_is() {
+        let resolve = |path: &str| normal(path);
+        let ground = Ground::new(&Place { project: "/", home: "/h", resolve: &resolve });
+        let dirs = [ground.dir("/").unwrap()];
+        assert!(is_inert(Operands::Files, "/etc/hosts", &dirs, &ground));
+        assert!(!is_inert(Operands::Files, "https://x.example/", &dirs, &ground));
+    }
+
+    #[test]
     fn part_of_a_word_is_a_name_a_number_or_a_path() {
         ask(|ground| {
             let dirs = [ground.spot("/p", "/").unwrap()];
