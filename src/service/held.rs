@@ -47,7 +47,8 @@ pub enum When {
     AtRest,
     /// Once the agent has nothing to do, one after the other.
     Queued,
-    /// Only to one that waits for an answer or is not up: a person answers from elsewhere.
+    /// Only to one that waits for an answer, or that starts and says nothing: a person answers from
+    /// elsewhere.
     AtDialog,
 }
 
@@ -106,6 +107,8 @@ pub struct Stance {
     pub known: bool,
     /// It is up and behind the gate.
     pub up: bool,
+    /// It has not said how it stands.
+    pub silent: bool,
     /// It waits for an answer.
     pub blocked: bool,
     /// It has nothing to do.
@@ -215,11 +218,11 @@ const NO_REST: &str = "the agent has not come to rest for too long, so nothing w
 
 impl Entry {
     fn judge(&self, stance: &Stance, now: Instant) -> Verdict {
-        let Stance { known, up, blocked, at_rest, busy, settled } = *stance;
+        let Stance { known, up, silent, blocked, at_rest, busy, settled } = *stance;
         let free = known && up && !blocked;
         match self.typing.when {
             _ if self.typing.owner.ticket.withdrawn.load(Ordering::Acquire) => Verdict::Forget,
-            When::AtDialog if known && (blocked || !(up || at_rest)) => Verdict::Type,
+            When::AtDialog if known && (blocked || (silent && !up)) => Verdict::Type,
             When::AtDialog if known => Verdict::Refuse(Code::Conflict, NO_DIALOG),
             When::Open | When::AtRest if known && blocked => {
                 Verdict::Refuse(Code::Conflict, BLOCKED)
@@ -250,11 +253,18 @@ mod tests {
     use std::sync::mpsc;
     use std::time::Duration;
 
-    const REST: Stance =
-        Stance { known: true, up: true, blocked: false, at_rest: true, busy: false, settled: true };
+    const REST: Stance = Stance {
+        known: true,
+        up: true,
+        silent: false,
+        blocked: false,
+        at_rest: true,
+        busy: false,
+        settled: true,
+    };
     const WORK: Stance = Stance { at_rest: false, settled: false, ..REST };
     const BLOCKED: Stance = Stance { blocked: true, ..WORK };
-    const NOT_UP: Stance = Stance { up: false, ..WORK };
+    const NOT_UP: Stance = Stance { up: false, silent: true, ..WORK };
     const BEHIND: Stance = Stance { known: false, ..REST };
 
     type Answers = mpsc::Receiver<Result<bool>>;
@@ -312,6 +322,8 @@ mod tests {
         check(When::AtDialog, &WORK, "asks nothing");
         check(When::AtDialog, &NOT_UP, "typed");
         check(When::AtDialog, &Stance { up: false, ..REST }, "asks nothing");
+        check(When::AtDialog, &Stance { up: false, ..WORK }, "asks nothing");
+        check(When::AtDialog, &Stance { silent: true, ..WORK }, "asks nothing");
         check(When::AtDialog, &Stance { known: false, ..BLOCKED }, "1 held");
     }
 

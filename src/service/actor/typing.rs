@@ -118,6 +118,7 @@ impl Actor {
         Stance {
             known: self.behind.is_none(),
             up: driving.up,
+            silent: agent.is_none_or(|agent| agent == AgentState::Clear),
             blocked: asks || row.state == State::NeedsPermission,
             at_rest,
             busy: driving.prompt.is_some_and(|prompt| prompt.command),
