@@ -34,8 +34,6 @@ pub struct Provider {
     pub capabilities: Capabilities,
     /// Variables with which it bills by token.
     pub keys: &'static [&'static str],
-    /// Its hooks report as soon as it takes prompts, not only with the first one.
-    pub says_hello: bool,
     /// Versions we know, where it has some.
     pub versions: Option<Versions>,
     /// Names of the files that a start writes for it; they must stay as they are.
@@ -102,7 +100,6 @@ pub const PROVIDERS: &[Provider] = &[
         },
         // Any agent may be started in it by a person.
         keys: &[ANTHROPIC[0], ANTHROPIC[1], OPENAI[0], OPENAI[1]],
-        says_hello: false,
         versions: None,
         files: &[],
         rehearsal: None,
@@ -126,7 +123,6 @@ pub const PROVIDERS: &[Provider] = &[
             metrics_channel: "none",
         },
         keys: ANTHROPIC,
-        says_hello: true,
         // `onFailure` came with 2.1.295; the rest was measured on 2.1.330.
         versions: Some(Versions { oldest: (2, 1, 295), proven: (2, 1, 330) }),
         files: &[claude::OVERLAY_FILE],
@@ -150,7 +146,6 @@ pub const PROVIDERS: &[Provider] = &[
             metrics_channel: "none",
         },
         keys: OPENAI,
-        says_hello: false,
         versions: Some(Versions { oldest: (0, 169, 0), proven: (0, 169, 0) }),
         files: &[],
         rehearsal: Some(codex_proof::REHEARSAL),

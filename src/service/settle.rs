@@ -67,8 +67,8 @@ impl Service {
     /// stuck: a dialog of its first run stands in its terminal, or it runs without its hooks.
     pub fn await_hello(&self, live: &Arc<Live>) {
         let row = live.row();
-        let says_hello = provider::find(&row.provider).is_ok_and(|p| p.says_hello);
-        if !says_hello || !is_unheard(&row) {
+        let greets = provider::find(&row.provider).is_ok_and(|p| p.capabilities.greets);
+        if !greets || !is_unheard(&row) {
             return;
         }
         let (watched, late) = (live.clone(), live.clone());
