@@ -203,8 +203,12 @@ mod tests {
     #[test]
     fn what_cannot_be_read_is_asked_or_denied_and_named() {
         let broken = || stored("odd", json!([{"action": "deny", "sense": "smell"}]));
-        let fine =
-            || stored("fine", json!([{"action": "allow"}, {"action": "deny", "tool": "Bash"}]));
+        let fine = || {
+            stored(
+                "fine",
+                json!([{"action": "allow", "tool": "*"}, {"action": "deny", "tool": "Bash"}]),
+            )
+        };
         for (default, wanted) in [(Action::Ask, Action::Ask), (Action::Deny, Action::Deny)] {
             let said = judge(vec![fine(), broken()], &["standard"], default, "Read");
             assert_eq!((said.action, said.policy.as_deref()), (wanted, Some("odd")));
