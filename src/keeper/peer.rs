@@ -10,6 +10,7 @@ use crate::base::error::{Error, Result};
 use crate::keeper::NAME;
 use crate::sys::proc;
 use crate::sys::proc::Stat;
+use std::sync::OnceLock;
 
 /// The keepers above `pid`, nearest first; none for a process outside every session. Those nearer
 /// than the session's own may be false: a program inside can take a keeper's name.
@@ -17,9 +18,22 @@ pub fn keepers_of(pid: i32) -> Result<Vec<Stat>> {
     if pid <= 0 {
         return Err(Error::denied("the peer's process is not visible here"));
     }
-    let own = proc::ancestry(std::process::id() as i32)?;
-    // Ourselves stays out: a keeper asks about its own descendants too.
-    let above = |s: &Stat| own[1..].iter().any(|a| a.pid == s.pid && a.start == s.start);
+    // Ends at ourselves, and with us: a keeper asks about its own descendants too.
     let line = proc::ancestry(pid)?.into_iter();
-    Ok(line.filter(|s| s.comm == NAME && !above(s)).collect())
+    let above = above()?;
+    let is_above = |s: &Stat| above.iter().any(|a| a.pid == s.pid && a.start == s.start);
+    Ok(line.filter(|s| s.comm == NAME && !is_above(s)).collect())
+}
+
+/// Our own ancestors, read once. When one ends, those above it take us over: the list may name dead
+/// processes later, but it misses none.
+fn above() -> Result<&'static [Stat]> {
+    static ABOVE: OnceLock<Vec<Stat>> = OnceLock::new();
+    match ABOVE.get() {
+        Some(above) => Ok(above),
+        None => {
+            let read = proc::own_ancestors()?;
+            Ok(ABOVE.get_or_init(|| read))
+        }
+    }
 }

@@ -8,6 +8,8 @@ use nix::errno::Errno;
 use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 use std::collections::HashMap;
+use std::fs::File;
+use std::io::Read;
 use std::os::fd::AsFd;
 
 /// One line of /proc/PID/stat, as far as we care.
@@ -27,20 +29,23 @@ pub struct Stat {
 
 /// Reads /proc/PID/stat; `None` when there is no such process.
 pub fn stat(pid: i32) -> Option<Stat> {
-    let text = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
-    parse_stat(&String::from_utf8_lossy(&text))
+    // One read has all of it: a line of at most some 400 bytes.
+    let mut line = [0; 1024];
+    let count = File::open(format!("/proc/{pid}/stat")).ok()?.read(&mut line).ok()?;
+    parse_stat(&String::from_utf8_lossy(&line[..count]))
 }
 
 fn parse_stat(text: &str) -> Option<Stat> {
     // The name may hold spaces and parentheses; the last `)` ends it.
     let (head, tail) = (text.find('(')?, text.rfind(')')?);
-    let fields: Vec<&str> = text.get(tail + 2..)?.split(' ').collect();
+    let mut fields = text.get(tail + 2..)?.split(' ');
     Some(Stat {
         pid: text.get(..head)?.trim().parse().ok()?,
-        ppid: fields.get(1)?.parse().ok()?,
         comm: text.get(head + 1..tail)?.to_string(),
-        start: fields.get(19)?.parse().ok()?,
-        state: fields.first()?.chars().next()?,
+        state: fields.next()?.chars().next()?,
+        ppid: fields.next()?.parse().ok()?,
+        // 17 fields between parent and start time.
+        start: fields.nth(17)?.parse().ok()?,
     })
 }
 
@@ -55,27 +60,40 @@ pub fn is_alive(pid: i32, start: u64) -> bool {
     stat(pid).is_some_and(|s| s.start == start && s.state != 'Z')
 }
 
-/// `pid` and its ancestors, youngest first, up to init. Starts over when a parent changes while it
-/// is being read; an ancestry that never holds still is an error.
+/// `pid` and its ancestors, youngest first, up to init or to ourselves, whichever comes first.
+/// Starts over when a parent changes while it is being read; an ancestry that never holds still is
+/// an error.
 pub fn ancestry(pid: i32) -> Result<Vec<Stat>> {
+    line_of(pid, std::process::id() as i32)
+}
+
+/// Our own ancestors up to init, parent first.
+pub fn own_ancestors() -> Result<Vec<Stat>> {
+    let mut line = line_of(std::process::id() as i32, 0)?;
+    line.remove(0);
+    Ok(line)
+}
+
+fn line_of(pid: i32, last: i32) -> Result<Vec<Stat>> {
     for _ in 0..8 {
-        if let Some(line) = try_ancestry(pid) {
+        if let Some(line) = try_line(pid, last) {
             return Ok(line);
         }
     }
     Err(Error::denied(format!("process {pid} cannot be traced to its ancestors")))
 }
 
-fn try_ancestry(pid: i32) -> Option<Vec<Stat>> {
+fn try_line(pid: i32, last: i32) -> Option<Vec<Stat>> {
     let mut line = vec![stat(pid)?];
     loop {
-        let child = line.last()?.clone();
-        if child.ppid == 0 {
+        let child = line.last()?;
+        if child.ppid == 0 || child.pid == last {
             return Some(line);
         }
         let parent = stat(child.ppid)?;
         // Read again behind the parent: if the child still has it, the pid was not reused between.
-        if stat(child.pid)? != (Stat { state: stat(child.pid)?.state, ..child }) {
+        let again = stat(child.pid)?;
+        if again != (Stat { state: again.state, ..child.clone() }) {
             return None;
         }
         line.push(parent);
@@ -238,10 +256,20 @@ mod tests {
     }
 
     #[test]
-    fn our_ancestry_starts_with_us_and_ends_at_the_top() {
-        let line = ancestry(std::process::id() as i32).unwrap();
-        assert_eq!(line[0].pid, std::process::id() as i32);
-        assert_eq!(line.last().unwrap().ppid, 0);
+    fn an_ancestry_ends_at_us_or_at_the_top() {
+        let pids = |line: &[Stat]| line.iter().map(|s| s.pid).collect::<Vec<_>>();
+        let me = std::process::id() as i32;
+        let line = ancestry(me).unwrap();
+        assert_eq!(pids(&line), [me], "not above ourselves");
+        let above = own_ancestors().unwrap();
+        assert_eq!((above[0].pid, above.last().unwrap().ppid), (parent(), 0));
+        let mut child = std::process::Command::new("sleep").arg("600").spawn().unwrap();
+        let line = ancestry(child.id() as i32).unwrap();
+        assert_eq!(pids(&line), [child.id() as i32, me]);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let top = ancestry(parent()).unwrap();
+        assert_eq!(pids(&top), pids(&above), "one that is above us is traced to its end");
         assert!(ancestry(i32::MAX).is_err(), "an unknown process is no harmless one");
     }
 
