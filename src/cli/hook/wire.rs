@@ -164,33 +164,47 @@ fn send(stream: &UnixStream, rest: &[u8]) -> usize {
 }
 
 /// The reply, once it is whole. Only a body with one Content-Length is understood: without it, a
-/// cut-off body could pass for a whole one.
+/// cut-off body could pass for a whole one. Read by hand: the library for it asks the processor for
+/// its features first, which takes longer than all of this where the processor is a virtual one.
 pub fn parse(bytes: &[u8]) -> Result<Option<Reply>> {
     let broken = || Failure::Garbage.because("the daemon's reply is not HTTP with a length");
     if bytes.len() > limits::HOOK_REPLY_BYTES {
         return Err(Failure::Garbage.because("the daemon's reply is too long"));
     }
-    let mut fields = [httparse::EMPTY_HEADER; limits::HEAD_FIELDS];
-    let mut reply = httparse::Response::new(&mut fields);
-    let head = match reply.parse(bytes).map_err(|_| broken())? {
-        httparse::Status::Complete(length) => length,
-        httparse::Status::Partial => return Ok(None),
-    };
-    let named = |name: &str| {
-        let fields = reply.headers.iter().filter(|f| f.name.eq_ignore_ascii_case(name));
-        fields.map(|f| f.value).collect::<Vec<_>>()
-    };
-    let length = match (named("content-length").as_slice(), named("transfer-encoding").is_empty()) {
-        ([one], true) => std::str::from_utf8(one).ok().and_then(|t| t.trim().parse().ok()),
-        _ => None,
-    };
-    let length: usize = length.ok_or_else(broken)?;
-    let body = &bytes[head..];
-    if body.len() < length {
-        return Ok(None);
+    let begins = bytes.iter().zip(b"HTTP/1.1 ").all(|(got, want)| got == want);
+    if !begins {
+        return Err(broken());
     }
-    let status = reply.code.ok_or_else(broken)?;
-    Ok(Some(Reply { status, body: body[..length].to_vec() }))
+    let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") else {
+        return Ok(None);
+    };
+    let head = std::str::from_utf8(&bytes[..end]).map_err(|_| broken())?;
+    let (status, length) = read_head(head).ok_or_else(broken)?;
+    let body = &bytes[end + 4..];
+    Ok(body.get(..length).map(|body| Reply { status, body: body.to_vec() }))
+}
+
+/// Status and length of the body.
+fn read_head(head: &str) -> Option<(u16, usize)> {
+    // A line break of another kind would hide a field.
+    if head.split("\r\n").any(|line| line.contains(char::is_control)) {
+        return None;
+    }
+    let mut lines = head.split("\r\n");
+    let status = lines.next()?.strip_prefix("HTTP/1.1 ")?.split(' ').next()?;
+    let mut length = None;
+    for line in lines {
+        let (name, value) = line.split_once(':')?;
+        if name.eq_ignore_ascii_case("content-length") && length.replace(value.trim()).is_some() {
+            return None;
+        }
+        if name.eq_ignore_ascii_case("transfer-encoding") {
+            return None;
+        }
+    }
+    let (length, digits) = (length?, |text: &str| text.bytes().all(|b| b.is_ascii_digit()));
+    let well = status.len() == 3 && digits(status) && digits(length);
+    well.then(|| Some((status.parse().ok()?, length.parse().ok()?)))?
 }
 
 /// The daemon's own words where it has some.
