@@ -244,7 +244,8 @@ fn no_memory() -> Failed {
 }
 
 /// The `output` of the daemon's reply, if an agent will take it for the verdict that it is. An
-/// agent that takes a yes only as silence gets no output, and only with a plain yes.
+/// agent that takes a yes only as silence gets no output, and only with a plain yes; one that
+/// cannot ask is told no.
 fn checked_answer(reply: &[u8]) -> Result<Vec<u8>> {
     let no_verdict = || Failure::Garbage.because("the daemon's reply holds no verdict");
     let reply = json::parse(reply).map_err(|_| no_verdict())?;
@@ -257,7 +258,8 @@ fn checked_answer(reply: &[u8]) -> Result<Vec<u8>> {
     let inner = output.get("hookSpecificOutput").ok_or_else(no_verdict)?;
     let said = |name: &str| inner.get(name).and_then(|value| value.as_str());
     let told = said("permissionDecision").and_then(Action::from_word);
-    match said("hookEventName") == Some(GATE) && told == Some(decision) {
+    let same = told == Some(decision) || (decision, told) == (Action::Ask, Some(Action::Deny));
+    match said("hookEventName") == Some(GATE) && same {
         true => Ok(output.to_string().into_bytes()),
         false => Err(no_verdict()),
     }

@@ -220,6 +220,8 @@ fn a_reply_that_is_no_verdict_blocks_at_once() {
         ("silence for nothing", body(r#"{"output":null}"#)),
         ("a yes that says no", said("allow", "deny")),
         ("a no that says yes", said("deny", "allow")),
+        ("a question that says yes", said("ask", "allow")),
+        ("a no that asks", said("deny", "ask")),
         ("text output", output("\"allow\"")),
         ("no hookEventName", inner(r#"{"permissionDecision":"allow"}"#)),
         ("no decision", inner(r#"{"hookEventName":"PreToolUse"}"#)),
@@ -248,6 +250,14 @@ fn a_plain_yes_may_be_silence_for_an_agent_that_takes_it_so() {
     let daemon = Daemon::saying(reply(200, r#"{"decision":"allow","output":null}"#));
     let outcome = Run::new(&daemon.path, event("PreToolUse"), LONG).go();
     assert_eq!(outcome, silent());
+}
+
+#[test]
+fn what_asks_may_be_a_no_for_an_agent_that_cannot_ask_and_never_a_yes() {
+    let daemon = Daemon::saying(said("ask", "deny"));
+    let outcome = Run::new(&daemon.path, event("PreToolUse"), LONG).go();
+    assert_eq!((outcome.code, outcome.stderr.as_str()), (0, ""));
+    assert!(String::from_utf8_lossy(&outcome.stdout).contains("\"deny\""), "{outcome:?}");
 }
 
 #[test]
