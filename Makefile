@@ -8,7 +8,8 @@ SHELL := /bin/bash
 
 # A static binary needs an explicit target: without one, build scripts and procedural macros would
 # be linked statically as well, and the latter cannot be. Static-PIE rather than plain static keeps
-# address randomisation.
+# address randomisation. A static program cannot look the C library's getrandom up, and would open
+# /dev/random and /dev/urandom in its place: the system call itself, then.
 host    := $(shell rustc -vV | sed -n 's/^host: //p')
 flags   := CARGO_TARGET_$(shell echo '$(host)' | tr 'a-z-' 'A-Z_')_RUSTFLAGS
 built   := $(or $(CARGO_TARGET_DIR),target)/$(host)/release/codepiper
@@ -23,7 +24,7 @@ help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1\t/p' Makefile | expand -t 18
 
 build: ## the release binary: target/codepiper, one static file
-	$(flags)="-C target-feature=+crt-static" \
+	$(flags)='-C target-feature=+crt-static --cfg getrandom_backend="linux_getrandom"' \
 	  cargo build --release --locked --target $(host) --bin codepiper
 	mkdir -p target
 	cp $(built) $(binary).new
