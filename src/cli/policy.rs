@@ -41,15 +41,25 @@ A policy is a named list of rules. Of all rules that are about a call, deny goes
 before ask and ask before allow, whatever their order; what no rule is about
 takes the default action. Changes hold from the next call on.
 
-A rule is {\"action\": \"allow\", \"tool\": ..., \"command\": ...}: action is allow,
-deny or ask; tool and command are a string or a list of strings, and what is
-left out means any. \"reason\" is told to the agent, \"id\" names the rule in
-logs. To paste:
+A rule is {\"action\": allow|deny|ask, ...} with at least one of these, each a string
+or a list of strings of which one must fit; all that are given must fit:
+
+  tool     the tool's name: Bash, Write, mcp__github__*, or * for every call
+  command  one command of a shell line, word by word: cargo test, git push *
+  read     a file that is read; src/** is below the project, ~/.ssh/** at home,
+  write    /etc/* as it stands, and **/*.pem anywhere; write: one that is written
+  cwd      where the call stands
+
+A * at the end of a command is any further words: all of them where a rule denies
+or asks; where it allows, only words that are no option, no secret and nothing
+outside the project. A line of several commands runs only if each of them may.
+\"reason\" is told to the agent, \"id\" names the rule in logs. To paste:
 
   echo '{\"name\": \"mine\", \"rules\": [
-    {\"action\": \"allow\", \"tool\": \"Bash\", \"command\": \"cargo test\"},
-    {\"action\": \"deny\", \"tool\": \"Bash\", \"command\": \"git push\",
-     \"reason\": \"pushing is mine\"}]}' | codepiper policy load -
+    {\"action\": \"allow\", \"command\": [\"cargo test\", \"cat *\", \"cd *\"]},
+    {\"action\": \"allow\", \"tool\": [\"Write\", \"Edit\"], \"write\": \"src/**\"},
+    {\"action\": \"deny\", \"command\": \"git push *\", \"reason\": \"pushing is mine\"}
+  ]}' | codepiper policy load -
 
 A file for load is such an object (name, description, priority, enabled, scope,
 rules) or a list of rules; its name is then the file's. A policy is named by its
@@ -67,7 +77,7 @@ pub const COMMANDS: &[Command] = &[Command {
     details: DETAILS,
     examples: &[
         "codepiper policy load rules.json",
-        "codepiper policy create --name ask --rules '[{\"action\":\"ask\"}]'",
+        "codepiper policy create --name ask --rules '[{\"action\":\"ask\",\"tool\":\"*\"}]'",
         "codepiper policy toggle mine",
         "codepiper policy default deny",
     ],

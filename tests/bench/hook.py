@@ -76,8 +76,12 @@ def read(path, count, programs):
 def set_rules(world, count):
     """So many rules, of which the last is the one that allows."""
     rules = [{"action": "deny", "tool": "Bash", "command": "never %d" % n} for n in range(count)]
-    rules[-1] = {"action": "allow", "tool": "Bash", "command": "ls"}
-    world.ask("PUT", "/settings/daemon", {"policy": rules})
+    rules[-1] = {"action": "allow", "tool": "Bash", "command": "ls", "cwd": "/home/u/proj"}
+    status, _, _ = world.request("GET", "/policies/bench")
+    if status == 404:
+        world.ask("POST", "/policies", {"id": "bench", "name": "bench", "rules": rules})
+    else:
+        world.ask("PUT", "/policies/bench", {"rules": rules})
 
 
 def hook(world, quick):

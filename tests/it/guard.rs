@@ -191,7 +191,8 @@ fn an_agent_that_is_not_installed_is_named_and_found_as_soon_as_it_is() {
     space.write("home/.profile", "PATH=\"$HOME/bin\"\n");
     fs::create_dir(space.home.join("bin")).expect("a directory in the home");
     std::os::unix::fs::symlink("/usr/bin/env", space.home.join("bin/env")).expect("a link");
-    let _daemon = Daemon::start(&space);
+    let daemon = Daemon::start(&space);
+    daemon.request("PUT", "/settings/daemon", Some(&json!({"proveGate": false}))).ok();
     let project = path_text(&space.project);
     let start = ["start", "-p", "claude-code", "-d", &project];
     let failed = space.cli(&start).expect(1).stderr;

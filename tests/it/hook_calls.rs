@@ -33,7 +33,7 @@ pub fn stdin(event: &str) -> String {
 
 /// A session that runs what it is told, under a policy that allows everything.
 pub fn open(space: &Space, daemon: &Daemon<'_>) -> Inside {
-    set_policy(daemon, &json!([{"action": "allow"}])).ok();
+    set_policy(daemon, &json!([{"action": "allow", "tool": "*"}])).ok();
     let inside = Inside::start(space, daemon, "caller");
     let ran = inside.ask(&order(&stdin("PreToolUse"), &[]));
     assert_eq!(ran["code"], 0, "{ran}");

@@ -127,7 +127,7 @@ fn an_answer_that_nobody_reads_blocks_and_is_not_taken_for_a_yes() {
     let daemon = Daemon::start(&space);
     let inside = open(&space, &daemon);
     for rule in ["allow", "deny", "ask"] {
-        set_policy(&daemon, &json!([{"action": rule}])).ok();
+        set_policy(&daemon, &json!([{"action": rule, "tool": "*"}])).ok();
         for (what, line) in [
             ("closed", "exec \"$0\" hook-forward >&-"),
             ("the null device", "exec \"$0\" hook-forward >/dev/null"),

@@ -72,7 +72,7 @@ fn the_example_of_the_help_page_obeys_the_policy() {
 fn a_program_that_asks_as_the_first_thing_it_does_is_believed() {
     let space = Space::new();
     let daemon = Daemon::start(&space);
-    set_policy(&daemon, &json!([{"action": "allow"}])).ok();
+    set_policy(&daemon, &json!([{"action": "allow", "tool": "*"}])).ok();
     space.write("project/call", &stdin("PreToolUse"));
     let line = format!("{BINARY} hook-forward <call >>said 2>&1; echo $? >>codes");
     let codes = || fs::read_to_string(space.project.join("codes")).unwrap_or_default();

@@ -227,7 +227,7 @@ fn a_policy_that_cannot_be_read_any_more_is_asked_about_and_named() {
     let space = Space::new();
     let mut daemon = start(&space);
     let agent = Inside::start_claude(&space, &daemon, "agent");
-    let allow = json!({"id": "all", "name": "all", "rules": [{"action": "allow"}]});
+    let allow = json!({"id": "all", "name": "all", "rules": [{"action": "allow", "tool": "*"}]});
     daemon.post("/policies", &allow);
     daemon.post("/policies", &denies("no-write", "Write"));
     daemon.post("/policies", &denies("newer", "WebFetch"));
@@ -308,7 +308,7 @@ fn of_two_clients_at_once_one_is_first_and_the_other_is_told() {
     let policy = json!({"name": "mine", "rules": []});
     let statuses = at_once("POST", "/policies", &policy);
     assert_eq!((count(&statuses, 201), count(&statuses, 409)), (1, 7), "{statuses:?}");
-    let change = json!({"rules": [{"action": "ask"}], "version": 1});
+    let change = json!({"rules": [{"action": "ask", "tool": "*"}], "version": 1});
     let statuses = at_once("PUT", "/policies/mine", &change);
     assert_eq!((count(&statuses, 200), count(&statuses, 409)), (1, 7), "{statuses:?}");
     let statuses = at_once("POST", "/policy-sets", &json!({"name": "s", "policyIds": ["mine"]}));

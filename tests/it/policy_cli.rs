@@ -33,7 +33,7 @@ fn what_help_and_readme_say_of_policies_can_be_pasted() {
     let from = help.find("  echo '").expect("an example to paste");
     let length = help[from..].find("load -\n").expect("its end") + "load -".len();
     let said = paste(&space, &help[from..from + length]);
-    assert!(said.contains("made policy mine") && said.contains("2 rules"), "{said}");
+    assert!(said.contains("made policy mine") && said.contains("3 rules"), "{said}");
     space.write("project/rules.json", r#"[{"action": "deny", "tool": "WebFetch"}]"#);
     for topic in ["policy", "policy-set"] {
         let help = space.cli(&["help", topic]).expect(0).stdout;
@@ -47,7 +47,7 @@ fn what_help_and_readme_say_of_policies_can_be_pasted() {
     let block = block.expect("README has an example");
     let end = block.find("codepiper start").expect("an agent is started in it");
     let said = paste(&space, &block[..end]);
-    assert!(said.contains("policy mine") && said.contains("2 rules"), "{said}");
+    assert!(said.contains("policy mine") && said.contains("4 rules"), "{said}");
     for name in ["ask", "mine", "rules"] {
         let policy = daemon.get(&format!("/policies/{name}"))["policy"].clone();
         assert_eq!(policy["name"], name);
@@ -155,13 +155,13 @@ fn each_verb_of_policy_set_says_what_it_did() {
     let id = daemon.start_session(&["cat"]);
     let short = &id[..8];
     let run = |line: &[&str]| space.cli(&[&["policy-set"], line].concat()).expect(0).stdout;
-    daemon.post("/policies", &json!({"name": "mine", "rules": [{"action": "ask"}]}));
+    daemon.post("/policies", &json!({"name": "mine", "rules": [{"action": "ask", "tool": "*"}]}));
     let table = run(&["list"]);
     assert!(table.contains("standard") && table.contains("default built in"), "{table}");
     let said = run(&["create", "--name", "careful", "--copy", "standard", "--policy", "mine"]);
     assert!(said.contains("made policy set careful") && said.contains("2 policies"), "{said}");
     let shown = run(&["show", "careful"]);
-    assert!(shown.contains("policy mine") && shown.contains("   1  ask    every call"), "{shown}");
+    assert!(shown.contains("policy mine") && shown.contains("   1  ask    tool *"), "{shown}");
     assert!(run(&["remove-policy", "careful", "mine"]).contains("took policy mine out"));
     assert!(run(&["add-policy", "careful", "mine"]).contains("policy mine is in the set careful"));
     assert!(run(&["apply", "careful", &id]).contains("set careful holds"));

@@ -16,7 +16,10 @@ const TALK: &str = "f247f362-4fbd-4e57-94f6-073b3cd68e4f";
 
 fn start(space: &Space) -> Daemon<'_> {
     Inside::install_claude(space);
-    Daemon::start(space)
+    let daemon = Daemon::start(space);
+    // The stand-in does nothing by itself, so its gate cannot be proven.
+    daemon.request("PUT", "/settings/daemon", Some(&json!({"proveGate": false}))).ok();
+    daemon
 }
 
 /// A stand-in for Claude that is up and idle, with these fields in its start.
