@@ -74,6 +74,8 @@ impl<'a> Agent<'a> {
         let model = Model::start(space, &script.scenario());
         furnish(space, home, &model.url);
         let daemon = Daemon::start(space);
+        // tests/e2e/proof.rs has the proof; here it would only make each start longer.
+        space.cli(&["settings", "proveGate", "false"]).expect(0);
         let load = space.cli(&["policy", "load", "-", "--name", "mine"]);
         load.stdin(script.policy().to_string().as_bytes()).expect(0);
         let mut agent = Agent { space, daemon, model, id: String::new() };
@@ -202,7 +204,7 @@ pub fn wait_hook(space: &Space) -> i32 {
 pub fn program() -> &'static str {
     static PROGRAM: OnceLock<String> = OnceLock::new();
     PROGRAM.get_or_init(|| {
-        let out = Command::new(FETCH).output().expect("tests/e2e/fetch.sh");
+        let out = Command::new(FETCH).arg("claude").output().expect("tests/e2e/fetch.sh");
         let stderr = String::from_utf8_lossy(&out.stderr);
         assert!(out.status.success(), "fetch.sh: {stderr}");
         String::from_utf8(out.stdout).expect("a path").trim().to_string()

@@ -1,64 +1,12 @@
 //! What policy leaves to a person is asked in the agent's own dialog, in every mode of the agent.
 
 use crate::claude::agent::Agent;
+use crate::claude::person::Person;
 use crate::claude::script::Script;
 use crate::claude::script::call;
 use crate::claude::script::touch;
-use crate::support::daemon::BINARY;
 use crate::support::space::Space;
-use crate::support::tmux::Tmux;
-use crate::support::wait::SOON;
-use crate::support::wait::wait_until;
 use serde_json::json;
-use std::time::Duration;
-use std::time::Instant;
-
-/// Claude takes no key in the first moment of a dialog: nobody has read it by then.
-const PRESS_AGAIN: Duration = Duration::from_millis(1500);
-
-/// A person at the session's terminal.
-struct Person<'a>(Tmux<'a>);
-
-impl<'a> Person<'a> {
-    fn at(agent: &Agent<'a>) -> Person<'a> {
-        let attach = format!("{BINARY} attach {}", agent.id);
-        let terminal = Tmux::start(agent.space, 120, 40, &attach);
-        terminal.wait_text("manual mode");
-        Person(terminal)
-    }
-
-    /// Presses a key until this has come of it.
-    #[track_caller]
-    fn press(&self, key: &str, what: &str, mut came: impl FnMut() -> bool) {
-        let mut next = Instant::now();
-        wait_until(what, SOON, || {
-            if came() {
-                return true;
-            }
-            if Instant::now() >= next {
-                self.0.keys(&[key]);
-                next = Instant::now() + PRESS_AGAIN;
-            }
-            false
-        });
-    }
-
-    /// Changes the agent's mode by its key, and returns the new one.
-    #[track_caller]
-    fn next_mode(&self) -> String {
-        let before = self.mode();
-        self.0.keys(&["BTab"]);
-        wait_until("the next mode", SOON, || self.mode() != before);
-        self.mode()
-    }
-
-    /// The agent's mode, as its last line names it.
-    fn mode(&self) -> String {
-        let screen = self.0.screen();
-        let line = screen.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default();
-        line.split(" on").next().unwrap_or_default().trim().to_string()
-    }
-}
 
 #[test]
 fn an_asked_tool_opens_the_agents_dialog_and_runs_only_after_a_yes() {
@@ -75,8 +23,8 @@ fn an_asked_tool_opens_the_agents_dialog_and_runs_only_after_a_yes() {
     let person = Person::at(&agent);
 
     agent.say("do the first thing");
-    person.0.wait_text("Do you want to proceed?");
-    person.0.wait_text("have a look");
+    person.terminal.wait_text("Do you want to proceed?");
+    person.terminal.wait_text("have a look");
     agent.wait_status("NEEDS_PERMISSION");
     assert!(!agent.made("first"), "it has not run before the yes");
     person.press("Enter", "the allowed tool to run", || agent.made("first"));
@@ -84,8 +32,8 @@ fn an_asked_tool_opens_the_agents_dialog_and_runs_only_after_a_yes() {
 
     // No rule is about it.
     agent.say("do the second thing");
-    person.0.wait_text("Do you want to proceed?");
-    person.press("Escape", "the dialog to go", || !person.0.screen().contains("Do you want"));
+    person.terminal.wait_text("Do you want to proceed?");
+    person.press("Escape", "the dialog to go", || !person.shows("Do you want"));
     agent.wait_status("NEEDS_INPUT");
     assert!(!agent.ask("do the allowed thing").is_error, "the agent goes on");
     assert!(!agent.made("second"), "it has not run after the no");
@@ -106,9 +54,9 @@ fn no_mode_and_no_key_of_the_agents_goes_past_the_gate() {
     let person = Person::at(&agent);
 
     // The key that hands the conversation to a process of Claude's own, elsewhere.
-    person.0.keys(&["Left"]);
+    person.terminal.keys(&["Left"]);
     agent.say("/background");
-    person.0.wait_text("Unknown command: /background");
+    person.terminal.wait_text("Unknown command: /background");
 
     let modes: Vec<String> = (0..4).map(|_| person.next_mode()).collect();
     let named = |at: usize, word: &str| modes[at].contains(word);
@@ -117,8 +65,8 @@ fn no_mode_and_no_key_of_the_agents_goes_past_the_gate() {
 
     // In the mode that accepts edits by itself.
     agent.say("write it");
-    person.0.wait_text("Do you want to create");
-    person.press("Escape", "the dialog to go", || !person.0.screen().contains("Do you want"));
+    person.terminal.wait_text("Do you want to create");
+    person.press("Escape", "the dialog to go", || !person.shows("Do you want"));
 
     assert!(!agent.ask("do the allowed thing").is_error);
     let agents: Vec<_> = agent.tree().into_iter().filter(|p| p.comm == "claude").collect();

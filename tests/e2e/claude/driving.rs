@@ -2,6 +2,7 @@
 //! dialogs that no program answers by accident, commands, models, forks.
 
 use crate::claude::agent::Agent;
+use crate::claude::person::press_until;
 use crate::claude::script::Script;
 use crate::claude::script::touch;
 use crate::support::space::Space;
@@ -78,7 +79,8 @@ fn a_dialog_gets_no_text_and_is_answered_by_keys_that_are_meant_for_it() {
         let waiting = scope.spawn(send);
         wait_queued(&agent, 1);
         assert!(!space.project.join("asked").exists(), "no answer was given");
-        space.cli(&["keys", "--at-dialog", &agent.id, "1"]).expect(0);
+        let yes = ["keys", "--at-dialog", &agent.id, "1"];
+        press_until("a yes", || drop(space.cli(&yes).run()), || agent.made("asked"));
         let result = agent.model.result_of("do the asked thing");
         assert!(!result.is_error, "{result:?}");
         waiting.join().expect("the client");

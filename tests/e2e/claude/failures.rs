@@ -2,6 +2,7 @@
 
 use crate::claude::agent::Agent;
 use crate::claude::agent::PAST_THE_DEADLINE;
+use crate::claude::person::Person;
 use crate::claude::script::Script;
 use crate::claude::script::touch;
 use crate::model::ToolResult;
@@ -228,8 +229,9 @@ fn another_sessions_name_or_a_wrong_secret_runs_no_tool() {
         settings["env"][name] = json!(value);
         fs::write(&path, settings.to_string()).expect("the settings");
         agent.id = agent.another(&[]);
-        agent.daemon.wait_screen(&agent.id, "manual mode");
-        expect_refused(prompt, &agent.ask(prompt));
+        // To programs it is not ready, and never will be; a person can type all the same.
+        Person::at(&agent).say(&agent, prompt);
+        expect_refused(prompt, &agent.model.result_of(prompt));
         let spoken_for = if name == "CODEPIPER_SESSION" { &other } else { &agent.id };
         assert!(!agent.events_of(spoken_for, "refused").is_empty(), "{prompt}: it is recorded");
         assert_eq!(agent.row()["guarded"], false, "{prompt}");

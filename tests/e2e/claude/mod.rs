@@ -7,6 +7,7 @@ mod failures;
 mod gate;
 mod headless;
 mod hostile;
+mod person;
 mod script;
 mod starts;
 mod talk;

@@ -2,11 +2,10 @@
 
 use crate::claude::agent::Agent;
 use crate::claude::agent::Home;
+use crate::claude::person::Person;
 use crate::claude::script::Script;
 use crate::claude::script::touch;
-use crate::support::daemon::BINARY;
 use crate::support::space::Space;
-use crate::support::tmux::Tmux;
 use crate::support::wait::SOON;
 use crate::support::wait::wait_for;
 use crate::support::wait::wait_until;
@@ -35,12 +34,9 @@ fn a_directory_that_is_not_trusted_yet_waits_for_a_person_and_says_so() {
     wait_stuck(&agent, "before it begins", SOON);
     assert_eq!(agent.row()["guarded"], false);
 
-    let person = Tmux::start(&space, 120, 40, &format!("{BINARY} attach {}", agent.id));
-    person.wait_text("Yes, I trust this folder");
-    person.keys(&["Down"]);
-    person.wait_screen("the other answer", |screen| screen.contains("❯ Yes"));
-    person.keys(&["Enter"]);
-    person.wait_text("manual mode");
+    let person = Person::before(&agent, "Yes, I trust this folder");
+    person.press("Down", "the other answer", || person.shows("❯ Yes"));
+    person.press("Enter", "the agent to begin", || person.shows("manual mode"));
     wait_until("the hooks to report", SOON, || agent.row()["guarded"] == true);
     wait_until("the reason to go", SOON, || agent.row()["reason"] == Value::Null);
     agent.stop();
