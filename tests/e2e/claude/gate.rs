@@ -97,3 +97,28 @@ fn a_file_tool_that_is_denied_touches_no_file() {
     assert_eq!(agent.verdicts(), ["deny", "deny"]);
     agent.stop();
 }
+
+#[test]
+fn a_file_is_denied_by_its_path_whatever_else_is_allowed() {
+    let space = Space::new();
+    let write = |file: &str| call("Write", json!({"file_path": file, "content": "mine"}));
+    let edit = json!({"file_path": "sub/secret.txt", "old_string": "yours", "new_string": "mine"});
+    let script = Script::new()
+        .on("write it", &[write("secret.txt")])
+        .on("edit it", &[call("Edit", edit)])
+        .on("write another", &[write("sub/../other.txt")])
+        .rule(json!({"action": "deny", "write": "**/secret.txt", "reason": REASON}))
+        .rule(json!({"action": "allow", "tool": ["Write", "Edit"]}));
+    let secret = space.write("project/sub/secret.txt", "yours");
+    let agent = Agent::start(&space, &script);
+
+    for prompt in ["write it", "edit it"] {
+        let result = agent.ask(prompt);
+        assert!(result.is_error && result.text.contains(REASON), "{prompt}: {result:?}");
+    }
+    assert!(!agent.ask("write another").is_error && agent.made("other.txt"));
+    assert!(!agent.made("secret.txt"));
+    assert_eq!(std::fs::read_to_string(secret).expect("the file"), "yours");
+    assert_eq!(agent.verdicts(), ["deny", "deny", "allow"]);
+    agent.stop();
+}
