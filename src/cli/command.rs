@@ -175,26 +175,10 @@ pub fn parse(tables: &[&'static [Command]], words: Vec<OsString>) -> Result<Pars
     let mut args = Args::default();
     let mut command: Option<&'static Command> = None;
     loop {
-        if let Some(mut raw) = parser.try_raw_args() {
-            match raw.peek().and_then(|w| w.to_str()) {
-                Some("--") if command.is_some() => {
-                    let before = args.words.len();
-                    raw.next();
-                    args.dashes = true;
-                    take_rest(&mut args, raw)?;
-                    if command.is_some_and(|c| matches!(c.words, Words::Program(..))) {
-                        args.rest = args.words.split_off(before);
-                    }
-                    break;
-                }
-                // `-1` is a number that somebody got wrong, not a bundle of switches.
-                Some(word) if command.is_some() && is_negative(word) => {
-                    args.words.push(word.to_string());
-                    raw.next();
-                    continue;
-                }
-                _ => {}
-            }
+        match command.map_or(Ok(Taken::Nothing), |c| take_raw(&mut parser, &mut args, c))? {
+            Taken::Nothing => {}
+            Taken::Word => continue,
+            Taken::Rest => break,
         }
         let arg = parser.next().map_err(|e| usage_error(&e.to_string(), command))?;
         let option = match arg {
@@ -243,6 +227,41 @@ pub fn parse(tables: &[&'static [Command]], words: Vec<OsString>) -> Result<Pars
     let Some(command) = command else { return Ok(Parsed::Help(None)) };
     check_words(command, &args)?;
     Ok(Parsed::Run(command, args))
+}
+
+/// What [`take_raw`] took.
+enum Taken {
+    Nothing,
+    Word,
+    Rest,
+}
+
+/// Takes what must not be read as an option: everything behind `--`, and a negative number.
+fn take_raw(
+    parser: &mut lexopt::Parser,
+    args: &mut Args,
+    command: &'static Command,
+) -> Result<Taken> {
+    let Some(mut raw) = parser.try_raw_args() else { return Ok(Taken::Nothing) };
+    match raw.peek().and_then(|w| w.to_str()) {
+        Some("--") => {
+            let before = args.words.len();
+            raw.next();
+            args.dashes = true;
+            take_rest(args, raw)?;
+            if matches!(command.words, Words::Program(..)) {
+                args.rest = args.words.split_off(before);
+            }
+            Ok(Taken::Rest)
+        }
+        // `-1` is a number that somebody got wrong, not a bundle of switches.
+        Some(word) if is_negative(word) => {
+            args.words.push(word.to_string());
+            raw.next();
+            Ok(Taken::Word)
+        }
+        _ => Ok(Taken::Nothing),
+    }
 }
 
 fn take_rest(args: &mut Args, raw: lexopt::RawArgs<'_>) -> Result<()> {

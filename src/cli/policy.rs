@@ -41,24 +41,26 @@ A policy is a named list of rules. Of all rules that are about a call, deny goes
 before ask and ask before allow, whatever their order; what no rule is about
 takes the default action. Changes hold from the next call on.
 
-A rule is {\"action\": allow|deny|ask, ...} with at least one of these, each a string
-or a list of strings of which one must fit; all that are given must fit:
+A rule is {\"action\": allow|deny|ask, ...} with at least one of these, each a
+string or a list of strings of which one must fit; all that are given must fit:
 
   tool     the tool's name: Bash, Write, mcp__github__*, or * for every call
   command  one command of a shell line, word by word: cargo test, git push *
-  read     a file that is read; src/** is below the project, ~/.ssh/** at home,
-  write    /etc/* as it stands, and **/*.pem anywhere; write: one that is written
+  read     a file that is read: src/** below the project, ~/.ssh/** at home,
+           /etc/* as it stands, **/*.pem anywhere
+  write    a file that is written, in the same way
   cwd      where the call stands
 
-A * at the end of a command is any further words: all of them where a rule denies
-or asks; where it allows, only words that are no option, no secret and nothing
-outside the project. A line of several commands runs only if each of them may.
+A * at the end of a command is any further words: all of them where a rule
+denies or asks; where it allows, only words that are no option, no secret and
+nothing outside the project. A line of several commands runs only if each may.
 \"reason\" is told to the agent, \"id\" names the rule in logs. To paste:
 
   echo '{\"name\": \"mine\", \"rules\": [
     {\"action\": \"allow\", \"command\": [\"cargo test\", \"cat *\", \"cd *\"]},
     {\"action\": \"allow\", \"tool\": [\"Write\", \"Edit\"], \"write\": \"src/**\"},
-    {\"action\": \"deny\", \"command\": \"git push *\", \"reason\": \"pushing is mine\"}
+    {\"action\": \"deny\", \"command\": \"git push *\",
+     \"reason\": \"pushing is mine\"}
   ]}' | codepiper policy load -
 
 A file for load is such an object (name, description, priority, enabled, scope,

@@ -210,16 +210,16 @@ mod tests {
             )
         };
         for (default, wanted) in [(Action::Ask, Action::Ask), (Action::Deny, Action::Deny)] {
-            let said = judge(vec![fine(), broken()], &["standard"], default, "Read");
+            let said = judge(vec![fine(), broken()], &["standard"], default, "TodoWrite");
             assert_eq!((said.action, said.policy.as_deref()), (wanted, Some("odd")));
             let words = ["the policy odd cannot be read", "rule 1", "sense"];
             assert!(words.iter().all(|w| said.reason.contains(w)), "{}", said.reason);
             let said = judge(vec![broken(), fine()], &[], default, "Bash");
             assert_eq!((said.action, said.policy.as_deref()), (Action::Deny, Some("fine")));
         }
-        assert_eq!(judge(vec![fine()], &[], Action::Deny, "Read").action, Action::Allow);
+        assert_eq!(judge(vec![fine()], &[], Action::Deny, "TodoWrite").action, Action::Allow);
         let huge = stored("huge", json!([{"action": "x".repeat(1 << 20)}]));
-        assert!(judge(vec![huge], &[], Action::Ask, "Read").reason.len() < 2000);
+        assert!(judge(vec![huge], &[], Action::Ask, "TodoWrite").reason.len() < 2000);
     }
 
     #[test]

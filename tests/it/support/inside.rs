@@ -49,7 +49,7 @@ impl Inside {
     /// Puts a `claude` on the login shell's PATH.
     pub fn install_claude(space: &Space) {
         let script = path_text(&space.write("inside.py", include_str!("inside.py")));
-        let version = "[ \"$1\" = --version ] && exec echo '2.1.330 (Claude Code)'";
+        let version = "[ \"$1\" = --version ] && { echo '2.1.330 (Claude Code)'; exit; }";
         let program = format!("#!/bin/sh\n{version}\nexec {PYTHON} {script} \"$@\"\n");
         space.write("home/.profile", "PATH=\"$HOME/bin:$PATH\"\n");
         space.write_program("home/bin/claude", &program);
