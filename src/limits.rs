@@ -36,6 +36,9 @@ pub const KEYS: usize = 100;
 /// A program that lives this long counts as started; one that fails earlier is a failed start and
 /// its own output is the error message. Wrong options and missing logins show within it.
 pub const START_SETTLE: Duration = Duration::from_millis(100);
+/// The same for an agent, which reads its settings and looks at its home first: one that cannot
+/// start says so within half a second. One that is up says so itself, mostly sooner.
+pub const AGENT_SETTLE: Duration = Duration::from_secs(1);
 /// An agent's hooks report within a second of its start, on a loaded machine within several. After
 /// this a person should look what keeps it.
 pub const AGENT_HELLO: Duration = Duration::from_secs(15);

@@ -97,7 +97,10 @@ impl<'a> Ground<'a> {
             below(&written, given).is_some_and(|rest| below(&real, truth) == Some(rest))
         };
         let is_direct = written == real || same_rest(&self.project) || same_rest(&self.home);
-        let inside = (below(&written, &self.project.0), below(&real, &self.project.1));
+        // Agents tell a project that was opened by a link by its true name.
+        let (given, truth) = (&self.project.0, &self.project.1);
+        let as_written = below(&written, given).or_else(|| below(&written, truth));
+        let inside = (as_written, below(&real, truth));
         let names = match inside {
             (Some(written), Some(real)) => [written, real],
             _ => [written.as_str(), real.as_str()],
@@ -232,6 +235,9 @@ mod tests {
             assert_eq!((spot.real.as_str(), spot.is_direct), ("/data/p/a", true));
             assert!(spot.is_inside);
             assert!(!ground.spot("k/a", "/home/u/p").unwrap().is_direct);
+            let true_name = ground.spot("a", "/data/p").unwrap();
+            assert!(true_name.is_inside && true_name.is_direct);
+            assert!(!ground.spot("../q/a", "/data/p").unwrap().is_inside);
         });
     }
 

@@ -17,9 +17,10 @@ use crate::store::sessions;
 use std::sync::Arc;
 
 impl Service {
-    /// Waits until a program has lived for [`limits::START_SETTLE`], its agent has said hello, or
-    /// it has ended. One that ended with an error by then did not start: the result is what it had
-    /// printed, and nothing of it is left behind.
+    /// Waits until a program has lived for [`limits::START_SETTLE`] (an agent for
+    /// [`limits::AGENT_SETTLE`]), its agent has said hello or told its state, or it has ended. One
+    /// that ended with an error by then did not start: the result is what it had printed, and
+    /// nothing of it is left behind.
     pub fn settle(
         self: &Arc<Service>,
         id: &str,
@@ -27,17 +28,18 @@ impl Service {
     ) {
         let (service, session) = (self.clone(), id.to_string());
         let (look, watched) = (self.clone(), id.to_string());
+        let agent = self.find(id).is_ok_and(|row| self.tells_state(&row));
+        let wait = if agent { limits::AGENT_SETTLE } else { limits::START_SETTLE };
         let check = move || {
-            let gone = look.records.live(&watched).is_none();
+            let live = look.records.live(&watched);
+            let gone = live.is_none();
             look.find(&watched).map_or(true, |row| match row.state {
-                State::Starting => false,
+                State::Starting => live.is_some_and(|live| live.view().agent.is_some()),
                 state => state.is_live() || gone,
             })
         };
         let finish = move |_| done(service.settled(&session));
-        if let Err(error) =
-            self.records.waits.park(id, limits::START_SETTLE, Box::new(check), Box::new(finish))
-        {
+        if let Err(error) = self.records.waits.park(id, wait, Box::new(check), Box::new(finish)) {
             log::warn!("session {id} is started but nobody waits for it: {}", error.chain());
         }
     }

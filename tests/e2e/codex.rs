@@ -125,7 +125,10 @@ impl<'a> Codex<'a> {
     #[track_caller]
     pub fn start_with(ground: &'a Ground, policy: &Value, args: &[&str]) -> Codex<'a> {
         let daemon = Daemon::start(&ground.space);
-        ground.space.cli(&["settings", "policy", &policy.to_string()]).expect(0);
+        let load = ground.space.cli(&["policy", "load", "-", "--name", "mine"]);
+        load.stdin(policy.to_string().as_bytes()).expect(0);
+        // Its proof is a test of its own.
+        ground.space.cli(&["settings", "proveGate", "false"]).expect(0);
         let mut codex = Codex { ground, daemon, id: String::new() };
         codex.id = codex.another(args);
         codex
@@ -150,18 +153,18 @@ impl<'a> Codex<'a> {
     /// throws away keys that were pressed before it was ready to be asked.
     #[track_caller]
     pub fn open_folder(&self) {
-        self.press_enter_on("Open restricted");
+        self.press_enter_on("Open restricted", &["keys", "--at-dialog"]);
         self.wait_idle();
     }
 
-    /// Returns when a dialog with this text has come and gone by Enter.
+    /// Returns when a dialog with this text has come and gone by Enter, pressed in this way.
     #[track_caller]
-    pub fn press_enter_on(&self, text: &str) {
+    pub fn press_enter_on(&self, text: &str, how: &[&str]) {
         self.daemon.wait_screen(&self.id, text);
         let mut pressed: Option<Instant> = None;
         wait_until(&format!("{text:?} to go"), SOON, || {
             if pressed.is_none_or(|at| at.elapsed() > KEY_PAUSE) {
-                self.ground.space.cli(&["keys", &self.id, "enter"]).expect(0);
+                self.ground.space.cli(&[how, &[&self.id, "enter"]].concat()).expect(0);
                 pressed = Some(Instant::now());
             }
             !self.daemon.screen(&self.id).contains(text)

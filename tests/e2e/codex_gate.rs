@@ -17,7 +17,11 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
 const REASON: &str = "this file is not yours to make";
-const PATCH: &str = "*** Begin Patch\n*** Add File: patched\n+x\n*** End Patch\n";
+/// A patch that makes a file.
+fn patch(file: &str) -> Value {
+    let text = format!("*** Begin Patch\n*** Add File: {file}\n+x\n*** End Patch\n");
+    json!([{"name": "apply_patch", "input": text}])
+}
 
 fn policy() -> Value {
     json!([
@@ -26,18 +30,19 @@ fn policy() -> Value {
         ]},
         {"action": "allow", "tool": ["spawn_agent", "wait_agent", "multi_agent_v1wait_agent"]},
         {"action": "deny", "tool": ["Bash"], "command": "touch denied", "reason": REASON},
-        {"action": "deny", "tool": "apply_patch", "reason": "no patches here"},
+        {"action": "allow", "tool": "apply_patch"},
+        {"action": "deny", "write": "**/patched", "reason": "no patches here"},
     ])
 }
 
 #[test]
 fn an_allowed_tool_runs_a_denied_one_does_not_and_nobody_can_be_asked() {
-    let patch = json!([{"name": "apply_patch", "input": PATCH}]);
     let ground = Ground::new(&json!({"prompts": [
         entry("the allowed", shell(&["touch allowed"])),
         entry("the denied", shell(&["touch denied"])),
         entry("the unnamed", shell(&["touch unnamed"])),
-        entry("the patch", patch),
+        entry("the patch", patch("patched")),
+        entry("the mending", patch("mended")),
     ]}));
     let codex = Codex::start(&ground, &policy());
 
@@ -48,15 +53,17 @@ fn an_allowed_tool_runs_a_denied_one_does_not_and_nobody_can_be_asked() {
     assert!(told.contains("blocked by PreToolUse hook") && told.contains(REASON), "{told}");
     assert!(!ground.has("denied"), "the denied tool has not run");
     let told = codex.ask("do the unnamed thing");
-    assert!(told.contains("no rule is about this call of Bash"), "{told}");
+    assert!(told.contains("no rule covers"), "{told}");
     assert!(told.contains("Codex cannot be asked"), "{told}");
     assert!(!ground.has("unnamed"), "what policy asks about has not run");
     let told = codex.ask("do the patch thing");
     assert!(told.contains("no patches here"), "{told}");
     assert!(!ground.has("patched"), "the denied patch was not applied");
+    codex.ask("do the mending thing");
+    assert!(ground.has("mended"), "it was its file that was denied, and no other");
 
     assert_eq!(codex.daemon.session(&codex.id)["guarded"], true);
-    assert_eq!(codex.decisions("allow"), 1, "one row for the allowed call");
+    assert_eq!(codex.decisions("allow"), 2, "one row for each allowed call");
     assert_eq!(codex.decisions("deny"), 3, "one row for each of the others");
     codex.stop();
 }

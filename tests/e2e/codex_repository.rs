@@ -16,7 +16,8 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 
 const REASON: &str = "this file is not yours to make";
-const ALLOWED: &str = "touch \"allowed$EVIL\"";
+/// A program of the person's that shows the variables which tools get.
+const ALLOWED: &str = "make-allowed";
 
 fn policy() -> Value {
     json!([
@@ -26,7 +27,12 @@ fn policy() -> Value {
 }
 
 fn ground() -> Ground {
-    Ground::new(&json!({"prompts": [entry("both things", shell(&[ALLOWED, "touch denied"]))]}))
+    let both = entry("both things", shell(&[ALLOWED, "touch denied"]));
+    let ground = Ground::new(&json!({"prompts": [both]}));
+    let program = ground.space.home.join("bin").join(ALLOWED);
+    fs::write(&program, "#!/bin/sh\ntouch \"allowed$EVIL\"\n").expect("a program");
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("its mode");
+    ground
 }
 
 /// The two calls were judged, and nothing of the repository's has run.
@@ -112,7 +118,7 @@ fn settings_that_appear_while_the_session_runs_stay_out_of_new_conversations() {
     codex.say("/mcp");
     codex.daemon.wait_screen(&codex.id, "MCP Tools");
     codex.say("/new");
-    codex.press_enter_on("Use current Git worktree");
+    codex.press_enter_on("Use current Git worktree", &["keys"]);
     codex.say("do both things");
     assert_judged(&ground, &codex);
     codex.wait_idle();

@@ -140,8 +140,10 @@ impl Model {
     }
 }
 
+/// Whether a prompt has these words in its first line; a summary has those of all before it.
 fn is_about(call: &Value, prompt: &str) -> bool {
-    call["prompt"].as_str().is_some_and(|text| text.starts_with(prompt))
+    let first = call["prompt"].as_str().and_then(|text| text.lines().next());
+    first.is_some_and(|line| line.contains(prompt))
 }
 
 impl Drop for Model {
