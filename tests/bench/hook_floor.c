@@ -126,6 +126,7 @@ static int call(char **words, int count) {
         snprintf(name, sizeof name, "%s.page-%d", words[2], client);
         int file = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
         FILE *out = fopen(words[2], "ae");
+        setvbuf(out, 0, _IOLBF, 0); /* whole lines, so that clients do not tear each other's */
         for (int round = 0; round < rounds; round++) {
             for (int i = 0; i < programs; i++) run(i, program[i], words[3], file, out);
         }
