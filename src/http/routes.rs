@@ -78,7 +78,7 @@ pub const ROUTES: &[Route<Api>] = &[
         path: "/hooks/claude",
         doors: HOOK,
         about: "an agent's hook",
-        run: Run::Now(hooks::claude),
+        run: Run::Later(hooks::claude),
     },
 ];
 

@@ -61,6 +61,8 @@ pub struct HookReply {
     pub verdict: Option<Verdict>,
     /// What it prints for the agent.
     pub output: Option<Value>,
+    /// The decision that was stored, for [`Service::decided`].
+    decided: Option<(Arc<Live>, i64)>,
 }
 
 impl Service {
@@ -71,15 +73,26 @@ impl Service {
             return Err(Error::invalid("the request id is missing or too long"));
         }
         let provider = provider::find(&live.row().provider)?;
-        let mut verdict = None;
+        let (mut verdict, mut decided) = (None, None);
         match hook::parse(call.event, call.data)? {
             HookEvent::PreToolUse(tool_call) => {
-                verdict = Some(self.decide(&live, provider, call.request, &tool_call)?);
+                let (said, id) = self.decide(&live, provider, call.request, &tool_call)?;
+                (verdict, decided) = (Some(said), Some((live, id)));
             }
             other => self.told(&live, call, &other),
         }
         let output = verdict.as_ref().and_then(|verdict| provider.answer(verdict));
-        Ok(HookReply { verdict, output })
+        Ok(HookReply { verdict, output, decided })
+    }
+
+    /// What can wait until the agent has its answer: the mark in the session's recording, and those
+    /// who wait for something to happen in it.
+    pub fn decided(&self, reply: &HookReply) {
+        let Some((live, id)) = &reply.decided else { return };
+        let number = u32::try_from(*id).unwrap_or(u32::MAX);
+        // A mark that is not written costs a jump target in the replay, nothing else.
+        let _ = live.ask(Command::Mark(Mark::ToolCall(number)));
+        self.records.waits.notify(&live.id);
     }
 
     fn authenticate(&self, call: &HookCall<'_>) -> Result<Arc<Live>> {
@@ -130,7 +143,7 @@ impl Service {
         provider: &Provider,
         request: &str,
         call: &ToolCall,
-    ) -> Result<Verdict> {
+    ) -> Result<(Verdict, i64)> {
         let row = live.row();
         let place = Place { project: &row.cwd, home: &self.user_home, resolve: &resolve::path };
         let mut verdict = match self.is_proof(&row.id, &row.cwd) {
@@ -161,11 +174,7 @@ impl Service {
             events::append(tx, &decision_event(id, &decision))?;
             Ok((id, decision))
         })?;
-        let number = u32::try_from(id).unwrap_or(u32::MAX);
-        // A mark that is not written costs a jump target in the replay, nothing else.
-        let _ = live.ask(Command::Mark(Mark::ToolCall(number)));
-        self.records.waits.notify(&live.id);
-        Ok(stored.verdict)
+        Ok((stored.verdict, id))
     }
 
     /// An event that only tells something.

@@ -140,7 +140,9 @@ pub(super) fn connect(path: &Path, mode: OpenFlags) -> rusqlite::Result<Connecti
     // A connection that finds damage and is dropped must not write the log into the file.
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     let cache = limits::DB_CACHE_KIB;
-    conn.execute_batch(&format!("PRAGMA trusted_schema=OFF; PRAGMA cache_size=-{cache}"))?;
+    conn.execute_batch(&format!(
+        "PRAGMA trusted_schema=OFF; PRAGMA temp_store=MEMORY; PRAGMA cache_size=-{cache}"
+    ))?;
     Ok(conn)
 }
 
