@@ -9,6 +9,8 @@ use crate::codex::entry;
 use crate::codex::script;
 use crate::codex::shell;
 use crate::model;
+use crate::support::daemon::read_only_home;
+use crate::support::space::path_text;
 use crate::support::wait::SOON;
 use crate::support::wait::wait_until;
 use serde_json::Value;
@@ -247,5 +249,22 @@ fn a_resumed_session_goes_on_with_its_conversation_under_the_gate() {
     wait_until("both starts in the record", SOON, || {
         start()["events"].to_string().contains("\"resume\"")
     });
+    codex.stop();
+}
+
+#[test]
+fn a_home_that_nobody_can_write_to_is_a_clear_error_and_no_ungated_run() {
+    let both = entry("both things", shell(&["touch allowed", "touch denied"]));
+    let ground = Ground::new(&json!({"prompts": [both]}));
+    let mut codex = Codex::start(&ground, &policy());
+    codex.daemon.kill9();
+    codex.daemon.start_binary(&read_only_home(&ground.space));
+    let cwd = path_text(&ground.cwd);
+    let line = ["start", "-p", "codex", "-d", &cwd, "--", "exec", "do both things"];
+    let out = ground.space.cli(&line).expect(1);
+    assert!(out.stderr.contains("Read-only file system"), "{}", out.stderr);
+    assert!(!ground.has("allowed") && !ground.has("denied"), "nothing has run");
+    let sessions = codex.daemon.get("/sessions")["sessions"].as_array().map(Vec::len);
+    assert_eq!(sessions, Some(1), "a failed start leaves nothing");
     codex.stop();
 }

@@ -175,6 +175,17 @@ impl Drop for Daemon<'_> {
     }
 }
 
+/// A program that runs the daemon where nobody can write to the home: it and what it starts see it
+/// read-only, others do not.
+pub fn read_only_home(space: &Space) -> String {
+    let script = format!(
+        "#!/bin/sh\nexec unshare --map-current-user --user --mount sh -c '\
+         mount --bind \"$HOME\" \"$HOME\" && mount -o remount,bind,ro \"$HOME\" && \
+         exec {BINARY} \"$@\"' sh \"$@\"\n"
+    );
+    path_text(&space.write_program("daemon-with-a-read-only-home", &script))
+}
+
 /// A second build: the same program under another name for itself, as long as the first.
 pub fn other_build(space: &Space) -> String {
     let (version, hash) = codepiper::BUILD.split_once('-').expect("a build's name");
