@@ -52,6 +52,8 @@ CREATE TABLE sessions (
     forked_from     TEXT,                            -- the conversation that it began with a copy of
     given           TEXT    NOT NULL DEFAULT '[]'    -- names of variables that a person gave
                                      CHECK (json_type(given) = 'array'),
+    project_settings INTEGER NOT NULL DEFAULT 0      -- the repository's own were let in
+                                     CHECK (project_settings IN (0, 1)),
     CHECK (exit_code IS NULL OR exit_signal IS NULL),
     CHECK ((keeper_pid IS NULL) = (keeper_start IS NULL))
 ) STRICT;

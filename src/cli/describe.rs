@@ -84,6 +84,9 @@ pub fn facts(session: &Value) -> Vec<(&'static str, String)> {
     if let Some(guarded) = session["guarded"].as_bool() {
         add("guarded", if guarded { "yes" } else { "no" }.into());
     }
+    if session["metadata"]["launch"]["projectSettings"] == json!(true) {
+        add("settings", "the repository's own were let in".into());
+    }
     add("ALARM", plain("alarm"));
     add("gate", gate(session).into());
     add("transcript", plain("transcriptPath"));

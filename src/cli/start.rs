@@ -35,6 +35,7 @@ pub const COMMANDS: &[Command] = &[Command {
         value(&["--prompt"], "TEXT", "typed once the agent is up; - reads standard input"),
         value(&["--resume-id"], "UUID", "go on with this conversation of the agent's"),
         switch(&["--fork"], "go on with a copy of it"),
+        switch(&["--project-settings"], "let the repository's own settings in; see below"),
         switch(&["-a", "--attach"], "attach to it at once"),
     ],
     words: Words::AfterDashes,
@@ -47,7 +48,10 @@ pub const COMMANDS: &[Command] = &[Command {
               Billing: a subscription (the default) is kept from paying by token: no\n\
               ANTHROPIC_API_KEY, ANTHROPIC_AUTH_TOKEN, OPENAI_API_KEY or CODEX_API_KEY\n\
               reaches its agent, and giving it one is refused. With -b api it gets those\n\
-              that the daemon was started with, and those that you name.",
+              that the daemon was started with, and those that you name.\n\
+              A repository's settings for Claude Code can hold hooks, MCP servers and\n\
+              commands: code that runs unasked, and hooks that rewrite a tool call after it\n\
+              was judged. They are left out unless --project-settings lets them in.",
     examples: &[
         "codepiper start -p command -d /srv/app -- bash",
         "codepiper start -p claude-code -n build --attach",
@@ -132,6 +136,12 @@ pub fn launch(
 pub fn started(call: &Invocation<'_>, how: &str, answer: &Value) -> Result<i32> {
     let session = &answer["session"];
     let id = word(session, "id");
+    if session["metadata"]["launch"]["projectSettings"] == json!(true) {
+        eprintln!(
+            "codepiper: the repository's own settings are let in: its hooks and servers run \
+             unasked, and a hook may rewrite a call that was judged"
+        );
+    }
     if word(session, "gateProof") == "unclear" {
         eprintln!("codepiper: gate {}", gate(session));
     }
@@ -176,6 +186,9 @@ fn body(
     }
     if let Some(name) = call.args.value("--name") {
         body.insert("name".into(), json!(name));
+    }
+    if call.args.has("--project-settings") {
+        body.insert("projectSettings".into(), json!(true));
     }
     shared(call, lookup, &mut body)?;
     match (call.args.value("--resume-id"), call.args.has("--fork")) {
@@ -247,7 +260,10 @@ mod tests {
         assert_eq!(body["cwd"], json!(cwd.to_str().unwrap()));
         assert_eq!(body["args"], json!(["ls", "--all"]));
         assert_eq!(body["env"], json!({"TOKEN": "s3cret"}));
-        assert!(!check(&["start", "-p", "claude-code"]).unwrap().contains_key("args"));
+        let plain = check(&["start", "-p", "claude-code"]).unwrap();
+        assert!(!plain.contains_key("args") && !plain.contains_key("projectSettings"));
+        let open = check(&["start", "-p", "claude-code", "--project-settings"]).unwrap();
+        assert_eq!(open["projectSettings"], json!(true));
     }
 
     #[test]

@@ -44,7 +44,7 @@ pub fn session(service: &Service, row: &Session) -> Value {
         "queued": view.as_ref().map_or(0, |v| v.held),
         "metadata": {"ui": {"customName": row.name}, "providerSession": {"id": row.agent_session},
             "launch": {"args": row.args, "billingMode": row.billing.word(),
-            "envNames": row.given}},
+            "envNames": row.given, "projectSettings": row.project_settings}},
     });
     let optional = [
         ("name", row.name.clone().map(Value::from)),

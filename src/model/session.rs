@@ -210,6 +210,8 @@ pub struct Session {
     pub given: Vec<String>,
     /// SHA-256 of the pinned copy that its hooks run.
     pub hook_sha256: Option<[u8; 32]>,
+    /// A person let the repository's own settings in, which may hold hooks and servers of its own.
+    pub project_settings: bool,
     /// What showed that the gate leaks, in words; the newest.
     pub alarm: Option<String>,
     /// SHA-256 of the agent's program that it runs, where the gate is proven on it.

@@ -6,6 +6,7 @@ pub mod claude;
 pub mod codex;
 pub mod env;
 pub mod hook;
+pub mod option;
 pub mod proof;
 
 use crate::base::error::{Error, Result};
@@ -36,6 +37,8 @@ pub struct Provider {
     pub keys: &'static [&'static str],
     /// Versions we know, where it has some.
     pub versions: Option<Versions>,
+    /// The gate holds also with a repository's own settings, if a person lets those in.
+    pub project_settings: bool,
     /// Names of the files that a start writes for it; they must stay as they are.
     pub files: &'static [&'static str],
     /// How its gate is proven, where it has one.
@@ -101,6 +104,7 @@ pub const PROVIDERS: &[Provider] = &[
         // Any agent may be started in it by a person.
         keys: &[ANTHROPIC[0], ANTHROPIC[1], OPENAI[0], OPENAI[1]],
         versions: None,
+        project_settings: false,
         files: &[],
         rehearsal: None,
         start: start_command,
@@ -125,6 +129,7 @@ pub const PROVIDERS: &[Provider] = &[
         keys: ANTHROPIC,
         // `onFailure` came with 2.1.295; the rest was measured on 2.1.330.
         versions: Some(Versions { oldest: (2, 1, 295), proven: (2, 1, 330) }),
+        project_settings: true,
         files: &[claude::OVERLAY_FILE],
         rehearsal: Some(claude_proof::REHEARSAL),
         start: claude::start,
@@ -147,6 +152,7 @@ pub const PROVIDERS: &[Provider] = &[
         },
         keys: OPENAI,
         versions: Some(Versions { oldest: (0, 169, 0), proven: (0, 169, 0) }),
+        project_settings: false,
         files: &[],
         rehearsal: Some(codex_proof::REHEARSAL),
         start: codex::start,
@@ -225,6 +231,8 @@ pub struct LaunchRequest<'a> {
     pub fork: bool,
     /// The directory it works in, as the kernel spells it: without links.
     pub cwd: &'a str,
+    /// A person lets the settings of the repository in, with what code they name.
+    pub project_settings: bool,
 }
 
 /// What to run. `Debug` would show the secret, so there is none.
@@ -252,34 +260,17 @@ pub struct LaunchFile {
 
 /// Says how to start a session of `provider`. Refuses what would start it outside of the gate.
 pub fn launch(provider: &Provider, request: &LaunchRequest<'_>) -> Result<Launch> {
+    if request.project_settings && !provider.project_settings {
+        return Err(Error::invalid(format!(
+            "--project-settings is not for a {} session: {}; leave it out",
+            provider.id,
+            match provider.capabilities.native_hooks {
+                true => "what a repository brings could run beside its gate unseen",
+                false => "it reads no settings that we keep out",
+            }
+        )));
+    }
     (provider.start)(request)
-}
-
-/// The model that arguments ask for, as the last `--model` says.
-pub fn model_of(args: &[String]) -> Option<&str> {
-    let named = args.iter().enumerate().rev().find(|(_, arg)| is_model(arg))?;
-    match named.1.split_once('=') {
-        Some((_, model)) => Some(model),
-        None => args.get(named.0 + 1).map(String::as_str),
-    }
-}
-
-/// The same arguments with this model and no other.
-pub fn with_model(args: &[String], model: &str) -> Vec<String> {
-    let mut rest = args.iter();
-    let mut changed = vec!["--model".to_string(), model.to_string()];
-    while let Some(arg) = rest.next() {
-        match is_model(arg) {
-            false => changed.push(arg.clone()),
-            true if arg.contains('=') => {}
-            true => drop(rest.next()),
-        }
-    }
-    changed
-}
-
-fn is_model(arg: &str) -> bool {
-    arg == "--model" || arg.starts_with("--model=")
 }
 
 fn start_command(request: &LaunchRequest<'_>) -> Result<Launch> {
@@ -344,7 +335,13 @@ mod tests {
             resume: None,
             fork: false,
             cwd: "/p",
+            project_settings: false,
         };
+        for id in ["command", "codex"] {
+            let open = LaunchRequest { project_settings: true, ..request };
+            let error = launch(find(id).unwrap(), &open).err().expect("refused");
+            assert!(error.message.contains("--project-settings"), "{error}");
+        }
         let launch = launch(find("command").unwrap(), &request).unwrap();
         assert_eq!((launch.program.as_str(), launch.args.len()), ("bash", 2));
         assert!(launch.files.is_empty());
@@ -353,20 +350,6 @@ mod tests {
             let request = LaunchRequest { args: &none, ..request };
             let error = start_command(&request).err().unwrap();
             assert!(error.message.contains("-- bash"), "{error}");
-        }
-    }
-
-    #[test]
-    fn a_model_is_named_once_whatever_was_named_before() {
-        for (line, before) in [
-            ("--verbose", None),
-            ("--model opus --verbose", Some("opus")),
-            ("--model=opus --verbose --model haiku", Some("haiku")),
-            ("--verbose --model", None),
-        ] {
-            let args: Vec<String> = line.split(' ').map(String::from).collect();
-            assert_eq!(model_of(&args), before, "{line}");
-            assert_eq!(with_model(&args, "sonnet").join(" "), "--model sonnet --verbose", "{line}");
         }
     }
 

@@ -9,6 +9,7 @@ use crate::limits;
 use crate::model::event::Page;
 use crate::model::session::Session;
 use crate::provider;
+use crate::provider::option;
 use crate::service::Service;
 use crate::service::start::ResumeRequest;
 use crate::store::events;
@@ -36,7 +37,7 @@ impl Service {
             Some((id, model)) if id > began => (Some(model), None),
             told => (None, told.map(|(_, model)| model)),
         };
-        let asked = provider::model_of(&row.args).map(str::to_string);
+        let asked = option::model_of(&row.args).map(str::to_string);
         Ok(now.or(asked).or(before))
     }
 
@@ -68,7 +69,7 @@ impl Service {
                  codepiper stop {id}, then codepiper resume {id} --env {lost} -- --model {model}"
             )));
         }
-        let args = Some(provider::with_model(&row.args, model));
+        let args = Some(option::with_model(&row.args, model));
         Ok(ResumeRequest { env, args, billing: None })
     }
 }

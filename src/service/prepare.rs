@@ -9,6 +9,7 @@ use crate::base::id;
 use crate::keeper::launch::Launch;
 use crate::model::session::Session;
 use crate::provider;
+use crate::provider::LaunchFile;
 use crate::provider::LaunchRequest;
 use crate::provider::Provider;
 use crate::provider::env;
@@ -83,15 +84,10 @@ impl Service {
             resume: talk.map(|talk| talk.id.as_str()),
             fork: talk.is_some_and(|talk| talk.fork),
             cwd: path_text(&real_cwd)?,
+            project_settings: row.project_settings,
         };
         let planned = provider::launch(provider, &request)?;
-        for planned_file in &planned.files {
-            let path = Path::new(&planned_file.path);
-            file::replace(path, planned_file.text.as_bytes(), 0o600, false)?;
-            let text = std::fs::read_to_string(path)
-                .internal(|| format!("cannot read back {}", planned_file.path))?;
-            provider.check_file(&text, request.hook_program, request.hook_socket)?;
-        }
+        write_files(provider, &request, &planned.files)?;
         let (base, found) = self.locate(provider, &planned.program, cwd, given, rehearsed)?;
         let mut vars = self.keys.of(provider, row.billing);
         vars.extend(base);
@@ -160,6 +156,22 @@ impl Service {
                 error
             })
     }
+}
+
+/// Writes the files of a launch; one that reads back as anything else is no gate.
+fn write_files(
+    provider: &Provider,
+    request: &LaunchRequest<'_>,
+    files: &[LaunchFile],
+) -> Result<()> {
+    for planned in files {
+        let path = Path::new(&planned.path);
+        file::replace(path, planned.text.as_bytes(), 0o600, false)?;
+        let text = std::fs::read_to_string(path)
+            .internal(|| format!("cannot read back {}", planned.path))?;
+        provider.check_file(&text, request.hook_program, request.hook_socket)?;
+    }
+    Ok(())
 }
 
 fn path_text(path: &Path) -> Result<&str> {

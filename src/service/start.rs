@@ -58,6 +58,8 @@ pub struct StartRequest {
     pub size: Option<Size>,
     /// Who pays.
     pub billing: Billing,
+    /// The repository's own settings may come in.
+    pub project_settings: bool,
     /// A conversation of the agent's to go on with.
     pub conversation: Option<Conversation>,
 }
@@ -91,6 +93,7 @@ impl Service {
             cols,
             rows,
             billing: request.billing,
+            project_settings: request.project_settings,
             given: request.env.keys().cloned().collect(),
             ..self.blank(&id)
         };
@@ -226,6 +229,7 @@ impl Service {
             alarm: None,
             program_sha256: None,
             forked_from: None,
+            project_settings: false,
             given: Vec::new(),
         }
     }
@@ -301,6 +305,9 @@ fn started_at(connected: &Connected, log_dir: &Path) -> (Screen, u64, u64) {
 
 fn started_event(row: &Session) -> NewEvent {
     let kind = if row.epoch == 1 { "started" } else { "resumed" };
-    let payload = json!({"program": row.program, "cwd": row.cwd, "epoch": row.epoch});
+    let mut payload = json!({"program": row.program, "cwd": row.cwd, "epoch": row.epoch});
+    if row.project_settings {
+        payload["projectSettings"] = json!(true);
+    }
     session_event(&row.id, kind, payload)
 }

@@ -16,7 +16,8 @@ use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, Value, ValueRef};
 const COLUMNS: &str = "id, provider, cwd, state, reason, name, created_ms, updated_ms, ended_ms, \
     program, args, pid, keeper_pid, keeper_start, boot_id, cols, rows, exit_code, exit_signal, \
     stop_wanted, epoch, log_end, log_degraded, secret_sha256, hook_build, agent_session, \
-    transcript_path, guarded, billing, hook_sha256, alarm, program_sha256, forked_from, given";
+    transcript_path, guarded, billing, hook_sha256, alarm, program_sha256, forked_from, given, \
+    project_settings";
 
 /// Stores a new session. `Conflict` where its id is taken.
 pub fn insert(tx: &Transaction<'_>, session: &Session) -> Result<()> {
@@ -122,6 +123,7 @@ fn values(s: &Session) -> Vec<Value> {
         s.program_sha256.map_or(Value::Null, |hash| Value::Blob(hash.to_vec())),
         maybe(&s.forked_from),
         Value::Text(serde_json::Value::from(s.given.clone()).to_string()),
+        i64::from(s.project_settings).into(),
     ]
 }
 
@@ -166,6 +168,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Session> {
         alarm: row.get("alarm")?,
         program_sha256: row.get("program_sha256")?,
         given: row.get::<_, Args>("given")?.0,
+        project_settings: row.get("project_settings")?,
         forked_from: row.get("forked_from")?,
     })
 }

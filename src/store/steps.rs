@@ -16,6 +16,8 @@ ALTER TABLE sessions ADD COLUMN alarm TEXT;
 ALTER TABLE sessions ADD COLUMN program_sha256 BLOB CHECK (length(program_sha256) = 32);
 ALTER TABLE sessions ADD COLUMN forked_from TEXT;
 ALTER TABLE sessions ADD COLUMN given TEXT NOT NULL DEFAULT '[]' CHECK (json_type(given) = 'array');
+ALTER TABLE sessions ADD COLUMN project_settings INTEGER NOT NULL DEFAULT 0
+    CHECK (project_settings IN (0, 1));
 ALTER TABLE decisions ADD COLUMN policy TEXT;
 CREATE INDEX decisions_by_call ON decisions (session_id, call_id);
 CREATE TABLE policies (

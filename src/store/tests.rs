@@ -57,6 +57,7 @@ pub(super) fn session(id: &str) -> Session {
         guarded: true,
         billing: Billing::Api,
         forked_from: Some("talk".into()),
+        project_settings: true,
         given: vec!["TOKEN".into()],
         hook_sha256: Some([7; 32]),
         alarm: Some("a tool ran without a decision".into()),

@@ -125,6 +125,7 @@ mod tests {
             resume: None,
             fork: false,
             cwd: "/p",
+            project_settings: false,
         };
         let mut names = Vec::new();
         for provider in provider::PROVIDERS.iter().filter(|p| p.capabilities.native_hooks) {

@@ -49,11 +49,11 @@ pub fn show(api: &Api, _: &Request, params: &Params) -> Result<Reply> {
     Ok(session_reply(api, 200, &api.resolve(params.get("id"))?))
 }
 
-/// Takes `{provider, cwd, args?, name?, env?, cols?, rows?, billingMode?, providerResume?}`, where
-/// the last is `{providerSessionId, mode?: resume|fork}`; answers 201 `{session}` once the program
-/// runs. A failed start is 422 `{error, code, output}` with what the program had printed, and
-/// leaves nothing behind. The first start of an agent's program waits for the proof of its gate,
-/// and is 403 where the gate does not hold.
+/// Takes `{provider, cwd, args?, name?, env?, cols?, rows?, billingMode?, projectSettings?,
+/// providerResume?}`, where the last is `{providerSessionId, mode?: resume|fork}`; answers 201
+/// `{session}` once the program runs. A failed start is 422 `{error, code, output}` with what the
+/// program had printed, and leaves nothing behind. The first start of an agent's program waits for
+/// the proof of its gate, and is 403 where the gate does not hold.
 pub fn start(api: &Api, request: Request, _: &Params, answer: Answer) {
     let asked = match parse_start(&request) {
         Ok(asked) => asked,
@@ -144,7 +144,7 @@ fn settle(api: &Api, started: Result<Session>, good: u16, answer: Answer) {
 fn parse_start(request: &Request) -> Result<StartRequest> {
     let body = request.json()?;
     let fields = Fields::of(&body)?;
-    let more = ["billingMode", "providerResume"];
+    let more = ["billingMode", "providerResume", "projectSettings"];
     fields
         .only(&[&["provider", "cwd", "args", "name", "env", "cols", "rows"], &more[..]].concat())?;
     let size = match (fields.number("cols")?, fields.number("rows")?) {
@@ -162,6 +162,7 @@ fn parse_start(request: &Request) -> Result<StartRequest> {
         env: variables(fields.get("env"))?,
         size,
         billing: billing(&fields)?.unwrap_or_default(),
+        project_settings: fields.flag("projectSettings")?.unwrap_or(false),
         conversation: fields.get("providerResume").map(conversation).transpose()?,
     })
 }

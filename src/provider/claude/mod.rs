@@ -87,7 +87,9 @@ pub(crate) fn start(request: &LaunchRequest<'_>) -> Result<Launch> {
     // Takes any number of directories, so an option has to follow.
     ours.extend(["--add-dir", request.cwd]);
     ours.extend(["--settings", &overlay.path]);
-    ours.extend(["--permission-mode", "manual", "--setting-sources", "user"]);
+    // Hooks in a repository's settings run beside the gate, and may rewrite what was judged.
+    let sources = if request.project_settings { "user,project,local" } else { "user" };
+    ours.extend(["--permission-mode", "manual", "--setting-sources", sources]);
     let ours = ours.into_iter().map(str::to_string);
     let args = ours.chain(request.args.iter().cloned()).collect();
     let mut vars = hook_env(request);
@@ -218,6 +220,7 @@ mod tests {
             resume,
             fork: false,
             cwd: "/home/u/proj",
+            project_settings: false,
         }
     }
 

@@ -31,6 +31,7 @@ fn try_start(case: &Case<'_>) -> Result<Launch> {
         resume: case.resume,
         fork: case.fork,
         cwd: case.cwd,
+        project_settings: false,
     })
 }
 

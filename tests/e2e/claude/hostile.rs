@@ -18,6 +18,7 @@ use serde_json::Value;
 use serde_json::json;
 use std::process::Command;
 use std::process::Stdio;
+use std::time::Instant;
 
 /// Leaves a mark, and rewrites what the model asked for.
 const EVIL: &str = r#"#!/bin/sh
@@ -134,6 +135,52 @@ fn nothing_of_a_repository_runs_but_its_words_are_read() {
         (agent.row()["guarded"].clone(), agent.verdicts()),
         (json!(true), vec!["allow".to_string(), "deny".to_string()])
     );
+    agent.stop();
+}
+
+#[test]
+fn a_person_can_let_a_repositorys_settings_in_and_the_gate_stays() {
+    let space = Space::new();
+    plant(&space);
+    let path = space.project.join(".claude/settings.json");
+    let mut settings: Value =
+        serde_json::from_slice(&std::fs::read(&path).expect("settings")).expect("JSON");
+    // A rewritten call would hide what this test looks at.
+    settings["hooks"].as_object_mut().expect("hooks").remove("PreToolUse");
+    settings["disableAllHooks"] = json!(true);
+    space.write("project/.claude/settings.json", &settings.to_string());
+    space.write("project/.claude/settings.local.json", "{}");
+    let mut agent = Agent::start(&space, &script());
+    agent.stop();
+    assert_eq!(marks(&space), Vec::<String>::new());
+
+    let project = path_text(&space.project);
+    let start = ["start", "-p", "claude-code", "-d", &project, "--project-settings", "--json"];
+    let started = space.cli(&start).expect(0);
+    assert!(started.stderr.contains("let in"), "a warning: {}", started.stderr);
+    agent.id = started.json()["session"]["id"].as_str().expect("an id").to_string();
+    // Claude Code itself asks once more, and what it asks first is No.
+    agent.daemon.wait_screen(&agent.id, "Yes, I trust this folder");
+    let mut pressed: Option<Instant> = None;
+    wait_until("the folder to be trusted", SOON, || {
+        // What is pressed as a dialog comes up can be lost, and it can come up twice.
+        if pressed.is_none_or(|at| at.elapsed() > SOON / 10) {
+            let yes = agent.daemon.screen(&agent.id).contains("❯ Yes, I trust");
+            let key = if yes { "enter" } else { "down" };
+            space.cli(&["keys", "--at-dialog", &agent.id, key]).expect(0);
+            pressed = Some(Instant::now());
+        }
+        agent.daemon.screen(&agent.id).contains("manual mode")
+    });
+    agent.daemon.wait_screen(&agent.id, "manual mode");
+    assert!(!agent.ask("do the allowed thing").is_error);
+    assert!(agent.ask("do the denied thing").is_error, "permissions.allow decides nothing");
+    assert!(agent.made("allowed") && !agent.made("denied"));
+    assert!(marks(&space).contains(&"project-SessionStart".to_string()), "{:?}", marks(&space));
+    assert_eq!(agent.verdicts(), ["allow", "deny"]);
+    let shown = space.cli(&["show", &agent.id]).expect(0);
+    assert!(shown.stdout.contains("the repository's own were let in"), "{}", shown.stdout);
+    assert_eq!(agent.events("started")[0]["payload"]["projectSettings"], true);
     agent.stop();
 }
 
