@@ -5,5 +5,7 @@ pub mod error;
 pub mod id;
 pub mod json;
 pub mod log;
+#[cfg(test)]
+pub mod seeded;
 pub mod thread;
 pub mod time;

@@ -1,28 +1,13 @@
 //! Seeded random input for the connection's state machine: whatever arrives, in whatever pieces,
 //! it neither panics nor holds more than the limits allow, and the pieces make no difference.
 
+use crate::base::seeded::Random;
 use crate::base::time;
 use crate::http::conn::Conn;
 use crate::http::conn::Next;
 use crate::http::conn::Whole;
 use crate::http::message::Door;
 use crate::limits;
-
-/// xorshift64*: small, and the same numbers on every machine.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 16
-    }
-
-    fn below(&mut self, end: usize) -> usize {
-        self.next() as usize % end.max(1)
-    }
-}
 
 const SEEDS: &[&str] = &[
     "GET /sessions?status=a%20b HTTP/1.1\r\nHost: localhost\r\n\r\n",
@@ -67,7 +52,7 @@ fn input(random: &mut Random) -> Vec<u8> {
     for _ in 0..random.below(4) {
         let at = random.below(bytes.len());
         match random.below(4) {
-            0 if at < bytes.len() => bytes[at] = random.next() as u8,
+            0 if at < bytes.len() => bytes[at] = random.byte(),
             1 => drop(bytes.drain(at..(at + random.below(8)).min(bytes.len()))),
             2 => {
                 let word = WORDS[random.below(WORDS.len())];
@@ -118,7 +103,7 @@ fn play(bytes: &[u8], mut piece: impl FnMut() -> usize) -> (Vec<String>, String)
 
 #[test]
 fn a_request_is_the_same_in_whatever_pieces_it_comes() {
-    let mut random = Random(0x5eed);
+    let mut random = Random::new(0x5eed);
     for round in 0..3000 {
         let bytes = input(&mut random);
         let whole = play(&bytes, || usize::MAX);
@@ -145,10 +130,10 @@ fn a_request_split_at_any_byte_is_the_same() {
 
 #[test]
 fn noise_is_refused_and_never_understood() {
-    let mut random = Random(0xbad);
+    let mut random = Random::new(0xbad);
     for _ in 0..3000 {
         let length = random.below(600);
-        let bytes: Vec<u8> = (0..length).map(|_| random.next() as u8).collect();
+        let bytes: Vec<u8> = (0..length).map(|_| random.byte()).collect();
         let (seen, end) = play(&bytes, || 1 + random.below(200));
         assert!(seen.is_empty(), "{seen:?}");
         assert!(end.is_empty() || end.starts_with("HTTP/1.1 4") || end.ends_with("505"), "{end}");

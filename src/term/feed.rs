@@ -180,7 +180,7 @@ impl Screen {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::term::streams::Random;
+    use crate::base::seeded::Random;
     use crate::term::streams::describe;
     use crate::term::streams::stream;
 

@@ -277,10 +277,10 @@ impl Filter {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::seeded::Random;
     use crate::term::screen::Screen;
     use crate::term::streams::LOOKALIKES;
     use crate::term::streams::QUERIES;
-    use crate::term::streams::Random;
     use crate::term::streams::stream;
 
     fn filtered(pieces: &[&[u8]]) -> Vec<u8> {

@@ -163,7 +163,7 @@ fn grid_state(vt: &vt100::Screen, hidden: &Hidden, save: bool, out: &mut String)
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::term::streams::Random;
+    use crate::base::seeded::Random;
     use crate::term::streams::describe;
     use crate::term::streams::stream;
 

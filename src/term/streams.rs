@@ -1,43 +1,11 @@
 //! Test streams: seeded random terminal output, and a screen's whole state as comparable text.
 
+use crate::base::seeded::Random;
 use crate::term::modes::draw;
 use crate::term::paint::Hidden;
 use crate::term::paint::Style;
 use crate::term::screen::Screen;
 use std::fmt::Write;
-
-/// A small generator with a seed, so that a failure can be repeated.
-pub struct Random(u64);
-
-impl Random {
-    pub fn new(seed: u64) -> Random {
-        Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
-    }
-
-    /// A number below `end`.
-    pub fn below(&mut self, end: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 16) as usize % end
-    }
-
-    pub fn pick<'a>(&mut self, from: &[&'a str]) -> &'a str {
-        from[self.below(from.len())]
-    }
-
-    /// `bytes` cut into pieces at random places.
-    pub fn pieces<'a>(&mut self, mut bytes: &'a [u8]) -> Vec<&'a [u8]> {
-        let mut pieces = Vec::new();
-        while !bytes.is_empty() {
-            let most = if self.below(4) == 0 { 200 } else { 5 };
-            let (piece, rest) = bytes.split_at((1 + self.below(most)).min(bytes.len()));
-            pieces.push(piece);
-            bytes = rest;
-        }
-        pieces
-    }
-}
 
 /// Questions to a terminal; none may reach a viewer.
 pub const QUERIES: [&str; 24] = [

@@ -2,6 +2,7 @@
 //! code 0 comes with a verdict on stdout or with a plain yes of the daemon's, and never otherwise.
 
 use super::*;
+use crate::base::seeded::Random;
 use tests::SECRET;
 use tests::SESSION;
 use tests::event;
@@ -9,26 +10,6 @@ use tests::reply;
 use tests::said;
 use tests::verdict;
 use wire::Reply;
-
-/// xorshift64*: small, and the same numbers on every machine.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 16
-    }
-
-    fn below(&mut self, end: usize) -> usize {
-        self.next() as usize % end.max(1)
-    }
-
-    fn pick<'a, T: ?Sized>(&mut self, from: &[&'a T]) -> &'a T {
-        from[self.below(from.len())]
-    }
-}
 
 /// What the readers turn on.
 const WORDS: &[&str] = &[
@@ -71,7 +52,7 @@ fn spoil(random: &mut Random, text: &[u8]) -> Vec<u8> {
     for _ in 0..random.below(4) {
         let at = random.below(bytes.len());
         match random.below(5) {
-            0 if at < bytes.len() => bytes[at] = random.next() as u8,
+            0 if at < bytes.len() => bytes[at] = random.byte(),
             1 => drop(bytes.drain(at..(at + random.below(12)).min(bytes.len()))),
             2 => drop(bytes.splice(at..at, random.pick(WORDS).bytes())),
             3 => bytes.extend_from_slice(random.pick(WORDS).as_bytes()),
@@ -98,7 +79,7 @@ fn says_yes(reply: &[u8]) -> bool {
 
 #[test]
 fn no_reply_becomes_an_exit_0_without_a_verdict() {
-    let mut random = Random(7);
+    let mut random = Random::new(7);
     let good = [verdict("allow"), verdict("deny"), said("deny", "allow"), {
         reply(200, r#"{"decision":"allow","output":null}"#)
     }];
@@ -128,7 +109,7 @@ fn no_reply_becomes_an_exit_0_without_a_verdict() {
 
 #[test]
 fn no_reply_on_the_wire_is_taken_for_more_than_it_says() {
-    let (mut random, mut whole) = (Random(11), 0);
+    let (mut random, mut whole) = (Random::new(11), 0);
     let good =
         [verdict("allow"), reply(200, "{}"), reply(503, "{}"), reply(403, "{\"error\":\"x\"}")];
     for round in 0..60_000 {
@@ -157,7 +138,7 @@ fn no_reply_on_the_wire_is_taken_for_more_than_it_says() {
 
 #[test]
 fn no_input_is_taken_for_an_event_that_it_does_not_name() {
-    let mut random = Random(13);
+    let mut random = Random::new(13);
     let good = [event("PreToolUse"), event("Stop"), event("PermissionRequest")];
     for round in 0..60_000 {
         let stdin = spoil(&mut random, &good[round % good.len()]);
@@ -182,7 +163,7 @@ fn no_input_is_taken_for_an_event_that_it_does_not_name() {
 
 #[test]
 fn no_invalid_input_becomes_a_valid_request() {
-    let mut random = Random(17);
+    let mut random = Random::new(17);
     let names = ["sessionId", "requestId", "event", "data"];
     for _ in 0..60_000 {
         let stdin = spoil(&mut random, &event("PreToolUse"));
