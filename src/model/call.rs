@@ -53,8 +53,21 @@ pub struct Verdict {
     pub policy: Option<String>,
     /// The rule that decided, where one did.
     pub rule: Option<String>,
+    /// The version of that policy; a policy that comes with the program has none.
+    pub version: Option<i64>,
     /// Why, in words.
     pub reason: String,
+    /// All that the call does, as far as it is understood: `read PATH`, `write PATH`, `net HOST`,
+    /// `exec PROGRAM`.
+    pub effects: Vec<String>,
+}
+
+impl Verdict {
+    /// An answer that no rule gave.
+    pub fn new(action: Action, reason: impl Into<String>) -> Verdict {
+        let (policy, rule, version, effects) = Default::default();
+        Verdict { action, policy, rule, version, reason: reason.into(), effects }
+    }
 }
 
 /// One decision, not yet stored.

@@ -34,5 +34,5 @@ pub fn standard() -> Policy {
         let text = include_bytes!("standard.json");
         json::parse(text).and_then(|value| rule::parse(&value)).expect("rules of ours")
     });
-    Policy { name: "standard".to_string(), priority: 0, rules: RULES.clone() }
+    Policy { name: "standard".to_string(), priority: 0, version: None, rules: RULES.clone() }
 }

@@ -34,6 +34,8 @@ pub struct Policy {
     pub name: String,
     /// Only picks which of several rules that say the same is named: the highest.
     pub priority: i64,
+    /// Which of its versions; one that comes with the program has none.
+    pub version: Option<i64>,
     /// Its rules.
     pub rules: Vec<Rule>,
 }

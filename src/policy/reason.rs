@@ -60,7 +60,9 @@ fn finish(action: Action, found: Option<&Found<'_>>, words: &str) -> Verdict {
         action,
         policy: found.map(|found| found.policy.name.clone()),
         rule: found.map(rule_name),
+        version: found.and_then(|found| found.policy.version),
         reason: own.unwrap_or_else(|| visible::shown(words, limits::REASON_CHARS)),
+        effects: Vec::new(),
     }
 }
 

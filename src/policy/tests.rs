@@ -17,7 +17,7 @@ pub const PLACE: Place<'_> = Place { project: "/p", home: "/h", resolve: &normal
 
 /// One policy named `mine` of these rules, that asks for the rest.
 pub fn policies(rules: &[Rule]) -> Policies {
-    let policy = Policy { name: "mine".into(), priority: 0, rules: rules.to_vec() };
+    let policy = Policy { name: "mine".into(), priority: 0, version: None, rules: rules.to_vec() };
     Policies { list: vec![policy], default: Action::Ask }
 }
 
@@ -126,6 +126,7 @@ fn the_order_of_rules_and_policies_changes_no_action() {
             let policy = |name: &str, priority, rules: &[Rule]| Policy {
                 name: name.to_string(),
                 priority,
+                version: None,
                 rules: rules.to_vec(),
             };
             let (one, two) = (policy("a", 5, one), policy("b", -5, two));
@@ -208,7 +209,7 @@ fn the_reason_names_the_piece_the_policy_and_the_rule() {
 fn of_rules_that_say_the_same_the_first_of_the_highest_priority_is_named() {
     let policy = |name: &str, priority, action: &str| {
         let one = json!({"action": action, "tool": "A"});
-        Policy { name: name.to_string(), priority, rules: rules(json!([one, one])) }
+        Policy { name: name.to_string(), priority, version: None, rules: rules(json!([one, one])) }
     };
     let list = vec![
         policy("low", 1, "deny"),

@@ -50,7 +50,10 @@ impl Effective {
         let mut unreadable = None;
         for one in stored {
             match rule::parse(&one.rules) {
-                Ok(rules) => list.push(Policy { name: one.name, priority: one.priority, rules }),
+                Ok(rules) => {
+                    let (name, priority, version) = (one.name, one.priority, Some(one.version));
+                    list.push(Policy { name, priority, version, rules });
+                }
                 Err(_) => {
                     let why = problem(&one).unwrap_or_default();
                     log::error!("the policy {} cannot be read: {why}", one.name);
@@ -72,7 +75,9 @@ impl Effective {
                 },
                 policy: Some(name.clone()),
                 rule: None,
+                version: None,
                 reason: format!("the policy {name} cannot be read ({why}); mend or disable it"),
+                effects: verdict.effects,
             },
             _ => verdict,
         }

@@ -100,7 +100,9 @@ fn read(row: &Row<'_>) -> rusqlite::Result<(i64, NewDecision)> {
         action: row.get("decision")?,
         policy: row.get("policy")?,
         rule: row.get("rule")?,
+        version: None,
         reason: row.get("reason")?,
+        effects: Vec::new(),
     };
     let decision = NewDecision {
         session: row.get("session_id")?,

@@ -94,7 +94,9 @@ pub(super) fn decision(session: &str, request: &str) -> NewDecision {
             action: Action::Deny,
             policy: Some("p1".into()),
             rule: Some("r1".into()),
+            version: None,
             reason: "no".into(),
+            effects: Vec::new(),
         },
     }
 }

@@ -34,7 +34,7 @@ mod tests {
     #[test]
     fn answers_are_those_of_the_protocol() {
         let say = |action, reason: &str| {
-            let verdict = Verdict { action, policy: None, rule: None, reason: reason.into() };
+            let verdict = Verdict::new(action, reason);
             answer(&verdict).unwrap().to_string()
         };
         assert_eq!(

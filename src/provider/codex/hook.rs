@@ -34,9 +34,7 @@ mod tests {
 
     #[test]
     fn a_yes_is_silence_and_everything_else_a_no_with_a_reason_and_no_other_field() {
-        let say = |action, reason: &str| {
-            answer(&Verdict { action, policy: None, rule: None, reason: reason.into() })
-        };
+        let say = |action, reason: &str| answer(&Verdict::new(action, reason));
         assert_eq!(say(Action::Allow, "fine"), None);
         for (action, reason, want) in [
             (Action::Deny, "never", "never"),

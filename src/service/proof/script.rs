@@ -62,6 +62,8 @@ pub fn verdict(call: &ToolCall) -> Verdict {
         action: step.map_or(Action::Deny, |step| step.action),
         policy: Some(POLICY.to_string()),
         rule: step.map(|step| step.file.to_string()),
+        version: None,
+        effects: Vec::new(),
         reason: step.map_or(unknown, |step| step.reason).to_string(),
     }
 }
