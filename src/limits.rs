@@ -299,6 +299,14 @@ pub const HOOK_READ: std::ops::RangeInclusive<usize> = 4 * 1024..=64 * 1024;
 pub const HOOK_EVENT_SHOWN: usize = 40;
 /// hook-forward's own deadline at PreToolUse; the agent's is 30 s and fails open on some paths.
 pub const HOOK_DEADLINE: Duration = Duration::from_secs(20);
+/// How long a call is held where only codepiper's doors can answer it: without a terminal
+/// interface, and where the agent shows no dialog of its own before its hook has ended.
+pub const HOLD_GATE: Duration = Duration::from_secs(600);
+/// How long a person can be away from an agent's open dialog; its own time-out is 24 h.
+pub const HOLD_DIALOG: Duration = Duration::from_secs(23 * 3600);
+/// What hook-forward waits longer than the daemon holds: the daemon's answer at the end of the time
+/// has to arrive before either gives up.
+pub const HOLD_SPARE: Duration = Duration::from_secs(15);
 /// Deadline for events that are only told, never asked.
 pub const HOOK_TELL: Duration = Duration::from_secs(2);
 /// Bytes of the daemon's whole reply to a hook: a verdict and its reason.

@@ -9,21 +9,22 @@
 //! 4. Stdout MUST carry the answer alone, in one write: with a word before it the tool would run.
 //! 5. The secret MUST NOT be part of a reason.
 //! 6. No variable MUST make it wait longer, or take less for an answer.
+//! 7. Told to hold, it MUST ask again with the same request, and never past its longest deadline:
+//!    the agent would take the call for unobjected then.
 
+mod answer;
 pub mod event;
 pub mod table;
 mod wire;
 
 use crate::base::id;
-use crate::base::json;
 use crate::base::time;
 use crate::limits;
-use crate::model::call::Action;
 use crate::provider::env;
-use crate::provider::hook::GATE;
 use crate::sys::file;
 use crate::sys::proc;
 use crate::sys::signal::Signals;
+use answer::Said;
 use event::Kind;
 use std::cell::Cell;
 use std::fs::File;
@@ -56,8 +57,12 @@ pub fn run() -> i32 {
         (Ok(withdrawn), Ok(stdin)) => carry(Call {
             stdin: stdin.into(),
             env: &|name| std::env::var(name).ok(),
-            gate_wait: limits::HOOK_DEADLINE,
-            tell_wait: limits::HOOK_TELL,
+            waits: Waits {
+                gate: limits::HOOK_DEADLINE,
+                tell: limits::HOOK_TELL,
+                gate_hold: limits::HOLD_GATE + limits::HOLD_SPARE,
+                dialog_hold: limits::HOLD_DIALOG + limits::HOLD_SPARE,
+            },
             withdrawn: withdrawn.as_fd(),
             orphaned: &|| proc::parent() != parent,
         }),
@@ -70,10 +75,22 @@ pub fn run() -> i32 {
 struct Call<'a> {
     stdin: File,
     env: &'a dyn Fn(&str) -> Option<String>,
-    gate_wait: Duration,
-    tell_wait: Duration,
+    waits: Waits,
     withdrawn: BorrowedFd<'a>,
     orphaned: &'a dyn Fn() -> bool,
+}
+
+/// How long it goes on at most, from its start.
+#[derive(Clone, Copy)]
+struct Waits {
+    /// Where it asks, until the daemon has said a word.
+    gate: Duration,
+    /// Where it only tells.
+    tell: Duration,
+    /// Where it asks, once a person has been asked.
+    gate_hold: Duration,
+    /// At the dialog, once a person has been asked.
+    dialog_hold: Duration,
 }
 
 /// All that a run leaves behind.
@@ -134,15 +151,16 @@ fn carry(call: Call<'_>) -> Outcome {
 fn forward(mut call: Call<'_>, kind: &Cell<Kind>) -> Result<Vec<u8>> {
     let start = time::now();
     let (withdrawn, orphaned) = (call.withdrawn, call.orphaned);
+    let waits = call.waits;
     let wait = |most| start + shortened(most, (call.env)(env::HOOK_DEADLINE));
-    let mut patience = Patience { deadline: wait(call.gate_wait), withdrawn, orphaned };
+    let mut patience = Patience { deadline: wait(waits.gate), withdrawn, orphaned };
     let mut data = Vec::new();
     let whole = read(&mut call.stdin, &mut data, &patience);
     let name = event::name(&data);
     let known = name.and_then(event::kind);
     kind.set(known.unwrap_or(Kind::Gate));
-    if kind.get() != Kind::Gate {
-        patience.deadline = wait(call.tell_wait);
+    if kind.get() == Kind::Tells {
+        patience.deadline = wait(waits.tell);
     }
     whole?;
     let event = match (name, known) {
@@ -154,10 +172,19 @@ fn forward(mut call: Call<'_>, kind: &Cell<Kind>) -> Result<Vec<u8>> {
     // Whether it is whole and JSON the daemon finds out, which has to read it anyway.
     let (socket, session, secret) = place(call.env)?;
     let request = request(&session, &secret, event, &data)?;
-    let reply = wire::ask(Path::new(&socket), &request, &patience)?;
-    match kind.get() {
-        Kind::Gate => checked_answer(&reply),
-        Kind::Dialog | Kind::Tells => Ok(Vec::new()),
+    loop {
+        let reply = wire::ask(Path::new(&socket), &request, &patience)?;
+        let said = match kind.get() {
+            Kind::Gate => answer::at_gate(&reply)?,
+            Kind::Dialog => answer::at_dialog(&reply)?,
+            Kind::Tells => return Ok(Vec::new()),
+        };
+        match said {
+            Said::Print(bytes) => return Ok(bytes),
+            Said::Hold if kind.get() == Kind::Gate => patience.deadline = wait(waits.gate_hold),
+            Said::Hold => patience.deadline = wait(waits.dialog_hold),
+        }
+        patience.pause()?;
     }
 }
 
@@ -241,28 +268,6 @@ fn request(session: &str, secret: &str, event: &str, data: &[u8]) -> Result<Vec<
 /// input is what can be large.
 fn no_memory() -> Failed {
     Failure::Broken.because("no memory for the input")
-}
-
-/// The `output` of the daemon's reply, if an agent will take it for the verdict that it is. An
-/// agent that takes a yes only as silence gets no output, and only with a plain yes; one that
-/// cannot ask is told no.
-fn checked_answer(reply: &[u8]) -> Result<Vec<u8>> {
-    let no_verdict = || Failure::Garbage.because("the daemon's reply holds no verdict");
-    let reply = json::parse(reply).map_err(|_| no_verdict())?;
-    let decision = reply.get("decision").and_then(|word| word.as_str());
-    let decision = decision.and_then(Action::from_word).ok_or_else(no_verdict)?;
-    let output = reply.get("output").ok_or_else(no_verdict)?;
-    if output.is_null() && decision == Action::Allow {
-        return Ok(Vec::new());
-    }
-    let inner = output.get("hookSpecificOutput").ok_or_else(no_verdict)?;
-    let said = |name: &str| inner.get(name).and_then(|value| value.as_str());
-    let told = said("permissionDecision").and_then(Action::from_word);
-    let same = told == Some(decision) || (decision, told) == (Action::Ask, Some(Action::Deny));
-    match said("hookEventName") == Some(GATE) && same {
-        true => Ok(output.to_string().into_bytes()),
-        false => Err(no_verdict()),
-    }
 }
 
 #[cfg(test)]

@@ -9,9 +9,12 @@ use crate::base::json::Fields;
 use crate::limits;
 use crate::model::call::ToolCall;
 use serde_json::Value;
+use serde_json::json;
 
 /// The event that asks; all others only tell.
 pub const GATE: &str = "PreToolUse";
+/// The event that comes with an agent's own dialog, or before it.
+pub const DIALOG: &str = "PermissionRequest";
 
 /// What a hook said, with the fields that codepiper acts on.
 #[derive(Debug, Clone, PartialEq)]
@@ -56,6 +59,17 @@ pub enum HookEvent {
     Other(String),
 }
 
+/// What hook-forward prints at [`DIALOG`] for a yes or a no, the same for both agents; a no carries
+/// its reason to the model.
+pub fn dialog_answer(allow: bool, reason: &str) -> Value {
+    let decision = match (allow, reason.trim()) {
+        (true, _) => json!({"behavior": "allow"}),
+        (false, "") => json!({"behavior": "deny", "message": "denied by the person"}),
+        (false, reason) => json!({"behavior": "deny", "message": reason}),
+    };
+    json!({"hookSpecificOutput": {"hookEventName": DIALOG, "decision": decision}})
+}
+
 /// Whether a tool is a question to the person: its dialog is the answer, and no permission.
 pub fn is_question(tool: &str) -> bool {
     ["AskUserQuestion", "ExitPlanMode"].contains(&tool)
@@ -78,7 +92,7 @@ pub fn parse(event: &str, data: &Value) -> Result<HookEvent> {
             transcript_path: text(&fields, "transcript_path", limits::CWD_BYTES)?,
         },
         GATE => HookEvent::PreToolUse(tool_call(&fields)?),
-        "PermissionRequest" => HookEvent::PermissionRequest(tool_call(&fields)?),
+        DIALOG => HookEvent::PermissionRequest(tool_call(&fields)?),
         "PostToolUse" | "PostToolUseFailure" => HookEvent::PostToolUse(tool_call(&fields)?),
         "UserPromptSubmit" => HookEvent::Prompt,
         "Notification" => HookEvent::Notification { kind: or_empty("notification_type")? },
@@ -128,7 +142,6 @@ fn text(fields: &Fields<'_>, name: &str, bytes_max: usize) -> Result<Option<Stri
 mod tests {
     use super::*;
     use crate::base::json;
-    use serde_json::json;
 
     /// One captured stdin for each event, under the agent's and the event's name.
     fn sample(name: &str) -> Value {

@@ -45,6 +45,7 @@ pub struct Provider {
     pub rehearsal: Option<Rehearsal>,
     start: fn(&LaunchRequest<'_>) -> Result<Launch>,
     answer: fn(&Verdict) -> Option<Value>,
+    dialog: fn(&[String]) -> bool,
 }
 
 /// What works with a provider in this codepiper: not what the program could do, but what a client
@@ -55,7 +56,7 @@ pub struct Capabilities {
     pub native_hooks: bool,
     /// Its SessionStart hook comes when it starts, not only with the first prompt.
     pub greets: bool,
-    /// Told to ask, it opens a dialog of its own. Where it has none, `ask` is a no.
+    /// What the policy wants to be asked becomes an approval.
     pub asks: bool,
     /// The gate can be told to allow everything.
     pub dangerous_mode: bool,
@@ -110,6 +111,7 @@ pub const PROVIDERS: &[Provider] = &[
         start: start_command,
         // For an agent that a person starts in it with codepiper's hooks in its own settings.
         answer: claude_hook::answer,
+        dialog: |_| true,
     },
     Provider {
         id: "claude-code",
@@ -134,6 +136,7 @@ pub const PROVIDERS: &[Provider] = &[
         rehearsal: Some(claude_proof::REHEARSAL),
         start: claude::start,
         answer: claude_hook::answer,
+        dialog: |args| !claude::is_headless(args),
     },
     Provider {
         id: "codex",
@@ -143,7 +146,7 @@ pub const PROVIDERS: &[Provider] = &[
         capabilities: Capabilities {
             native_hooks: true,
             greets: false,
-            asks: false,
+            asks: true,
             dangerous_mode: false,
             model_switch: false,
             transcript: false,
@@ -157,6 +160,7 @@ pub const PROVIDERS: &[Provider] = &[
         rehearsal: Some(codex_proof::REHEARSAL),
         start: codex::start,
         answer: codex_hook::answer,
+        dialog: |_| false,
     },
 ];
 
@@ -177,6 +181,12 @@ impl Provider {
     /// What hook-forward prints for a verdict; `None` for silence, which only a yes may be.
     pub fn answer(&self, verdict: &Verdict) -> Option<Value> {
         (self.answer)(verdict)
+    }
+
+    /// Whether a session with these arguments opens a dialog of its own for what it is told to ask,
+    /// and tells its hooks while that stands. Where it does not, the call is held before it runs.
+    pub fn opens_dialog(&self, args: &[String]) -> bool {
+        (self.dialog)(args)
     }
 
     /// Its row of `GET /providers`.

@@ -3,6 +3,7 @@
 //!
 //! 1. What is not certainly another event MUST count as the gate's.
 
+use crate::provider::hook::DIALOG;
 use crate::provider::hook::GATE;
 
 /// What an agent makes of the end of the hook.
@@ -10,7 +11,7 @@ use crate::provider::hook::GATE;
 pub enum Kind {
     /// It runs the call, unless it is told not to.
     Gate,
-    /// It asks a person, unless it is told not to. It is not asked for an answer here yet.
+    /// It asks a person, unless it is told the answer before.
     Dialog,
     /// It goes on.
     Tells,
@@ -57,7 +58,7 @@ const TELLS: &[&str] = &[
 pub fn kind(name: &str) -> Option<Kind> {
     match name {
         GATE => Some(Kind::Gate),
-        "PermissionRequest" => Some(Kind::Dialog),
+        DIALOG => Some(Kind::Dialog),
         _ => TELLS.contains(&name).then_some(Kind::Tells),
     }
 }

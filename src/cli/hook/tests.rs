@@ -1,8 +1,10 @@
 //! hook-forward against a daemon that misbehaves in every way we could think of.
 
 mod daemon;
+mod hold;
 
 use super::*;
+use crate::base::json;
 use crate::base::thread;
 use crate::sys::poll::Waker;
 use daemon::Act;
@@ -56,6 +58,7 @@ struct Run<'a> {
     env: BTreeMap<&'static str, String>,
     stdin: Vec<u8>,
     wait: Duration,
+    hold: Duration,
     withdrawn: Arc<Waker>,
     orphaned: &'a dyn Fn() -> bool,
 }
@@ -63,7 +66,7 @@ struct Run<'a> {
 impl Run<'_> {
     fn new(path: &Path, stdin: Vec<u8>, wait: Duration) -> Run<'static> {
         let withdrawn = Arc::new(Waker::new().unwrap());
-        Run { env: env_for(path), stdin, wait, withdrawn, orphaned: &|| false }
+        Run { env: env_for(path), stdin, wait, hold: LONG, withdrawn, orphaned: &|| false }
     }
 
     fn go(mut self) -> Outcome {
@@ -80,8 +83,12 @@ impl Run<'_> {
         carry(Call {
             stdin: OwnedFd::from(reader).into(),
             env: &|name| self.env.get(name).cloned(),
-            gate_wait: self.wait,
-            tell_wait: self.wait,
+            waits: Waits {
+                gate: self.wait,
+                tell: self.wait,
+                gate_hold: self.hold,
+                dialog_hold: self.hold,
+            },
             withdrawn: self.withdrawn.as_fd(),
             orphaned: self.orphaned,
         })

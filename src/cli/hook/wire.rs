@@ -37,7 +37,8 @@ impl Patience<'_> {
         self.watch(Some(Watch::new(fd, true, write)), limits::HOOK_PARENT)
     }
 
-    fn pause(&self) -> Result<()> {
+    /// Waits a moment before the question is asked again.
+    pub fn pause(&self) -> Result<()> {
         self.watch(None, limits::RECONNECT)
     }
 

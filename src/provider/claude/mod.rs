@@ -32,16 +32,21 @@ const HOOK_VERB: &str = "hook-forward";
 /// Options and variables that would undo the gate, with reasons.
 const REFUSED: &str = include_str!("refused.txt");
 
+/// Claude's time-out for PreToolUse in seconds where a person is waited for in it, see
+/// [`is_headless`]: longer than hook-forward's own ([`crate::limits::HOLD_GATE`]).
+const HELD_GATE: u32 = 630;
+
 /// Events that the overlay asks for, with Claude's time-out in seconds. All are longer than
-/// hook-forward's own deadlines ([`crate::limits::HOOK_DEADLINE`], [`crate::limits::HOOK_TELL`]).
+/// hook-forward's own deadlines ([`crate::limits::HOOK_DEADLINE`], [`crate::limits::HOOK_TELL`],
+/// [`crate::limits::HOLD_DIALOG`]).
 /// SessionEnd would get 1.5 s otherwise, and UserPromptSubmit holds the person's prompt back.
 /// Left out: MessageDisplay runs for every piece of text, WorktreeCreate replaces what Claude would
 /// do, and PostToolBatch says nothing that PostToolUse has not said.
 const EVENTS: &[(&str, u32)] = &[
     ("SessionStart", 10),
     ("PreToolUse", 30),
-    // Only told: the dialog stands meanwhile, and is the person's to answer.
-    ("PermissionRequest", 10),
+    // The dialog stands meanwhile, and its person may answer it; codepiper's own end comes first.
+    ("PermissionRequest", 86_400),
     ("PermissionDenied", 10),
     ("PostToolUse", 10),
     ("PostToolUseFailure", 10),
@@ -81,7 +86,7 @@ pub(crate) fn start(request: &LaunchRequest<'_>) -> Result<Launch> {
     };
     let overlay = LaunchFile {
         path: format!("{}/{OVERLAY_FILE}", request.dir.trim_end_matches('/')),
-        text: overlay(request.hook_program, request.hook_socket)?,
+        text: overlay(request.hook_program, request.hook_socket, is_headless(request.args))?,
     };
     let mut ours: Vec<&str> = talk.to_vec();
     // Takes any number of directories, so an option has to follow.
@@ -112,7 +117,7 @@ pub(crate) fn start(request: &LaunchRequest<'_>) -> Result<Launch> {
 /// - `disableAutoMode`, `disableBypassPermissionsMode`: modes a person can reach by a key.
 /// - `disableSkillShellExecution`: commands in the text of a skill or a slash command would run
 ///   when the text is read, without a tool call.
-fn overlay(hook_program: &str, hook_socket: &str) -> Result<String> {
+fn overlay(hook_program: &str, hook_socket: &str, headless: bool) -> Result<String> {
     let is_plain = !hook_program.contains(|c: char| c.is_control() || c == '$');
     if !hook_program.starts_with('/') || !is_plain {
         // Claude puts values for ${NAME} into the path even in exec form.
@@ -131,6 +136,9 @@ fn overlay(hook_program: &str, hook_socket: &str) -> Result<String> {
         });
         if *event == GATE {
             hook["onFailure"] = "block".into();
+            if headless {
+                hook["timeout"] = HELD_GATE.into();
+            }
         }
         hooks.insert(event.to_string(), json!([{ "hooks": [hook] }]));
     }
@@ -153,11 +161,22 @@ fn overlay(hook_program: &str, hook_socket: &str) -> Result<String> {
 
 /// Whether `text`, read back from the disk, is the overlay for these paths and nothing else.
 pub fn check_overlay(text: &str, hook_program: &str, hook_socket: &str) -> Result<()> {
-    let wanted = json::parse(overlay(hook_program, hook_socket)?.as_bytes())?;
-    match json::parse(text.as_bytes()) {
-        Ok(found) if found == wanted => Ok(()),
-        _ => Err(Error::denied("claude's settings overlay is not as it was written; not started")),
+    let found = json::parse(text.as_bytes()).ok();
+    // Whoever could swap one for the other gains nothing: a call that is waited for is blocked.
+    for headless in [false, true] {
+        let wanted = overlay(hook_program, hook_socket, headless)?;
+        if found == Some(json::parse(wanted.as_bytes())?) {
+            return Ok(());
+        }
     }
+    Err(Error::denied("claude's settings overlay is not as it was written; not started"))
+}
+
+/// Whether these arguments start it without its terminal interface, and so without dialogs: told
+/// to ask, it refuses the call then. Letters that run together count where `p` is one of them.
+pub fn is_headless(args: &[String]) -> bool {
+    let letters = |arg: &str| arg.starts_with('-') && !arg.starts_with("--") && arg.contains('p');
+    args.iter().take_while(|arg| *arg != "--").any(|arg| arg == "--print" || letters(arg))
 }
 
 /// Refuses arguments that would undo the gate, also as `--flag=value` and as letters run together.
@@ -227,18 +246,21 @@ mod tests {
     #[test]
     fn the_overlay_is_the_known_good_one() {
         let known = include_str!("../../../tests/data/hooks/claude/overlay.json");
-        let found = json::parse(overlay(PROGRAM, SOCKET).unwrap().as_bytes()).unwrap();
+        let found = json::parse(overlay(PROGRAM, SOCKET, false).unwrap().as_bytes()).unwrap();
         assert_eq!(found, json::parse(known.as_bytes()).unwrap());
         for bad in ["codepiper", "", "/h/$X/codepiper", "/h/a\nb"] {
-            let error = overlay(bad, SOCKET).unwrap_err();
+            let error = overlay(bad, SOCKET, false).unwrap_err();
             assert!(error.message.contains("CODEPIPER_HOME"), "{bad}");
         }
     }
 
     #[test]
     fn an_overlay_that_differs_in_anything_is_not_used() {
-        let good = overlay(PROGRAM, SOCKET).unwrap();
+        let good = overlay(PROGRAM, SOCKET, false).unwrap();
         check_overlay(&good, PROGRAM, SOCKET).unwrap();
+        let held = overlay(PROGRAM, SOCKET, true).unwrap();
+        check_overlay(&held, PROGRAM, SOCKET).unwrap();
+        assert_eq!(good.replacen("\"timeout\":30", "\"timeout\":630", 1), held);
         for (from, to) in [
             ("\"disableAllHooks\":false", "\"disableAllHooks\":true"),
             ("\"disableAgentView\":true", "\"disableAgentView\":false"),
@@ -315,6 +337,19 @@ mod tests {
             ["-p", "--print", "--restricted", "--add-dir=/x", "please --continue", "-", "-n"]
         {
             assert!(try_start(&[fine], "LANG", None).is_ok(), "{fine}");
+        }
+    }
+
+    #[test]
+    fn a_start_without_dialogs_is_known_by_its_arguments() {
+        let headless = |args: &[&str]| {
+            is_headless(&args.iter().map(|arg| arg.to_string()).collect::<Vec<_>>())
+        };
+        for args in [&["-p"][..], &["--print", "x"], &["hi", "-p"], &["-dp"], &["-pd", "x"]] {
+            assert!(headless(args), "{args:?}");
+        }
+        for args in [&[][..], &["--model", "opus"], &["please"], &["--", "-p"], &["-d"]] {
+            assert!(!headless(args), "{args:?}");
         }
     }
 

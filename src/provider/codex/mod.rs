@@ -39,8 +39,8 @@ const HOOK_VERB: &str = "hook-forward";
 const EVENTS: &[(&str, &str, u32)] = &[
     ("SessionStart", "session_start", 10),
     ("UserPromptSubmit", "user_prompt_submit", 10),
-    ("PreToolUse", "pre_tool_use", 60),
-    ("PermissionRequest", "permission_request", 10),
+    ("PreToolUse", "pre_tool_use", 630),
+    ("PermissionRequest", "permission_request", 630),
     ("PostToolUse", "post_tool_use", 10),
     ("Stop", "stop", 10),
     ("Interrupt", "interrupt", 3),
