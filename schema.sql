@@ -174,3 +174,48 @@ CREATE TABLE proofs (
     at_ms          INTEGER NOT NULL,
     PRIMARY KEY (provider, program_sha256, build)
 ) STRICT, WITHOUT ROWID;
+
+-- Questions to the person about one tool call each. What the call is stands in the audit log; its
+-- whole input, which may hold secrets, is nowhere. They go with their session, the log stays.
+CREATE TABLE approvals (
+    id            INTEGER PRIMARY KEY AUTOINCREMENT,
+    session_id    TEXT    NOT NULL REFERENCES sessions (id) ON DELETE CASCADE,
+    decision      INTEGER NOT NULL,                  -- the row of the audit log that asked
+    holder        TEXT,                              -- the request that carries the answer back
+    bound_sha256  BLOB    NOT NULL CHECK (length(bound_sha256) = 32),
+    grant_sha256  BLOB    NOT NULL CHECK (length(grant_sha256) = 32),
+    tool          TEXT    NOT NULL,
+    call_id       TEXT,
+    agent_id      TEXT,
+    input_sha256  BLOB    NOT NULL CHECK (length(input_sha256) = 32),
+    created_ms    INTEGER NOT NULL,
+    expires_ms    INTEGER NOT NULL,
+    status        TEXT    CHECK (status IN ('approved', 'denied', 'expired', 'withdrawn')),
+    answered_ms   INTEGER,                           -- all of these, or none while it is pending
+    decider       TEXT,
+    reason        TEXT,
+    client        TEXT,
+    CHECK ((status IS NULL) = (answered_ms IS NULL)),
+    CHECK ((status IS NULL) = (decider IS NULL)),
+    CHECK ((status IS NULL) = (reason IS NULL))
+) STRICT;
+
+CREATE INDEX approvals_by_session ON approvals (session_id, id);
+
+-- A person's yes to further calls that are the same but for their id.
+CREATE TABLE grants (
+    id              INTEGER PRIMARY KEY AUTOINCREMENT,
+    session_id      TEXT    NOT NULL REFERENCES sessions (id) ON DELETE CASCADE,
+    epoch           INTEGER NOT NULL,                -- the start of the program that it ends with
+    approval        INTEGER NOT NULL,                -- the one that it was given with
+    grant_sha256    BLOB    NOT NULL CHECK (length(grant_sha256) = 32),
+    created_ms      INTEGER NOT NULL,
+    expires_ms      INTEGER,                         -- by the clock on the wall
+    expires_boot_ms INTEGER,                         -- by the one that counts from the boot
+    boot_id         TEXT    NOT NULL,
+    left_count      INTEGER CHECK (left_count >= 0), -- calls that it still answers; NULL: any
+    used            INTEGER NOT NULL CHECK (used >= 0),
+    revoked_ms      INTEGER
+) STRICT;
+
+CREATE INDEX grants_by_session ON grants (session_id, grant_sha256);

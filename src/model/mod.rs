@@ -1,6 +1,7 @@
 //! What codepiper is about: sessions, events, tool calls, policies and verdicts, with no idea how
 //! they are stored, shown or carried out.
 
+pub mod approval;
 pub mod audit;
 pub mod call;
 pub mod event;

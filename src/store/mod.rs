@@ -8,10 +8,12 @@
 //! A damaged file does not keep the daemon from starting: the store is then read-only, says what is
 //! wrong and how to get out of it, and sessions run on without it.
 
+pub mod approvals;
 pub mod decisions;
 pub mod events;
 mod fault;
 mod file;
+pub mod grants;
 mod migrate;
 pub mod policies;
 pub mod policy_sets;

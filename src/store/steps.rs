@@ -62,6 +62,44 @@ CREATE TABLE proofs (
     at_ms          INTEGER NOT NULL,
     PRIMARY KEY (provider, program_sha256, build)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE approvals (
+    id            INTEGER PRIMARY KEY AUTOINCREMENT,
+    session_id    TEXT    NOT NULL REFERENCES sessions (id) ON DELETE CASCADE,
+    decision      INTEGER NOT NULL,
+    holder        TEXT,
+    bound_sha256  BLOB    NOT NULL CHECK (length(bound_sha256) = 32),
+    grant_sha256  BLOB    NOT NULL CHECK (length(grant_sha256) = 32),
+    tool          TEXT    NOT NULL,
+    call_id       TEXT,
+    agent_id      TEXT,
+    input_sha256  BLOB    NOT NULL CHECK (length(input_sha256) = 32),
+    created_ms    INTEGER NOT NULL,
+    expires_ms    INTEGER NOT NULL,
+    status        TEXT    CHECK (status IN ('approved', 'denied', 'expired', 'withdrawn')),
+    answered_ms   INTEGER,
+    decider       TEXT,
+    reason        TEXT,
+    client        TEXT,
+    CHECK ((status IS NULL) = (answered_ms IS NULL)),
+    CHECK ((status IS NULL) = (decider IS NULL)),
+    CHECK ((status IS NULL) = (reason IS NULL))
+) STRICT;
+CREATE INDEX approvals_by_session ON approvals (session_id, id);
+CREATE TABLE grants (
+    id              INTEGER PRIMARY KEY AUTOINCREMENT,
+    session_id      TEXT    NOT NULL REFERENCES sessions (id) ON DELETE CASCADE,
+    epoch           INTEGER NOT NULL,
+    approval        INTEGER NOT NULL,
+    grant_sha256    BLOB    NOT NULL CHECK (length(grant_sha256) = 32),
+    created_ms      INTEGER NOT NULL,
+    expires_ms      INTEGER,
+    expires_boot_ms INTEGER,
+    boot_id         TEXT    NOT NULL,
+    left_count      INTEGER CHECK (left_count >= 0),
+    used            INTEGER NOT NULL CHECK (used >= 0),
+    revoked_ms      INTEGER
+) STRICT;
+CREATE INDEX grants_by_session ON grants (session_id, grant_sha256);
 INSERT INTO policies (id, name, enabled, priority, scope, rules, version, created_ms, updated_ms)
     SELECT 'settings', 'settings', 1, 0, 'global', value, 1,
            CAST(unixepoch('subsec') * 1000 AS INTEGER), CAST(unixepoch('subsec') * 1000 AS INTEGER)

@@ -240,6 +240,13 @@ pub fn boot_id() -> Result<String> {
     Ok(text.trim().to_string())
 }
 
+/// Milliseconds since the host has booted, sleep included: nobody can set this clock.
+pub fn since_boot_ms() -> Result<i64> {
+    let clock = nix::time::ClockId::CLOCK_BOOTTIME;
+    let now = nix::time::clock_gettime(clock).internal(|| "cannot read the boot clock".into())?;
+    Ok(now.tv_sec() * 1000 + now.tv_nsec() / 1_000_000)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

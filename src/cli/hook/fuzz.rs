@@ -3,8 +3,8 @@
 
 use super::*;
 use crate::base::json;
-use crate::provider::hook::GATE;
 use crate::base::seeded::Random;
+use crate::provider::hook::GATE;
 use tests::SECRET;
 use tests::SESSION;
 use tests::event;

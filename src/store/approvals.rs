@@ -1,0 +1,258 @@
+//! SQL for approvals: asked once, answered once. Knows nothing of who waits for the answer.
+//!
+//! 1. An approval that has its answer MUST keep it.
+
+use crate::base::error::{Context, Error, Result};
+use crate::model::approval::{Answer, Approval, Status};
+use crate::model::audit::Decider;
+use crate::store::row;
+use crate::store::rows;
+use rusqlite::Connection;
+use rusqlite::Row;
+use rusqlite::Transaction;
+use rusqlite::params;
+use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ValueRef};
+
+const COLUMNS: &str = "id, session_id, decision, holder, bound_sha256, grant_sha256, tool, call_id, \
+    agent_id, input_sha256, created_ms, expires_ms, status, answered_ms, decider, reason, client";
+
+/// Stores a question; its `id` and `answer` are not looked at. Gives its id.
+pub fn insert(tx: &Transaction<'_>, new: &Approval) -> Result<i64> {
+    let sql = "INSERT INTO approvals (session_id, decision, holder, bound_sha256, grant_sha256,
+                   tool, call_id, agent_id, input_sha256, created_ms, expires_ms)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
+    let values = params![
+        new.session,
+        new.decision,
+        new.holder,
+        &new.bound_sha256[..],
+        &new.grant_sha256[..],
+        new.tool,
+        new.call_id,
+        new.agent_id,
+        &new.input_sha256[..],
+        new.created_ms,
+        new.expires_ms,
+    ];
+    let stored = tx.prepare_cached(sql).and_then(|mut s| s.insert(values));
+    stored.internal(|| format!("cannot save the approval of session {}", new.session))
+}
+
+/// The approval with this id.
+pub fn get(conn: &Connection, id: i64) -> Result<Option<Approval>> {
+    one(conn, "id = ?1", params![id])
+}
+
+/// The approval that a request of a hook carries the answer of.
+pub fn of_holder(conn: &Connection, session: &str, holder: &str) -> Result<Option<Approval>> {
+    one(conn, "session_id = ?1 AND holder = ?2", params![session, holder])
+}
+
+/// The newest approval of a call that no hook carries the answer of yet: of this session, subagent
+/// and tool, with this input.
+pub fn unheld(
+    conn: &Connection,
+    session: &str,
+    agent: Option<&str>,
+    tool: &str,
+    input_sha256: &[u8; 32],
+) -> Result<Option<Approval>> {
+    let fits = "session_id = ?1 AND agent_id IS ?2 AND tool = ?3 AND input_sha256 = ?4
+                AND holder IS NULL";
+    one(conn, fits, params![session, agent, tool, &input_sha256[..]])
+}
+
+/// The newest approval of a call, by the agent's id for it.
+pub fn of_call(conn: &Connection, session: &str, call: &str) -> Result<Option<Approval>> {
+    one(conn, "session_id = ?1 AND call_id = ?2", params![session, call])
+}
+
+/// The newest `limit` approvals, of one session or of all; only those without an answer where
+/// `open` says so. The newest is last.
+pub fn list(
+    conn: &Connection,
+    session: Option<&str>,
+    open: bool,
+    limit: usize,
+) -> Result<Vec<Approval>> {
+    let of = if session.is_some() { "session_id = ?1" } else { "?1 IS NULL" };
+    let open = if open { "AND status IS NULL" } else { "" };
+    let sql =
+        format!("SELECT {COLUMNS} FROM approvals WHERE {of} {open} ORDER BY id DESC LIMIT ?2");
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let found = rows(conn, &sql, params![session, limit], read);
+    let mut found = found.internal(|| "cannot read the approvals".into())?;
+    found.reverse();
+    Ok(found)
+}
+
+/// Names the request that carries the answer back.
+pub fn hold(tx: &Transaction<'_>, id: i64, holder: &str) -> Result<()> {
+    let sql = "UPDATE approvals SET holder = ?2 WHERE id = ?1 AND holder IS NULL";
+    changed(tx, sql, params![id, holder], id, "has its hook already")
+}
+
+/// Stores the answer. `Conflict` where there is one.
+pub fn answer(tx: &Transaction<'_>, id: i64, answer: &Answer) -> Result<()> {
+    let sql = "UPDATE approvals
+               SET status = ?2, answered_ms = ?3, decider = ?4, reason = ?5, client = ?6
+               WHERE id = ?1 AND status IS NULL";
+    let Answer { status, at_ms, decider, reason, client } = answer;
+    let values = params![id, status.word(), at_ms, decider.word(), reason, client];
+    changed(tx, sql, values, id, "has its answer already")
+}
+
+fn changed(
+    tx: &Transaction<'_>,
+    sql: &str,
+    values: impl rusqlite::Params,
+    id: i64,
+    otherwise: &str,
+) -> Result<()> {
+    let done = tx.prepare_cached(sql).and_then(|mut s| s.execute(values));
+    match done.internal(|| format!("cannot save approval {id}"))? {
+        0 => Err(Error::conflict(format!("approval {id} {otherwise}"))),
+        _ => Ok(()),
+    }
+}
+
+fn one(conn: &Connection, fits: &str, values: impl rusqlite::Params) -> Result<Option<Approval>> {
+    let sql = format!("SELECT {COLUMNS} FROM approvals WHERE {fits} ORDER BY id DESC LIMIT 1");
+    row(conn, &sql, values, read).internal(|| "cannot read the approvals".into())
+}
+
+fn read(row: &Row<'_>) -> rusqlite::Result<Approval> {
+    let answer = match row.get::<_, Option<Status>>("status")? {
+        None => None,
+        Some(status) => Some(Answer {
+            status,
+            at_ms: row.get("answered_ms")?,
+            decider: row.get("decider")?,
+            reason: row.get("reason")?,
+            client: row.get("client")?,
+        }),
+    };
+    Ok(Approval {
+        id: row.get("id")?,
+        session: row.get("session_id")?,
+        decision: row.get("decision")?,
+        holder: row.get("holder")?,
+        bound_sha256: row.get("bound_sha256")?,
+        grant_sha256: row.get("grant_sha256")?,
+        tool: row.get("tool")?,
+        call_id: row.get("call_id")?,
+        agent_id: row.get("agent_id")?,
+        input_sha256: row.get("input_sha256")?,
+        created_ms: row.get("created_ms")?,
+        expires_ms: row.get("expires_ms")?,
+        answer,
+    })
+}
+
+impl FromSql for Status {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Status> {
+        Status::from_word(value.as_str()?).ok_or(FromSqlError::InvalidType)
+    }
+}
+
+impl FromSql for Decider {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Decider> {
+        Decider::from_word(value.as_str()?).ok_or(FromSqlError::InvalidType)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::error::Code;
+    use crate::store::sessions;
+    use crate::store::tests::{session, with_store};
+
+    /// A pending one with a value in every field that it may have then.
+    fn pending(session: &str) -> Approval {
+        Approval {
+            id: 0,
+            session: session.into(),
+            decision: 7,
+            holder: None,
+            bound_sha256: [1; 32],
+            grant_sha256: [2; 32],
+            tool: "Bash".into(),
+            call_id: Some("toolu_1".into()),
+            agent_id: Some("agent".into()),
+            input_sha256: [3; 32],
+            created_ms: 5,
+            expires_ms: 50,
+            answer: None,
+        }
+    }
+
+    fn yes() -> Answer {
+        Answer {
+            status: Status::Approved,
+            at_ms: 9,
+            decider: Decider::Person,
+            reason: "fine".into(),
+            client: Some("cli pid 1 (codepiper)".into()),
+        }
+    }
+
+    #[test]
+    fn an_approval_comes_back_as_it_was_and_is_answered_once() {
+        with_store("approvals-once", |store| {
+            let id = store
+                .write(|tx| {
+                    sessions::insert(tx, &session("a"))?;
+                    insert(tx, &pending("a"))
+                })
+                .unwrap();
+            let known = Approval { id, ..pending("a") };
+            assert_eq!(store.read(|c| get(c, id)).unwrap(), Some(known.clone()));
+            store.write(move |tx| answer(tx, id, &yes())).unwrap();
+            let late = Answer { status: Status::Denied, ..yes() };
+            let error = store.write(move |tx| answer(tx, id, &late)).unwrap_err();
+            assert_eq!(error.code, Code::Conflict);
+            let known = Approval { answer: Some(yes()), ..known };
+            assert_eq!(store.read(|c| get(c, id)).unwrap(), Some(known));
+            assert_eq!(store.read(|c| get(c, id + 1)).unwrap(), None);
+        });
+    }
+
+    #[test]
+    fn a_hook_finds_the_newest_of_its_own_call_and_no_other() {
+        with_store("approvals-held", |store| {
+            let ids = store
+                .write(|tx| {
+                    sessions::insert(tx, &session("a"))?;
+                    sessions::insert(tx, &session("b"))?;
+                    let other = Approval { agent_id: None, ..pending("a") };
+                    let input = Approval { input_sha256: [4; 32], ..pending("a") };
+                    let all = [pending("a"), pending("a"), other, input, pending("b")];
+                    all.iter().map(|one| insert(tx, one)).collect::<Result<Vec<_>>>()
+                })
+                .unwrap();
+            let find = || {
+                let found = store.read(|c| unheld(c, "a", Some("agent"), "Bash", &[3; 32]));
+                found.unwrap().map(|approval| approval.id)
+            };
+            assert_eq!(find(), Some(ids[1]));
+            let id = ids[1];
+            store.write(move |tx| hold(tx, id, "r1")).unwrap();
+            assert_eq!(find(), Some(ids[0]), "that one has its hook");
+            assert!(store.write(move |tx| hold(tx, id, "r2")).is_err());
+            let held = |session: &str, holder: &str| {
+                store.read(|c| of_holder(c, session, holder)).unwrap().map(|a| a.id)
+            };
+            assert_eq!((held("a", "r1"), held("b", "r1"), held("a", "r2")), (Some(id), None, None));
+            store.write(move |tx| answer(tx, id, &yes())).unwrap();
+            let open = |session: Option<&str>, limit| {
+                let found = store.read(|c| list(c, session, true, limit)).unwrap();
+                found.iter().map(|a| a.id).collect::<Vec<_>>()
+            };
+            assert_eq!(open(Some("a"), 9), [ids[0], ids[2], ids[3]]);
+            assert_eq!(open(None, 2), [ids[3], ids[4]]);
+            store.write(|tx| sessions::delete(tx, "a")).unwrap();
+            assert_eq!(open(None, 9), [ids[4]], "approvals go with their session");
+        });
+    }
+}
