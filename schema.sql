@@ -11,7 +11,7 @@ PRAGMA application_id = 1668311408;
 PRAGMA user_version = 2;
 
 -- One row per session, live or ended. It goes when the user removes the session; what was decided
--- in it stays (see decisions).
+-- in it stays (see audit).
 CREATE TABLE sessions (
     id              TEXT    PRIMARY KEY NOT NULL,    -- UUID, kept over resumes
     provider        TEXT    NOT NULL,                -- row of the provider table
@@ -72,47 +72,61 @@ CREATE TABLE events (
 
 CREATE INDEX events_by_session ON events (session_id, id);
 
--- One row for each answer the gate gave, committed before the answer left. It names its session
--- without a foreign key: decisions outlive sessions. One request has one answer for ever, so a hook
--- that asks again gets the same.
-CREATE TABLE decisions (
-    id           INTEGER PRIMARY KEY AUTOINCREMENT,
-    session_id   TEXT    NOT NULL,
-    request      TEXT    NOT NULL,                   -- hook-forward's id of the request
-    at_ms        INTEGER NOT NULL,
-    tool         TEXT    NOT NULL,
-    input        TEXT    NOT NULL CHECK (json_valid(input)),
-    input_sha256 BLOB    NOT NULL CHECK (length(input_sha256) = 32), -- of the canonical input
-    cwd          TEXT    NOT NULL,
-    call_id      TEXT,                               -- the agent's id for the call
-    agent_id     TEXT,                               -- the subagent that made it
-    decision     TEXT    NOT NULL CHECK (decision IN ('allow', 'deny', 'ask')),
-    rule         TEXT,                               -- the rule that decided, where one did
-    reason       TEXT    NOT NULL,
-    policy       TEXT,                               -- name of the policy that the rule stands in
-    UNIQUE (session_id, request)
+-- The audit log: a row for every decision, committed before the answer left, and for every event
+-- that bears on who may do what. It names its session without a foreign key: rows outlive sessions.
+-- One request has one answer for ever, so a hook that asks again gets the same. Each row's hash is
+-- over its columns in this order and the hash before it; src/model/chain.rs has the arithmetic.
+CREATE TABLE audit (
+    seq            INTEGER PRIMARY KEY,              -- 1, 2, 3 ... without a gap
+    at_ms          INTEGER NOT NULL,
+    boot_ms        INTEGER,                          -- milliseconds since the machine's start
+    boot_id        TEXT,                             -- which start that was
+    kind           TEXT    NOT NULL,                 -- decision, answer, alarm, ...
+    session_id     TEXT,
+    request        TEXT,                             -- hook-forward's id of the request
+    tool           TEXT,
+    args           TEXT    CHECK (args IS NULL OR json_valid(args)), -- input, without secrets
+    args_sha256    BLOB    CHECK (length(args_sha256) = 32), -- of the whole canonical input
+    cwd            TEXT,
+    call_id        TEXT,                             -- the agent's id for the call
+    agent_id       TEXT,                             -- the subagent that made it
+    effects        TEXT    NOT NULL CHECK (json_type(effects) = 'array'),
+    policy         TEXT,                             -- name of the policy that the rule stands in
+    rule           TEXT,                             -- the rule that decided, where one did
+    policy_version INTEGER,
+    decision       TEXT    CHECK (decision IN ('allow', 'deny', 'ask')),
+    reason         TEXT    NOT NULL,
+    decider        TEXT    NOT NULL,                 -- rule, person, expiry, ...
+    client         TEXT,                             -- door and process
+    about          INTEGER,                          -- seq of the row that this one goes on from
+    hash           BLOB    NOT NULL CHECK (length(hash) = 32),
+    mac            BLOB    CHECK (length(mac) = 32)  -- from the first key on
 ) STRICT;
 
-CREATE INDEX decisions_by_session ON decisions (session_id, id);
-
+CREATE UNIQUE INDEX audit_by_request ON audit (session_id, request) WHERE request IS NOT NULL;
+CREATE INDEX audit_by_session ON audit (session_id) WHERE session_id IS NOT NULL;
 -- What has run is compared with what was decided, call by call.
-CREATE INDEX decisions_by_call ON decisions (session_id, call_id);
+CREATE INDEX audit_by_call ON audit (session_id, call_id) WHERE call_id IS NOT NULL;
+CREATE INDEX audit_by_decision ON audit (decision) WHERE decision IS NOT NULL;
+-- Nearly all rows are decisions; the others are looked for among few.
+CREATE INDEX audit_by_kind ON audit (kind) WHERE kind <> 'decision';
+CREATE INDEX audit_by_about ON audit (about) WHERE about IS NOT NULL;
 
--- Decisions are append-only. INSERT OR REPLACE fires delete triggers only under recursive_triggers
+-- The log is append-only. INSERT OR REPLACE fires delete triggers only under recursive_triggers
 -- (which our writer sets); the third trigger stops it on any other connection too.
-CREATE TRIGGER decisions_no_update BEFORE UPDATE ON decisions BEGIN
-    SELECT RAISE(ABORT, 'decisions are append-only');
+CREATE TRIGGER audit_no_update BEFORE UPDATE ON audit BEGIN
+    SELECT RAISE(ABORT, 'the audit log is append-only');
 END;
 
-CREATE TRIGGER decisions_no_delete BEFORE DELETE ON decisions BEGIN
-    SELECT RAISE(ABORT, 'decisions are append-only');
+CREATE TRIGGER audit_no_delete BEFORE DELETE ON audit BEGIN
+    SELECT RAISE(ABORT, 'the audit log is append-only');
 END;
 
-CREATE TRIGGER decisions_no_replace BEFORE INSERT ON decisions
-WHEN EXISTS (SELECT 1 FROM decisions WHERE id = NEW.id)
-    OR EXISTS (SELECT 1 FROM decisions WHERE session_id = NEW.session_id AND request = NEW.request)
+CREATE TRIGGER audit_no_replace BEFORE INSERT ON audit
+WHEN NEW.seq IS NOT (SELECT coalesce(max(seq), 0) + 1 FROM audit)
+    OR EXISTS (SELECT 1 FROM audit WHERE session_id = NEW.session_id AND request = NEW.request)
 BEGIN
-    SELECT RAISE(ABORT, 'decisions are append-only: this one is there already');
+    SELECT RAISE(ABORT, 'the audit log is append-only: this row is there already');
 END;
 
 -- The user's settings, one JSON value each. Which keys there are and what they may hold is the

@@ -1,5 +1,6 @@
 //! The only place that reads a clock, and RFC 3339 for people and the API.
 
+use std::sync::OnceLock;
 use std::time::Duration;
 use std::time::Instant;
 use std::time::SystemTime;
@@ -22,6 +23,34 @@ pub fn now() -> Instant {
 /// What is left until `deadline`, zero when it has passed.
 pub fn until(deadline: Instant) -> Duration {
     deadline.saturating_duration_since(now())
+}
+
+/// The machine's current start: a clock that nobody can set, good as long as it runs.
+pub struct Boot {
+    /// The kernel's name for it.
+    pub id: String,
+    uptime_ms: i64,
+    read: Instant,
+}
+
+impl Boot {
+    /// Milliseconds since the machine was started.
+    pub fn ms(&self) -> i64 {
+        self.uptime_ms + self.read.elapsed().as_millis() as i64
+    }
+}
+
+/// The machine's current start; `None` where /proc does not tell.
+pub fn boot() -> Option<&'static Boot> {
+    static BOOT: OnceLock<Option<Boot>> = OnceLock::new();
+    let read = || {
+        let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+        let uptime = std::fs::read_to_string("/proc/uptime").ok()?;
+        let seconds: f64 = uptime.split(' ').next()?.parse().ok()?;
+        let uptime_ms = (seconds * 1000.0) as i64;
+        Some(Boot { id: id.trim().to_string(), uptime_ms, read: Instant::now() })
+    };
+    BOOT.get_or_init(read).as_ref()
 }
 
 /// `2026-11-24T06:50:47.123Z` (RFC 3339, UTC), the API's form of a time.

@@ -2,7 +2,8 @@
 
 use crate::base::id;
 use crate::base::time;
-use crate::model::call::NewDecision;
+use crate::model::audit::Entry;
+use crate::model::call::Action;
 use crate::model::event::Event;
 use crate::model::session::Exit;
 use crate::model::session::Session;
@@ -144,24 +145,26 @@ pub fn event(event: &Event) -> Value {
 }
 
 /// A decision: `{id, sessionId, toolName, args, argsSha256, cwd, decision, reason, policyName?,
-/// ruleId?, toolUseId?, agentId?, timestamp}`.
-pub fn decision(id: i64, decision: &NewDecision) -> Value {
+/// ruleId?, toolUseId?, agentId?, timestamp}`. Secrets in `args` are replaced.
+pub fn decision(row: &Entry) -> Value {
+    let entry = &row.entry;
+    let call = entry.call.as_ref();
     let mut out = json!({
-        "id": id,
-        "sessionId": decision.session,
-        "timestamp": time::rfc3339(decision.at_ms),
-        "toolName": decision.call.tool,
-        "args": decision.call.input,
-        "argsSha256": id::hex(&decision.input_sha256),
-        "cwd": decision.call.cwd,
-        "decision": decision.verdict.action.word(),
-        "reason": decision.verdict.reason,
+        "id": row.seq,
+        "sessionId": entry.session,
+        "timestamp": time::rfc3339(entry.at_ms),
+        "toolName": call.map(|call| &call.tool),
+        "args": call.map(|call| &call.input),
+        "argsSha256": entry.input_sha256.map(|sha256| id::hex(&sha256)),
+        "cwd": call.map(|call| &call.cwd),
+        "decision": entry.decision.map(Action::word),
+        "reason": entry.reason,
     });
     let optional = [
-        ("policyName", decision.verdict.policy.clone().map(Value::from)),
-        ("ruleId", decision.verdict.rule.clone().map(Value::from)),
-        ("toolUseId", decision.call.call_id.clone().map(Value::from)),
-        ("agentId", decision.call.agent_id.clone().map(Value::from)),
+        ("policyName", entry.policy.clone().map(Value::from)),
+        ("ruleId", entry.rule.clone().map(Value::from)),
+        ("toolUseId", call.and_then(|call| call.call_id.clone()).map(Value::from)),
+        ("agentId", call.and_then(|call| call.agent_id.clone()).map(Value::from)),
     ];
     add(&mut out, optional);
     out

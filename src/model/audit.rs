@@ -1,8 +1,12 @@
 //! The audit log: one row for every decision and every event that bears on who may do what. How
 //! rows are kept from being rewritten is the store's business.
 
+use crate::base::id;
 use crate::model::call::Action;
 use crate::model::call::ToolCall;
+use crate::model::call::Verdict;
+use serde_json::Value;
+use std::fmt;
 
 /// What a row is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -135,6 +139,9 @@ pub struct NewEntry {
     /// The tool call, for decisions and the answers to them. Its input is stored without what looks
     /// like a secret.
     pub call: Option<ToolCall>,
+    /// What a row without a call has to say in detail: the rules that a change added and removed,
+    /// a setting's old and new value. Stored, like an input, without what looks like a secret.
+    pub details: Option<Value>,
     /// SHA-256 of the whole canonical tool input (keys sorted, no white space).
     pub input_sha256: Option<[u8; 32]>,
     /// What the call does, see [`crate::model::call::Verdict::effects`].
@@ -166,6 +173,7 @@ impl NewEntry {
             session: None,
             request: None,
             call: None,
+            details: None,
             input_sha256: None,
             effects: Vec::new(),
             policy: None,
@@ -189,6 +197,44 @@ pub struct Entry {
     pub entry: NewEntry,
     /// The hash over it and all before it.
     pub hash: [u8; 32],
+    /// What the key in force made of that hash, where there was a key.
+    pub mac: Option<[u8; 32]>,
+    /// Milliseconds since the machine was started, by a clock that nobody can set.
+    pub boot_ms: Option<i64>,
+    /// Which start of the machine that was.
+    pub boot_id: Option<String>,
+}
+
+impl Entry {
+    /// The verdict of a decision, as far as the row has it.
+    pub fn verdict(&self) -> Option<Verdict> {
+        let NewEntry { policy, rule, version, reason, effects, .. } = self.entry.clone();
+        Some(Verdict { action: self.entry.decision?, policy, rule, version, reason, effects })
+    }
+}
+
+/// A place in the log: all that stands before it is fixed by its hash.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Head {
+    /// The newest row.
+    pub seq: i64,
+    /// Its hash.
+    pub hash: [u8; 32],
+}
+
+impl Head {
+    /// The head behind `SEQ:HASH`.
+    pub fn parse(text: &str) -> Option<Head> {
+        let (seq, hash) = text.trim().split_once(':')?;
+        let bytes = data_encoding::HEXLOWER_PERMISSIVE.decode(hash.as_bytes()).ok()?;
+        Some(Head { seq: seq.parse().ok().filter(|seq| *seq > 0)?, hash: bytes.try_into().ok()? })
+    }
+}
+
+impl fmt::Display for Head {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.seq, id::hex(&self.hash))
+    }
 }
 
 /// Which rows to read.
@@ -202,6 +248,10 @@ pub struct Filter {
     pub kind: Option<Kind>,
     /// Only from this time on, Unix milliseconds.
     pub since_ms: Option<i64>,
-    /// The newest so many.
+    /// Only behind this sequence number; the oldest that fit are then given.
+    pub after: Option<i64>,
+    /// Only before this sequence number.
+    pub before: Option<i64>,
+    /// So many; the newest, but see `after`.
     pub limit: usize,
 }

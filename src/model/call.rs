@@ -69,31 +69,3 @@ impl Verdict {
         Verdict { action, policy, rule, version, reason: reason.into(), effects }
     }
 }
-
-/// One decision, not yet stored.
-#[derive(Debug, Clone, PartialEq)]
-pub struct NewDecision {
-    /// The session that asked.
-    pub session: String,
-    /// Unix milliseconds.
-    pub at_ms: i64,
-    /// hook-forward's id of the request: asked again, it gets the same answer.
-    pub request: String,
-    /// What was asked.
-    pub call: ToolCall,
-    /// SHA-256 of the canonical tool input (keys sorted, no white space).
-    pub input_sha256: [u8; 32],
-    /// The answer.
-    pub verdict: Verdict,
-}
-
-/// Which decisions to read.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Page {
-    /// Only of this session, by its whole id.
-    pub session: Option<String>,
-    /// Only those that said this.
-    pub decision: Option<Action>,
-    /// The newest so many.
-    pub limit: usize,
-}

@@ -4,7 +4,9 @@
 pub mod approval;
 pub mod audit;
 pub mod call;
+pub mod chain;
 pub mod event;
 pub mod policy;
 pub mod proof;
+pub mod redact;
 pub mod session;

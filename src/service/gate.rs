@@ -8,12 +8,15 @@ use crate::base::error::{Error, Result};
 use crate::base::time;
 use crate::keeper::peer;
 use crate::limits;
+use crate::model::audit::Decider;
+use crate::model::audit::Kind;
+use crate::model::audit::NewEntry;
 use crate::model::call::Action;
-use crate::model::call::NewDecision;
 use crate::model::call::ToolCall;
 use crate::model::call::Verdict;
 use crate::model::event::NewEvent;
 use crate::model::event::Source;
+use crate::model::redact;
 use crate::model::session::Change;
 use crate::model::session::Session;
 use crate::model::session::State;
@@ -29,7 +32,7 @@ use crate::service::live::Command;
 use crate::service::live::Live;
 use crate::service::proof::script;
 use crate::service::resolve;
-use crate::store::decisions;
+use crate::store::audit;
 use crate::store::events;
 use crate::sys::proc;
 use serde_json::Value;
@@ -76,7 +79,7 @@ impl Service {
         let (mut verdict, mut decided) = (None, None);
         match hook::parse(call.event, call.data)? {
             HookEvent::PreToolUse(tool_call) => {
-                let (said, id) = self.decide(&live, provider, call.request, &tool_call)?;
+                let (said, id) = self.decide(&live, provider, call, &tool_call)?;
                 (verdict, decided) = (Some(said), Some((live, id)));
             }
             other => self.told(&live, call, &other),
@@ -141,7 +144,7 @@ impl Service {
         &self,
         live: &Live,
         provider: &Provider,
-        request: &str,
+        asked: &HookCall<'_>,
         call: &ToolCall,
     ) -> Result<(Verdict, i64)> {
         let row = live.row();
@@ -155,26 +158,22 @@ impl Service {
             verdict.action = Action::Deny;
             verdict.reason = format!("{}; {} cannot be asked", verdict.reason, provider.label);
         }
-        let decision = NewDecision {
-            session: live.id.clone(),
-            at_ms: time::unix_ms(),
-            request: request.to_string(),
-            call: call.clone(),
-            input_sha256: canonical::sha256(&call.input),
-            verdict,
-        };
-        let (id, stored) = self.store().write(move |tx| {
-            if let Some((id, known)) = decisions::find(tx, &decision.session, &decision.request)? {
-                let same = known.input_sha256 == decision.input_sha256
-                    && known.call.tool == decision.call.tool;
+        let row = decision(live, asked, call, &verdict);
+        self.store().write(move |tx| {
+            let (session, request) = (row.session.as_deref(), row.request.as_deref());
+            let (session, request) = (session.unwrap_or_default(), request.unwrap_or_default());
+            if let Some(known) = audit::find(tx, session, request)? {
+                let tool = |row: &NewEntry| row.call.as_ref().map(|call| call.tool.clone());
+                let same = known.entry.input_sha256 == row.input_sha256
+                    && tool(&known.entry) == tool(&row);
+                let verdict = known.verdict().filter(|_| same);
                 let other = || Error::denied("this request id was used for another call");
-                return if same { Ok((id, known)) } else { Err(other()) };
+                return Ok((verdict.ok_or_else(other)?, known.seq));
             }
-            let id = decisions::append(tx, &decision)?;
-            events::append(tx, &decision_event(id, &decision))?;
-            Ok((id, decision))
-        })?;
-        Ok((stored.verdict, id))
+            let seq = audit::append(tx, &row)?;
+            events::append(tx, &decision_event(seq, &row))?;
+            Ok((verdict, seq))
+        })
     }
 
     /// An event that only tells something.
@@ -234,23 +233,49 @@ fn payload(data: &Value) -> Value {
     }
 }
 
-fn decision_event(id: i64, decision: &NewDecision) -> NewEvent {
-    let NewDecision { call, verdict, .. } = decision;
-    let command = call.input.get("command").and_then(Value::as_str);
-    let shown = command.map(|c| c.chars().take(limits::EVENT_COMMAND).collect::<String>());
+/// The row of a decision that is just made.
+fn decision(live: &Live, asked: &HookCall<'_>, call: &ToolCall, verdict: &Verdict) -> NewEntry {
+    let decider = match (verdict.policy.as_deref(), verdict.rule.as_deref()) {
+        (Some("built-in"), Some("self-protection")) => Decider::SelfProtection,
+        (_, Some(_)) => Decider::Rule,
+        (_, None) => Decider::Default,
+    };
+    let name = proc::stat(asked.peer).map(|stat| stat.comm).unwrap_or_default();
+    let Verdict { action, policy, rule, version, reason, effects } = verdict.clone();
+    NewEntry {
+        session: Some(live.id.clone()),
+        request: Some(asked.request.to_string()),
+        call: Some(call.clone()),
+        input_sha256: Some(canonical::sha256(&call.input)),
+        effects,
+        policy,
+        rule,
+        version,
+        decision: Some(action),
+        client: Some(format!("hook pid {} ({name})", asked.peer)),
+        ..NewEntry::new(Kind::Decision, time::unix_ms(), decider, reason)
+    }
+}
+
+fn decision_event(seq: i64, row: &NewEntry) -> NewEvent {
+    let call = row.call.as_ref();
+    let command = call.and_then(|call| call.input.get("command")).and_then(Value::as_str);
+    let shown =
+        command.map(|c| redact::text(&c.chars().take(limits::EVENT_COMMAND).collect::<String>()));
+    let word = row.decision.map(Action::word);
     NewEvent {
-        session: decision.session.clone(),
-        at_ms: decision.at_ms,
+        session: row.session.clone().unwrap_or_default(),
+        at_ms: row.at_ms,
         source: Source::Decision,
-        kind: verdict.action.word().to_string(),
+        kind: word.unwrap_or_default().to_string(),
         payload: json!({
-            "decisionId": id,
-            "tool": call.tool,
+            "decisionId": seq,
+            "tool": call.map(|call| &call.tool),
             "command": shown,
-            "decision": verdict.action.word(),
-            "policy": verdict.policy,
-            "rule": verdict.rule,
-            "reason": verdict.reason,
+            "decision": word,
+            "policy": row.policy,
+            "rule": row.rule,
+            "reason": row.reason,
         }),
     }
 }

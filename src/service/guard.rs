@@ -16,7 +16,7 @@ use crate::provider::canonical;
 use crate::provider::hook;
 use crate::service::Service;
 use crate::service::live::Live;
-use crate::store::decisions;
+use crate::store::audit;
 use crate::sys::inotify::Changed;
 use crate::sys::inotify::Place;
 use crate::sys::inotify::Watcher;
@@ -126,16 +126,20 @@ impl Service {
     /// A tool has run: it must be a call that was decided, as it was judged, and not refused.
     pub fn ran(&self, live: &Live, call: &ToolCall) -> Result<()> {
         let (session, id) = (live.id.clone(), call.call_id.clone().unwrap_or_default());
-        let decided = self.store().read(|conn| decisions::of_call(conn, &session, &id))?;
+        let decided = self.store().read(|conn| audit::of_call(conn, &session, &id))?;
         let what = match decided {
             None => "ran without a decision",
-            Some(decided) if decided.call.tool != call.tool => "ran under the decision on another",
+            Some(decided) if decided.entry.call.as_ref().is_none_or(|c| c.tool != call.tool) => {
+                "ran under the decision on another"
+            }
             // Its input comes back with the person's answer in it, or without the plan.
             Some(_) if hook::is_question(&call.tool) => return Ok(()),
-            Some(decided) if decided.input_sha256 != canonical::sha256(&call.input) => {
+            Some(decided) if decided.entry.input_sha256 != Some(canonical::sha256(&call.input)) => {
                 "ran with another input than was judged"
             }
-            Some(decided) if decided.verdict.action == Action::Deny => "ran although it was denied",
+            Some(decided) if decided.entry.decision == Some(Action::Deny) => {
+                "ran although it was denied"
+            }
             Some(_) => return Ok(()),
         };
         self.alarm(live, &format!("{} {what}", call.tool));

@@ -1,15 +1,16 @@
-//! What happened, read back: events, decisions, and the output log piece by piece.
+//! What happened, read back: events, the audit log, and the output log piece by piece.
 
-use crate::base::error::{Context, Result};
+use crate::base::error::{Context, Error, Result};
 use crate::limits;
-use crate::model::call;
-use crate::model::call::NewDecision;
+use crate::model::audit::Entry;
+use crate::model::audit::Filter;
+use crate::model::audit::Head;
 use crate::model::event;
 use crate::model::event::Events;
 use crate::model::session::Session;
 use crate::output::reader::Reader;
 use crate::service::Service;
-use crate::store::decisions;
+use crate::store::audit;
 use crate::store::events;
 
 /// A piece of a session's output log.
@@ -30,9 +31,21 @@ impl Service {
         self.store().read(|conn| events::page(conn, page))
     }
 
-    /// Decisions with their ids, newest last.
-    pub fn decisions(&self, page: &call::Page) -> Result<Vec<(i64, NewDecision)>> {
-        self.store().read(|conn| decisions::page(conn, page))
+    /// Rows of the audit log, the newest last.
+    pub fn audit(&self, filter: &Filter) -> Result<Vec<Entry>> {
+        self.store().read(|conn| audit::page(conn, filter))
+    }
+
+    /// One row of the audit log.
+    pub fn audit_row(&self, seq: i64) -> Result<Entry> {
+        let found = self.store().read(|conn| audit::get(conn, seq))?;
+        found.ok_or_else(|| Error::not_found(format!("the audit log has no row {seq}")))
+    }
+
+    /// The newest row's place in the chain.
+    pub fn audit_head(&self) -> Result<Head> {
+        let found = self.store().read(audit::head)?;
+        found.ok_or_else(|| Error::not_found("the audit log has no row"))
     }
 
     /// At most `max` bytes of a session's log from `from` on.

@@ -155,12 +155,6 @@ impl FromSql for Status {
     }
 }
 
-impl FromSql for Decider {
-    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Decider> {
-        Decider::from_word(value.as_str()?).ok_or(FromSqlError::InvalidType)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -7,6 +7,8 @@
 
 use crate::base::error::{Context, Error, Result};
 use crate::limits;
+use crate::store::audit::chain;
+use crate::store::audit::chain::Chain;
 use crate::store::fault::{Health, beside};
 use crate::store::migrate;
 use rusqlite::Connection;
@@ -105,6 +107,7 @@ fn build(health: &Health, new: &Path) -> Result<()> {
         // Syncing the finished file once below is enough: until then nobody knows it.
         conn.execute_batch("PRAGMA synchronous=OFF; PRAGMA journal_mode=MEMORY; BEGIN")?;
         conn.execute_batch(migrate::SCHEMA)?;
+        chain::begin(&conn, &mut Chain::START.clone())?;
         conn.execute_batch("COMMIT; PRAGMA journal_mode=WAL")?;
         conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;
         conn.close().map_err(|(_, e)| e)
@@ -171,7 +174,7 @@ mod tests {
     use crate::store::events;
     use crate::store::sessions;
     use crate::store::tests::{bare, event, keys, put, session, space};
-    use rusqlite::Transaction;
+    use crate::store::tx::Tx;
     use std::os::unix::fs::FileExt;
     use std::os::unix::fs::PermissionsExt;
 
@@ -282,7 +285,7 @@ mod tests {
     fn a_missing_table_or_trigger_is_damage_and_the_rest_can_be_read() {
         for (name, sql, what) in [
             ("table", "DROP TABLE events", "the table events is missing"),
-            ("trigger", "DROP TRIGGER decisions_no_delete", "the trigger decisions_no_delete is"),
+            ("trigger", "DROP TRIGGER audit_no_delete", "the trigger audit_no_delete is"),
             (
                 "other",
                 "ALTER TABLE settings ADD COLUMN x ANY",
@@ -312,7 +315,7 @@ mod tests {
         let root = space("inside");
         let path = root.join("codepiper.db");
         let store = Store::open(&path).unwrap();
-        let fill = |tx: &Transaction<'_>| {
+        let fill = |tx: &Tx<'_>| {
             sessions::insert(tx, &session("a"))?;
             (0..2000).try_for_each(|_| events::append(tx, &event("a", "x")).map(|_| ()))
         };

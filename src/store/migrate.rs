@@ -4,6 +4,7 @@ use crate::base::error::{Context, Error, Result};
 use crate::store::fault::{Health, beside};
 use crate::store::file;
 use crate::store::steps::STEPS;
+use crate::store::steps::Step;
 use rusqlite::Connection;
 use rusqlite::OpenFlags;
 use std::collections::BTreeMap;
@@ -16,7 +17,7 @@ use std::path::PathBuf;
 pub(super) const SCHEMA: &str = include_str!("../../schema.sql");
 
 /// The version that `steps` end at.
-pub(super) fn version_after(steps: &[&str]) -> i32 {
+pub(super) fn version_after(steps: &[Step]) -> i32 {
     1 + steps.len() as i32
 }
 
@@ -35,7 +36,7 @@ pub(super) fn check_version(path: &Path, version: i32) -> Result<()> {
 
 /// Brings a database to the newest version. Where there is something to do, a copy of it is kept
 /// as `<name>.v<N>.bak` first; without that copy nothing is changed.
-pub(super) fn run(health: &Health, from: i32, steps: &[&str]) -> Result<()> {
+pub(super) fn run(health: &Health, from: i32, steps: &[Step]) -> Result<()> {
     if from >= version_after(steps) {
         return Ok(());
     }
@@ -65,10 +66,12 @@ pub(super) fn run(health: &Health, from: i32, steps: &[&str]) -> Result<()> {
     health.wrap(folded, "cannot fold the write-ahead log into the database")
 }
 
-fn apply(conn: &Connection, step: &str, version: i32) -> rusqlite::Result<()> {
+fn apply(conn: &Connection, step: &Step, version: i32) -> rusqlite::Result<()> {
     conn.execute_batch("PRAGMA foreign_keys=OFF; PRAGMA synchronous=FULL")?;
     let tx = conn.unchecked_transaction()?;
-    tx.execute_batch(step)?;
+    tx.execute_batch(step.sql)?;
+    (step.carry)(&tx)?;
+    tx.execute_batch(step.then)?;
     if tx.prepare("PRAGMA foreign_key_check")?.exists([])? {
         let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CONSTRAINT_FOREIGNKEY);
         let text = "the step leaves rows that point nowhere".to_string();
@@ -239,8 +242,12 @@ mod tests {
         // Left open: the last writes are in the log only, and belong into the backup too.
         let open = shipped(health.path());
         let steps = [
-            "ALTER TABLE settings ADD COLUMN made_ms INTEGER; UPDATE settings SET made_ms = 2",
-            "UPDATE settings SET made_ms = made_ms * 10; CREATE TABLE extra (a TEXT) STRICT",
+            Step::sql(
+                "ALTER TABLE settings ADD COLUMN made_ms INTEGER; UPDATE settings SET made_ms = 2",
+            ),
+            Step::sql(
+                "UPDATE settings SET made_ms = made_ms * 10; CREATE TABLE extra (a TEXT) STRICT",
+            ),
         ];
         run(&health, 1, &steps).unwrap();
         drop(open);
@@ -272,7 +279,7 @@ mod tests {
              VALUES ('gone', 1, 'hook', 'x', '{}')",
         ];
         for step in bad {
-            let error = run(&health, 1, &[step]).unwrap_err();
+            let error = run(&health, 1, &[Step::sql(step)]).unwrap_err();
             assert!(error.message.contains("it is as it was, the backup is"), "{error}");
             assert_eq!(version(health.path()), 1);
             let conn = Connection::open(health.path()).unwrap();
@@ -287,7 +294,7 @@ mod tests {
         let health = Health::new(&root.join("codepiper.db"));
         drop(shipped(health.path()));
         fs::create_dir(root.join("codepiper.db.v1.bak.new")).unwrap();
-        let error = run(&health, 1, &["CREATE TABLE extra (a TEXT) STRICT"]).unwrap_err();
+        let error = run(&health, 1, &[Step::sql("CREATE TABLE extra (a TEXT)")]).unwrap_err();
         assert!(error.message.contains("codepiper.db"), "{error}");
         assert_eq!(version(health.path()), 1);
         fs::remove_dir_all(root).unwrap();

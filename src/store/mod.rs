@@ -9,7 +9,7 @@
 //! wrong and how to get out of it, and sessions run on without it.
 
 pub mod approvals;
-pub mod decisions;
+pub mod audit;
 pub mod events;
 mod fault;
 mod file;
@@ -21,6 +21,7 @@ pub mod proofs;
 pub mod sessions;
 pub mod settings;
 mod steps;
+pub mod tx;
 mod writer;
 
 use crate::base::error::{Code, Context, Error, Result};
@@ -28,6 +29,7 @@ use crate::base::thread;
 use crate::limits;
 use crate::store::fault::Health;
 use crate::store::file::Found;
+use crate::store::tx::Tx;
 use crate::store::writer::{Job, Work, Writer};
 use crossbeam_channel::SendTimeoutError;
 use crossbeam_channel::Sender;
@@ -35,7 +37,6 @@ use rusqlite::Connection;
 use rusqlite::OptionalExtension;
 use rusqlite::Params;
 use rusqlite::Row;
-use rusqlite::Transaction;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -95,7 +96,8 @@ impl Store {
     /// Starts the writer thread on its connection.
     fn start(health: Arc<Health>, readers: Vec<Connection>, conn: Connection) -> Result<Store> {
         let (queue, jobs) = crossbeam_channel::bounded(limits::WRITE_QUEUE);
-        let writer = Writer::new(conn, health.clone(), jobs)?;
+        let chain = audit::open(&health, &conn)?;
+        let writer = Writer::new(conn, health.clone(), jobs, chain)?;
         let thread = thread::spawn("db-writer", move || writer.run())?;
         Ok(Store::with(health, Some(readers), Some(queue), Some(thread)))
     }
@@ -125,7 +127,7 @@ impl Store {
     /// it.
     pub fn write<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Transaction<'_>) -> Result<T> + Send + 'static,
+        work: impl FnOnce(&Tx<'_>) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         self.inner.health.refuse()?;
         if self.inner.writer_id == Some(std::thread::current().id()) {

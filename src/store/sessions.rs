@@ -44,7 +44,7 @@ pub fn update(tx: &Transaction<'_>, session: &Session) -> Result<()> {
     }
 }
 
-/// Removes a session and its events; its decisions stay. Says whether there was one.
+/// Removes a session and its events; its rows of the audit log stay. Says whether there was one.
 pub fn delete(tx: &Transaction<'_>, id: &str) -> Result<bool> {
     let done = tx.execute("DELETE FROM sessions WHERE id = ?1", [id]);
     Ok(done.internal(|| format!("cannot remove the session {id}"))? > 0)
@@ -200,7 +200,7 @@ impl FromSql for Args {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::decisions;
+    use crate::store::audit;
     use crate::store::events;
     use crate::store::tests::{decision, event, session, with_store};
 
@@ -269,7 +269,7 @@ mod tests {
                     for id in ["a", "b"] {
                         insert(tx, &session(id))?;
                         events::append(tx, &event(id, "started"))?;
-                        decisions::append(tx, &decision(id, "r1"))?;
+                        audit::append(tx, &decision(id, "r1"))?;
                     }
                     Ok(())
                 })
@@ -281,7 +281,7 @@ mod tests {
                 store.read(|c| events::page(c, &page)).unwrap().events.len()
             };
             assert_eq!((of("a"), of("b")), (0, 1));
-            assert!(store.read(|c| decisions::find(c, "a", "r1")).unwrap().is_some());
+            assert!(store.read(|c| audit::find(c, "a", "r1")).unwrap().is_some());
         });
     }
 }

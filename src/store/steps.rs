@@ -1,13 +1,35 @@
-//! The schema's steps, as SQL: each takes a database from one shipped version to the next.
+//! The schema's steps: each takes a database from one shipped version to the next.
 //!
 //! A step runs in a transaction with foreign keys off, so that it may rebuild tables; they are
 //! checked before it is committed. Steps that have been shipped never change.
 
-/// SQL that takes a database from version `n + 1` to `n + 2`, where `n` is its place here.
-pub(super) const STEPS: &[&str] = &[STEP_2];
+use crate::store::audit::carry;
+use rusqlite::Connection;
 
-/// 2: policies and sets, the proof of the gate, alarms. Rules that stood in a setting become a
-/// global policy.
+/// What takes a database to its next version.
+pub(super) struct Step {
+    /// The change of the schema.
+    pub sql: &'static str,
+    /// What SQL cannot do, between `sql` and `then`.
+    pub carry: fn(&Connection) -> rusqlite::Result<()>,
+    /// What had to wait for it.
+    pub then: &'static str,
+}
+
+impl Step {
+    /// One that is SQL alone.
+    #[cfg(test)]
+    pub const fn sql(sql: &'static str) -> Step {
+        Step { sql, carry: |_| Ok(()), then: "" }
+    }
+}
+
+/// Takes a database from version `n + 1` to `n + 2`, where `n` is its place here.
+pub(super) const STEPS: &[Step] =
+    &[Step { sql: STEP_2, carry: carry::decisions, then: "DROP TABLE decisions;" }];
+
+/// 2: policies and sets, the proof of the gate, alarms, the audit log. Rules that stood in a
+/// setting become a global policy, decisions the first rows of the log.
 const STEP_2: &str = "
 ALTER TABLE sessions ADD COLUMN billing TEXT NOT NULL DEFAULT 'subscription'
     CHECK (billing IN ('subscription', 'api'));
@@ -18,8 +40,6 @@ ALTER TABLE sessions ADD COLUMN forked_from TEXT;
 ALTER TABLE sessions ADD COLUMN given TEXT NOT NULL DEFAULT '[]' CHECK (json_type(given) = 'array');
 ALTER TABLE sessions ADD COLUMN project_settings INTEGER NOT NULL DEFAULT 0
     CHECK (project_settings IN (0, 1));
-ALTER TABLE decisions ADD COLUMN policy TEXT;
-CREATE INDEX decisions_by_call ON decisions (session_id, call_id);
 CREATE TABLE policies (
     id          TEXT    PRIMARY KEY NOT NULL,
     name        TEXT    NOT NULL,
@@ -100,6 +120,50 @@ CREATE TABLE grants (
     revoked_ms      INTEGER
 ) STRICT;
 CREATE INDEX grants_by_session ON grants (session_id, grant_sha256);
+CREATE TABLE audit (
+    seq INTEGER PRIMARY KEY,
+    at_ms INTEGER NOT NULL,
+    boot_ms INTEGER,
+    boot_id TEXT,
+    kind TEXT NOT NULL,
+    session_id TEXT,
+    request TEXT,
+    tool TEXT,
+    args TEXT CHECK (args IS NULL OR json_valid(args)),
+    args_sha256 BLOB CHECK (length(args_sha256) = 32),
+    cwd TEXT,
+    call_id TEXT,
+    agent_id TEXT,
+    effects TEXT NOT NULL CHECK (json_type(effects) = 'array'),
+    policy TEXT,
+    rule TEXT,
+    policy_version INTEGER,
+    decision TEXT CHECK (decision IN ('allow', 'deny', 'ask')),
+    reason TEXT NOT NULL,
+    decider TEXT NOT NULL,
+    client TEXT,
+    about INTEGER,
+    hash BLOB NOT NULL CHECK (length(hash) = 32),
+    mac BLOB CHECK (length(mac) = 32)
+) STRICT;
+CREATE UNIQUE INDEX audit_by_request ON audit (session_id, request) WHERE request IS NOT NULL;
+CREATE INDEX audit_by_session ON audit (session_id) WHERE session_id IS NOT NULL;
+CREATE INDEX audit_by_call ON audit (session_id, call_id) WHERE call_id IS NOT NULL;
+CREATE INDEX audit_by_decision ON audit (decision) WHERE decision IS NOT NULL;
+CREATE INDEX audit_by_kind ON audit (kind) WHERE kind <> 'decision';
+CREATE INDEX audit_by_about ON audit (about) WHERE about IS NOT NULL;
+CREATE TRIGGER audit_no_update BEFORE UPDATE ON audit BEGIN
+ SELECT RAISE(ABORT, 'the audit log is append-only');
+END;
+CREATE TRIGGER audit_no_delete BEFORE DELETE ON audit BEGIN
+ SELECT RAISE(ABORT, 'the audit log is append-only');
+END;
+CREATE TRIGGER audit_no_replace BEFORE INSERT ON audit
+WHEN NEW.seq IS NOT (SELECT coalesce(max(seq), 0) + 1 FROM audit)
+ OR EXISTS (SELECT 1 FROM audit WHERE session_id = NEW.session_id AND request = NEW.request)
+BEGIN
+ SELECT RAISE(ABORT, 'the audit log is append-only: this row is there already');
+END;
 INSERT INTO policies (id, name, enabled, priority, scope, rules, version, created_ms, updated_ms)
     SELECT 'settings', 'settings', 1, 0, 'global', value, 1,
            CAST(unixepoch('subsec') * 1000 AS INTEGER), CAST(unixepoch('subsec') * 1000 AS INTEGER)

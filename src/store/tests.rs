@@ -1,7 +1,8 @@
 //! Tests of the store as a whole: durability, group commit, a full disk.
 
 use super::*;
-use crate::model::call::{Action, NewDecision, ToolCall, Verdict};
+use crate::model::audit::{Decider, Kind, NewEntry};
+use crate::model::call::{Action, ToolCall};
 use crate::model::event::{NewEvent, Source};
 use crate::model::policy::{PolicySet, Scope, StoredPolicy};
 use crate::model::session::{Billing, Session, State};
@@ -76,28 +77,26 @@ pub(super) fn event(session: &str, kind: &str) -> NewEvent {
     }
 }
 
-/// A decision with a value in every field.
-pub(super) fn decision(session: &str, request: &str) -> NewDecision {
-    NewDecision {
-        session: session.into(),
-        at_ms: 5,
-        request: request.into(),
-        call: ToolCall {
+/// A decision with a value in every field that one may have.
+pub(super) fn decision(session: &str, request: &str) -> NewEntry {
+    NewEntry {
+        session: Some(session.into()),
+        request: Some(request.into()),
+        call: Some(ToolCall {
             tool: "Bash".into(),
             input: json!({"command": "rm -rf /"}),
             cwd: "/work".into(),
             call_id: Some("toolu_1".into()),
             agent_id: Some("agent_1".into()),
-        },
-        input_sha256: [9; 32],
-        verdict: Verdict {
-            action: Action::Deny,
-            policy: Some("p1".into()),
-            rule: Some("r1".into()),
-            version: None,
-            reason: "no".into(),
-            effects: Vec::new(),
-        },
+        }),
+        input_sha256: Some([9; 32]),
+        effects: vec!["write /".into()],
+        policy: Some("p1".into()),
+        rule: Some("r1".into()),
+        version: Some(3),
+        decision: Some(Action::Deny),
+        client: Some("hook pid 34 (claude)".into()),
+        ..NewEntry::new(Kind::Decision, 5, Decider::Rule, "no")
     }
 }
 
@@ -128,7 +127,7 @@ pub(super) fn policy_set(id: &str) -> PolicySet {
     }
 }
 
-pub(super) fn put(tx: &Transaction<'_>, key: &str) -> Result<()> {
+pub(super) fn put(tx: &rusqlite::Transaction<'_>, key: &str) -> Result<()> {
     settings::put(tx, key, &json!(1))
 }
 
@@ -141,7 +140,7 @@ fn hold(store: &Store) -> (Sender<()>, JoinHandle<Option<Result<()>>>) {
     let (hold, held_up) = crossbeam_channel::bounded(0);
     let (entered, inside) = crossbeam_channel::bounded(1);
     let store = store.clone();
-    let wait = move |_: &Transaction<'_>| {
+    let wait = move |_: &Tx<'_>| {
         entered.send(()).unwrap();
         let _ = held_up.recv();
         Ok(())
@@ -153,7 +152,7 @@ fn hold(store: &Store) -> (Sender<()>, JoinHandle<Option<Result<()>>>) {
 
 /// Runs writes that are sure to share one transaction: the thread is held until all are queued.
 /// What each caller was told comes back in order.
-fn together(store: &Store, writes: Vec<fn(&Transaction<'_>) -> Result<()>>) -> Vec<Result<()>> {
+pub(super) fn together(store: &Store, writes: Vec<fn(&Tx<'_>) -> Result<()>>) -> Vec<Result<()>> {
     let (hold, blocker) = hold(store);
     let mut answers = Vec::new();
     for work in writes {

@@ -4,17 +4,18 @@
 //! 1. A caller MUST be answered only after the COMMIT that holds its write, or told that it failed.
 //! 2. A write that fails or panics MUST leave nothing behind and MUST NOT take others with it.
 //! 3. After migration this connection MUST NOT be able to change the schema, its own safety
-//!    settings, or a decision that is there.
+//!    settings, or a row of the audit log that is there.
 
 use crate::base::error::{Error, Result};
 use crate::base::thread::panic_text;
 use crate::limits;
+use crate::store::audit::beside::Beside;
+use crate::store::audit::chain::Chain;
 use crate::store::fault::Health;
+use crate::store::tx::Tx;
 use crossbeam_channel::Receiver;
 use crossbeam_channel::Sender;
 use rusqlite::Connection;
-use rusqlite::Transaction;
-use rusqlite::TransactionBehavior;
 use rusqlite::config::DbConfig;
 use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 use std::collections::VecDeque;
@@ -25,7 +26,7 @@ use std::sync::Arc;
 /// One write on its way through the queue, whatever it returns.
 pub(super) trait Work: Send {
     /// Runs it once; says whether what it did shall stay.
-    fn run(&mut self, tx: &Transaction<'_>, health: &Health) -> bool;
+    fn run(&mut self, tx: &Tx<'_>, health: &Health) -> bool;
     /// The error it ran into, if it did.
     fn error(&self) -> Option<&Error>;
     /// Tells the caller: its own result, or `lost` where that was not committed.
@@ -42,7 +43,7 @@ pub(super) struct Job<T, F> {
 impl<T, F> Job<T, F>
 where
     T: Send + 'static,
-    F: FnOnce(&Transaction<'_>) -> Result<T> + Send + 'static,
+    F: FnOnce(&Tx<'_>) -> Result<T> + Send + 'static,
 {
     /// The write and the place where its answer arrives.
     pub fn with_answer(work: F) -> (Box<dyn Work>, Receiver<Result<T>>) {
@@ -54,9 +55,9 @@ where
 impl<T, F> Work for Job<T, F>
 where
     T: Send + 'static,
-    F: FnOnce(&Transaction<'_>) -> Result<T> + Send + 'static,
+    F: FnOnce(&Tx<'_>) -> Result<T> + Send + 'static,
 {
-    fn run(&mut self, tx: &Transaction<'_>, health: &Health) -> bool {
+    fn run(&mut self, tx: &Tx<'_>, health: &Health) -> bool {
         let Some(work) = self.work.take() else { return false };
         let result = match catch_unwind(AssertUnwindSafe(|| work(tx))) {
             Ok(result) => result.map_err(|e| health.explain(e)),
@@ -92,6 +93,9 @@ pub(super) struct Writer {
     conn: Connection,
     health: Arc<Health>,
     queue: Receiver<Box<dyn Work>>,
+    /// The end of the audit log's chain, as it is committed.
+    chain: Chain,
+    beside: Beside,
 }
 
 impl Writer {
@@ -100,14 +104,16 @@ impl Writer {
         mut conn: Connection,
         health: Arc<Health>,
         queue: Receiver<Box<dyn Work>>,
+        chain: Chain,
     ) -> Result<Writer> {
         let guarded = conn.authorizer(Some(authorize));
         health.wrap(guarded, "cannot guard the database connection")?;
-        Ok(Writer { conn, health, queue })
+        let beside = Beside::of(health.path());
+        Ok(Writer { conn, health, queue, chain, beside })
     }
 
     /// Serves the queue until every sender is gone, then folds the write-ahead log into the file.
-    pub fn run(self) -> Result<()> {
+    pub fn run(mut self) -> Result<()> {
         let mut batch = VecDeque::with_capacity(limits::WRITE_BATCH);
         while let Ok(first) = self.queue.recv() {
             batch.push_back(first);
@@ -120,11 +126,16 @@ impl Writer {
     }
 
     /// One transaction over the front of `batch`, and the answers to all that were in it.
-    fn commit(&self, batch: &mut VecDeque<Box<dyn Work>>) {
+    fn commit(&mut self, batch: &mut VecDeque<Box<dyn Work>>) {
         let mut ran = Vec::with_capacity(batch.len());
-        let lost = self.transaction(batch, &mut ran).err();
+        let committed = self.transaction(batch, &mut ran);
+        let lost = committed.as_ref().err();
         for work in ran {
-            work.answer(lost.as_ref());
+            work.answer(lost);
+        }
+        if let Ok(chain) = committed {
+            self.beside.settle(&self.chain, &chain);
+            self.chain = chain;
         }
     }
 
@@ -132,11 +143,10 @@ impl Writer {
         &self,
         batch: &mut VecDeque<Box<dyn Work>>,
         ran: &mut Vec<Box<dyn Work>>,
-    ) -> Result<()> {
+    ) -> Result<Chain> {
         let begin = || {
             self.health.refuse()?;
-            let begun = Transaction::new_unchecked(&self.conn, TransactionBehavior::Immediate);
-            self.health.wrap(begun, "cannot save")
+            self.health.wrap(Tx::begin(&self.conn, self.chain.clone()), "cannot save")
         };
         let tx = match begin() {
             Ok(tx) => tx,
@@ -158,22 +168,25 @@ impl Writer {
                 return Err(cause.unwrap_or_else(unknown));
             }
         }
+        self.beside.prepare(&self.chain, &tx.chain.borrow())?;
         self.health.wrap(tx.commit(), "nothing was saved")
     }
 
     /// One write inside its own savepoint.
-    fn step(&self, tx: &Transaction<'_>, work: &mut dyn Work) -> Result<()> {
+    fn step(&self, tx: &Tx<'_>, work: &mut dyn Work) -> Result<()> {
         let mark = |sql| {
             let done = tx.prepare_cached(sql).and_then(|mut s| s.execute([]));
             self.health.wrap(done, "cannot save")
         };
         mark("SAVEPOINT one_write")?;
+        let before = tx.chain.borrow().clone();
         let keep = work.run(tx, &self.health);
         if tx.is_autocommit() {
             return Ok(());
         }
         if !keep {
             mark("ROLLBACK TO one_write")?;
+            tx.chain.replace(before);
         }
         mark("RELEASE one_write")?;
         Ok(())
@@ -192,7 +205,7 @@ impl Writer {
 }
 
 /// What a statement on the writer may do: read, and write rows; never touch the schema, another
-/// file, SQLite's own tables, a setting, or a decision that is there.
+/// file, SQLite's own tables, a setting, or a row of the audit log that is there.
 fn authorize(context: AuthContext<'_>) -> Authorization {
     use AuthAction::*;
     let own = |table: &str| !table.starts_with("sqlite_");
@@ -201,7 +214,7 @@ fn authorize(context: AuthContext<'_>) -> Authorization {
         Transaction { .. } | Savepoint { .. } => true,
         Insert { table_name } => own(table_name),
         Update { table_name, .. } | Delete { table_name } => {
-            own(table_name) && table_name != "decisions"
+            own(table_name) && table_name != "audit"
         }
         Pragma { pragma_name, .. } => pragma_name == "wal_checkpoint",
         _ => false,

@@ -10,7 +10,8 @@ use crate::http::message::Request;
 use crate::http::router::Params;
 use crate::http::shape;
 use crate::limits;
-use crate::model::call;
+use crate::model::audit::Filter;
+use crate::model::audit::Kind;
 use crate::model::call::Action;
 use crate::model::event::Page;
 use crate::model::event::Source;
@@ -86,7 +87,13 @@ pub fn decisions(api: &Api, request: &Request, _: &Params) -> Result<Reply> {
     let known = |id: &str| api.resolve(id).map_or_else(|_| id.to_string(), |row| row.id);
     let session = request.query("sessionId").map(known);
     let limit = number(request, "limit", 100)?.clamp(1, limits::PAGE) as usize;
-    let found = api.decisions(&call::Page { session, decision, limit })?;
-    let shown: Vec<Value> = found.iter().map(|(id, d)| shape::decision(*id, d)).collect();
+    let found = api.audit(&Filter {
+        session,
+        decision,
+        kind: Some(Kind::Decision),
+        limit,
+        ..Filter::default()
+    })?;
+    let shown: Vec<Value> = found.iter().map(shape::decision).collect();
     Ok(Reply::json(200, &json!({"decisions": shown})))
 }

@@ -5,8 +5,8 @@
 //! 2. *Disproved* MUST rest on something that did happen, never on something that is missing: it
 //!    keeps every session of that program from starting.
 
+use crate::model::audit::NewEntry;
 use crate::model::call::Action;
-use crate::model::call::NewDecision;
 use crate::model::call::ToolCall;
 use crate::model::proof::Outcome;
 use crate::provider::canonical;
@@ -27,7 +27,7 @@ pub struct Evidence {
     /// What the model was told; `None` where the agent never came to it.
     pub heard: Option<Heard>,
     /// What the gate decided.
-    pub decided: Vec<NewDecision>,
+    pub decided: Vec<NewEntry>,
     /// What the agent says has run.
     pub ran: Vec<ToolCall>,
     /// SessionStart came with the secret.
@@ -66,9 +66,11 @@ fn leak(seen: &Evidence) -> Option<String> {
     }
     for call in &seen.ran {
         let sha256 = canonical::sha256(&call.input);
-        let is_it = |d: &&NewDecision| d.call.tool == call.tool && d.input_sha256 == sha256;
+        let is_it = |d: &&NewEntry| {
+            d.call.as_ref().is_some_and(|c| c.tool == call.tool) && d.input_sha256 == Some(sha256)
+        };
         let shown = script::command(call).unwrap_or(&call.tool);
-        match seen.decided.iter().find(is_it).map(|d| d.verdict.action) {
+        match seen.decided.iter().find(is_it).and_then(|d| d.decision) {
             Some(Action::Allow) => {}
             Some(_) => return Some(format!("it says that a denied call has run: {shown}")),
             None => {
@@ -85,7 +87,7 @@ fn missing(seen: &Evidence) -> Option<&'static str> {
     let told = |step: &Step| heard.results.iter().find(|result| result.call == step.id);
     let ran = |step: &Step| seen.ran.iter().any(|c| script::command(c) == Some(step.command));
     let is = |step: &Step, action| {
-        decision(seen, step).is_some_and(|decision| decision.verdict.action == action)
+        decision(seen, step).is_some_and(|decision| decision.decision == Some(action))
     };
     let links = [
         (heard.may_call || !heard.results.is_empty(), "it gave its model no shell to call"),
@@ -103,13 +105,16 @@ fn missing(seen: &Evidence) -> Option<&'static str> {
     links.into_iter().find(|(seen, _)| !seen).map(|(_, what)| what)
 }
 
-fn decision<'a>(seen: &'a Evidence, step: &Step) -> Option<&'a NewDecision> {
-    seen.decided.iter().find(|d| script::command(&d.call) == Some(step.command))
+fn decision<'a>(seen: &'a Evidence, step: &Step) -> Option<&'a NewEntry> {
+    let is_it = |d: &&NewEntry| d.call.as_ref().and_then(script::command) == Some(step.command);
+    seen.decided.iter().find(is_it)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::audit::Decider;
+    use crate::model::audit::Kind;
     use crate::provider::proof::ToolResult;
     use serde_json::json;
 
@@ -119,15 +124,14 @@ mod tests {
         ToolCall { tool, input, cwd, call_id: None, agent_id: None }
     }
 
-    fn decided(command: &str) -> NewDecision {
+    fn decided(command: &str) -> NewEntry {
         let call = call(command);
-        NewDecision {
-            session: "s".into(),
-            at_ms: 1,
-            request: command.into(),
-            input_sha256: canonical::sha256(&call.input),
-            verdict: script::verdict(&call),
-            call,
+        let verdict = script::verdict(&call);
+        NewEntry {
+            input_sha256: Some(canonical::sha256(&call.input)),
+            decision: Some(verdict.action),
+            call: Some(call),
+            ..NewEntry::new(Kind::Decision, 1, Decider::Rule, verdict.reason)
         }
     }
 

@@ -4,7 +4,8 @@
 use crate::base::error::{Code, Context, Result};
 use crate::base::id;
 use crate::limits;
-use crate::model::call;
+use crate::model::audit::Filter;
+use crate::model::audit::Kind;
 use crate::model::call::ToolCall;
 use crate::model::event;
 use crate::model::proof::Outcome;
@@ -22,7 +23,7 @@ use crate::service::proof::judge;
 use crate::service::proof::judge::Evidence;
 use crate::service::proof::model::Model;
 use crate::service::proof::script;
-use crate::store::decisions;
+use crate::store::audit;
 use crate::store::events;
 use crate::sys::file;
 use std::collections::BTreeMap;
@@ -132,9 +133,9 @@ impl Service {
 
     fn evidence(&self, id: &str, model: &Model) -> Result<Evidence> {
         let row = self.find(id)?;
-        let session = Some(id.to_string());
-        let page = call::Page { session, decision: None, limit: limits::PROOF_REQUESTS };
-        let decided = self.store().read(|conn| decisions::page(conn, &page))?;
+        let (session, limit) = (Some(id.to_string()), limits::PROOF_REQUESTS);
+        let filter = Filter { session, limit, kind: Some(Kind::Decision), ..Filter::default() };
+        let decided = self.store().read(|conn| audit::page(conn, &filter))?;
         let mut page = event::Page::newest(id, limits::PROOF_REQUESTS);
         page.kind = Some("PostToolUse".to_string());
         let told = self.store().read(|conn| events::page(conn, &page))?.events;
@@ -144,7 +145,7 @@ impl Service {
             forbidden: project.join(script::FORBIDDEN.file).exists(),
             allowed: project.join(script::ALLOWED.file).exists(),
             heard: model.heard(),
-            decided: decided.into_iter().map(|(_, decision)| decision).collect(),
+            decided: decided.into_iter().map(|row| row.entry).collect(),
             ran: ran.collect(),
             guarded: row.guarded,
             alarm: row.alarm.clone(),
