@@ -307,6 +307,17 @@ pub const HOLD_DIALOG: Duration = Duration::from_secs(23 * 3600);
 /// What hook-forward waits longer than the daemon holds: the daemon's answer at the end of the time
 /// has to arrive before either gives up.
 pub const HOLD_SPARE: Duration = Duration::from_secs(15);
+/// A hook that has not come back for this long, between two questions or after a restart of the
+/// daemon, has gone: it asks again within a second.
+pub const HOLD_LOST: Duration = Duration::from_secs(10);
+/// Longest time of a grant, in seconds: a day.
+pub const GRANT_SECONDS: i64 = 24 * 3600;
+/// Most calls of a grant.
+pub const GRANT_TIMES: i64 = 1000;
+/// Open approvals that a new daemon takes up.
+pub const APPROVALS: usize = 10_000;
+/// News for the thread that ends approvals; full, it finds out by itself in time.
+pub const RINGS: usize = 256;
 /// Deadline for events that are only told, never asked.
 pub const HOOK_TELL: Duration = Duration::from_secs(2);
 /// Bytes of the daemon's whole reply to a hook: a verdict and its reason.

@@ -31,7 +31,7 @@ const FLOORS: &[(&str, &str)] = &[
     ("store",    "limits base model"),
     ("service",  "limits base sys config model term policy provider output keeper store"),
     ("http",     "limits base sys config model service"),
-    ("cli",      "limits base sys config model term provider"),
+    ("cli",      "limits base sys config model term policy provider"),
     ("daemon",   "limits base sys config model store keeper service http"),
     ("main",     "cli daemon keeper"),
 ];

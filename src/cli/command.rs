@@ -42,6 +42,8 @@ pub enum Group {
     Sessions,
     /// Looking into a session and typing into it.
     Terminal,
+    /// What agents ask their person.
+    Approvals,
     /// Which tool calls may run.
     Policies,
     /// The daemon and this machine.

@@ -2,6 +2,7 @@
 //! It knows neither the server nor the database; what it needs of them comes in as [`Outside`].
 
 pub mod about;
+pub mod approvals;
 pub mod attach;
 pub mod client;
 pub mod command;
@@ -10,6 +11,7 @@ pub mod describe;
 #[cfg(test)]
 pub mod fake;
 pub mod follow;
+pub mod grants;
 pub mod help;
 pub mod hook;
 pub mod input;
@@ -96,6 +98,8 @@ pub const TABLES: &[&[Command]] = &[
     input::COMMANDS,
     tail::COMMANDS,
     replay::COMMANDS,
+    approvals::COMMANDS,
+    grants::COMMANDS,
     policy::COMMANDS,
     policy_set::COMMANDS,
     daemon_cmd::COMMANDS,

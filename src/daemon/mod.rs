@@ -92,6 +92,7 @@ fn run(options: Options) -> Result<()> {
         Listen { listener: control.listener()?, door: Door::Control },
         Listen { listener: hook.listener()?, door: Door::Hook },
     ];
+    service.watch_approvals()?;
     let server = http::serve(listens, handler(&service))?;
     let link = doors::link(&paths);
     file::replace(&paths.pid(), format!("{}\n", std::process::id()).as_bytes(), 0o600, false)?;
@@ -102,6 +103,7 @@ fn run(options: Options) -> Result<()> {
     notify::tell("STOPPING=1");
     log::info!("stopping; sessions go on");
     service.give_back();
+    service.approvals.stop();
     service.close_proofs();
     drop((control, hook, link));
     server.shutdown(limits::SHUTDOWN_GRACE);

@@ -1,6 +1,7 @@
 //! The whole API: one row per route. `codepiper help api` prints it.
 
 use crate::http::handlers::Api;
+use crate::http::handlers::approvals;
 use crate::http::handlers::events;
 use crate::http::handlers::hooks;
 use crate::http::handlers::input;
@@ -54,6 +55,12 @@ pub const ROUTES: &[Route<Api>] = &[
     row(Method::Get, "/sessions/:id/index", "the log's index", Run::Now(output::index)),
     row(Method::Get, "/sessions/:id/events", "what happened in it", Run::Later(events::list)),
     row(Method::Get, "/policy-decisions", "what the gate decided", Run::Now(events::decisions)),
+    row(Method::Get, "/approvals", "what waits for a person", Run::Later(approvals::list)),
+    row(Method::Get, "/approvals/:id", "show an approval", Run::Now(approvals::show)),
+    row(Method::Post, "/approvals/:id/approve", "let the call run", Run::Now(approvals::approve)),
+    row(Method::Post, "/approvals/:id/deny", "keep it from running", Run::Now(approvals::deny)),
+    row(Method::Get, "/grants", "what was granted", Run::Now(approvals::grants)),
+    row(Method::Delete, "/grants/:id", "take a grant back", Run::Now(approvals::revoke)),
     row(Method::Get, "/policies", "list policies", Run::Now(policies::list)),
     row(Method::Post, "/policies", "make a policy", Run::Now(policies::create)),
     row(Method::Get, "/policies/:id", "show a policy", Run::Now(policies::show)),

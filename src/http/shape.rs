@@ -1,5 +1,7 @@
 //! The JSON that the API shows of sessions, policies, events and decisions.
 
+pub mod approval;
+
 use crate::base::id;
 use crate::base::time;
 use crate::model::audit::Entry;

@@ -65,8 +65,8 @@ pub struct Approval {
     pub session: String,
     /// The row of the audit log with the decision to ask.
     pub decision: i64,
-    /// The request of the hook that carries the answer back; none until it has come.
-    pub holder: Option<String>,
+    /// The request of the hook that waits for the answer and carries it back.
+    pub holder: String,
     /// SHA-256 over session, subagent, call id, tool, canonical input and directory: an answer is
     /// about exactly this.
     pub bound_sha256: [u8; 32],
@@ -210,7 +210,7 @@ mod tests {
             id: 1,
             session: "s".into(),
             decision: 1,
-            holder: None,
+            holder: "r".into(),
             bound_sha256: [0; 32],
             grant_sha256: [0; 32],
             tool: "Bash".into(),

@@ -55,6 +55,22 @@ pub fn shown(text: &str, chars_max: usize) -> String {
     out
 }
 
+/// All of `text`, line by line: what is hidden is written as `U+202E`, and so is what would be taken
+/// for the end of a line and is none.
+pub fn lines(text: &str) -> Vec<String> {
+    let shown = |line: &str| {
+        let mut out = String::with_capacity(line.len());
+        for c in line.chars() {
+            match is_hidden(c) {
+                true => drop(write!(out, "U+{:04X}", c as u32)),
+                false => out.push(c),
+            }
+        }
+        out
+    };
+    text.split('\n').map(shown).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -67,6 +83,13 @@ mod tests {
         for c in "aZ0 ~\t\né日🎉\u{fe0f}".chars() {
             assert!(!is_hidden(c), "{:04x}", c as u32);
         }
+    }
+
+    #[test]
+    fn whole_texts_lose_nothing_and_hide_nothing() {
+        let text = "a\tb\n\u{202e}c\r\n\nd\u{200b}";
+        assert_eq!(lines(text), ["a\tb", "U+202EcU+000D", "", "dU+200B"]);
+        assert_eq!(lines(&"x".repeat(100_000))[0].len(), 100_000);
     }
 
     #[test]

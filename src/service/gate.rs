@@ -8,32 +8,21 @@ use crate::base::error::{Error, Result};
 use crate::base::time;
 use crate::keeper::peer;
 use crate::limits;
-use crate::model::audit::Decider;
-use crate::model::audit::Kind;
-use crate::model::audit::NewEntry;
 use crate::model::call::Action;
-use crate::model::call::ToolCall;
 use crate::model::call::Verdict;
 use crate::model::event::NewEvent;
 use crate::model::event::Source;
-use crate::model::redact;
 use crate::model::session::Change;
 use crate::model::session::Session;
 use crate::model::session::State;
 use crate::output::index::Mark;
-use crate::policy::Place;
 use crate::provider;
 use crate::provider::Provider;
-use crate::provider::canonical;
 use crate::provider::hook;
 use crate::provider::hook::HookEvent;
 use crate::service::Service;
 use crate::service::live::Command;
 use crate::service::live::Live;
-use crate::service::proof::script;
-use crate::service::resolve;
-use crate::store::audit;
-use crate::store::events;
 use crate::sys::proc;
 use serde_json::Value;
 use serde_json::json;
@@ -60,12 +49,63 @@ pub struct HookCall<'a> {
 
 /// What hook-forward is told.
 pub struct HookReply {
-    /// The verdict, for an event that asks.
-    pub verdict: Option<Verdict>,
-    /// What it prints for the agent.
-    pub output: Option<Value>,
+    /// The answer, or that there is none yet.
+    pub answer: HookAnswer,
     /// The decision that was stored, for [`Service::decided`].
     decided: Option<(Arc<Live>, i64)>,
+}
+
+/// An answer to a hook.
+pub enum HookAnswer {
+    /// This.
+    Say(Said),
+    /// A person has been asked: it shall ask again.
+    Hold,
+    /// It has asked again: it waits until this approval has its answer, see [`Service::answered`].
+    Wait {
+        /// The session.
+        session: String,
+        /// The approval.
+        approval: i64,
+        /// The agent's dialog stands meanwhile.
+        dialog: bool,
+    },
+}
+
+/// What a hook is answered.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Said {
+    /// The word of the verdict; events that only tell are `allow`.
+    pub word: &'static str,
+    /// Why.
+    pub reason: Option<String>,
+    /// What hook-forward prints for the agent.
+    pub output: Option<Value>,
+}
+
+impl Said {
+    /// The answer to an event that only tells.
+    fn nothing() -> Said {
+        Said { word: Action::Allow.word(), reason: None, output: None }
+    }
+
+    /// A verdict at the gate.
+    pub fn verdict(provider: &Provider, verdict: &Verdict) -> Said {
+        let (word, reason) = (verdict.action.word(), Some(verdict.reason.clone()));
+        Said { word, reason, output: provider.answer(verdict) }
+    }
+
+    /// A yes or no in the agent's dialog.
+    pub fn in_dialog(allow: bool, reason: &str) -> Said {
+        let word = if allow { Action::Allow } else { Action::Deny }.word();
+        let output = Some(hook::dialog_answer(allow, reason));
+        Said { word, reason: Some(reason.to_string()), output }
+    }
+
+    /// No opinion: the agent's dialog is its person's.
+    pub fn no_opinion() -> Said {
+        Said { word: Action::Ask.word(), reason: None, output: None }
+    }
 }
 
 impl Service {
@@ -76,16 +116,24 @@ impl Service {
             return Err(Error::invalid("the request id is missing or too long"));
         }
         let provider = provider::find(&live.row().provider)?;
-        let (mut verdict, mut decided) = (None, None);
         match hook::parse(call.event, call.data)? {
             HookEvent::PreToolUse(tool_call) => {
-                let (said, id) = self.decide(&live, provider, call, &tool_call)?;
-                (verdict, decided) = (Some(said), Some((live, id)));
+                let (answer, seq) = self.decide(&live, provider, call, &tool_call)?;
+                Ok(HookReply { answer, decided: Some((live, seq)) })
             }
-            other => self.told(&live, call, &other),
+            HookEvent::PermissionRequest(asked) if !hook::is_question(&asked.tool) => {
+                let answer = self.at_dialog(&live, provider, call, &asked)?;
+                // Asked again it is no news.
+                if !matches!(answer, HookAnswer::Wait { .. }) {
+                    self.told(&live, call, &HookEvent::PermissionRequest(asked));
+                }
+                Ok(HookReply { answer, decided: None })
+            }
+            other => {
+                self.told(&live, call, &other);
+                Ok(HookReply { answer: HookAnswer::Say(Said::nothing()), decided: None })
+            }
         }
-        let output = verdict.as_ref().and_then(|verdict| provider.answer(verdict));
-        Ok(HookReply { verdict, output, decided })
     }
 
     /// What can wait until the agent has its answer: the mark in the session's recording, and those
@@ -139,43 +187,6 @@ impl Service {
         Ok(keepers.iter().any(|stat| row.keeper == Some((stat.pid, stat.start))))
     }
 
-    /// Decides a tool call once: asked again, the stored decision is the answer.
-    fn decide(
-        &self,
-        live: &Live,
-        provider: &Provider,
-        asked: &HookCall<'_>,
-        call: &ToolCall,
-    ) -> Result<(Verdict, i64)> {
-        let row = live.row();
-        let place = Place { project: &row.cwd, home: &self.user_home, resolve: &resolve::path };
-        let mut verdict = match self.is_proof(&row.id, &row.cwd) {
-            true => script::verdict(call),
-            false => self.effective(&row.id)?.judge(call, &place),
-        };
-        let can = &provider.capabilities;
-        if verdict.action == Action::Ask && can.native_hooks && !can.asks {
-            verdict.action = Action::Deny;
-            verdict.reason = format!("{}; {} cannot be asked", verdict.reason, provider.label);
-        }
-        let row = decision(live, asked, call, &verdict);
-        self.store().write(move |tx| {
-            let (session, request) = (row.session.as_deref(), row.request.as_deref());
-            let (session, request) = (session.unwrap_or_default(), request.unwrap_or_default());
-            if let Some(known) = audit::find(tx, session, request)? {
-                let tool = |row: &NewEntry| row.call.as_ref().map(|call| call.tool.clone());
-                let same = known.entry.input_sha256 == row.input_sha256
-                    && tool(&known.entry) == tool(&row);
-                let verdict = known.verdict().filter(|_| same);
-                let other = || Error::denied("this request id was used for another call");
-                return Ok((verdict.ok_or_else(other)?, known.seq));
-            }
-            let seq = audit::append(tx, &row)?;
-            events::append(tx, &decision_event(seq, &row))?;
-            Ok((verdict, seq))
-        })
-    }
-
     /// An event that only tells something.
     fn told(&self, live: &Live, call: &HookCall<'_>, event: &HookEvent) {
         self.records.event(NewEvent {
@@ -186,7 +197,7 @@ impl Service {
             payload: payload(call.data),
         });
         match event {
-            HookEvent::SessionStart { agent_session, transcript_path, .. } => {
+            HookEvent::SessionStart { agent_session, transcript_path, source } => {
                 let (agent, transcript) = (agent_session.clone(), transcript_path.clone());
                 self.records.note(live, "guarded", |row| {
                     row.guarded = row.alarm.is_none();
@@ -194,6 +205,12 @@ impl Service {
                     row.transcript_path = transcript;
                 });
                 self.records.transition(live, Change::Heard);
+                if source == "clear" {
+                    self.withdraw_all(&live.id, "the conversation was cleared");
+                }
+            }
+            HookEvent::SessionEnd { .. } => {
+                self.withdraw_all(&live.id, "the conversation has ended");
             }
             HookEvent::PermissionRequest(asked) if hook::is_question(&asked.tool) => {
                 self.records.transition(live, Change::AsksInput);
@@ -202,6 +219,7 @@ impl Service {
                 self.records.transition(live, Change::AsksPermission);
             }
             HookEvent::PostToolUse(ran) => {
+                self.answered_in_terminal(live, ran);
                 if let Err(error) = self.ran(live, ran) {
                     log::error!("session {}: {}", live.id, error.chain());
                 }
@@ -231,56 +249,4 @@ fn payload(data: &Value) -> Value {
         size if size > limits::EVENT_PAYLOAD => json!({"truncated": true, "bytes": size}),
         _ => kept,
     }
-}
-
-/// The row of a decision that is just made.
-fn decision(live: &Live, asked: &HookCall<'_>, call: &ToolCall, verdict: &Verdict) -> NewEntry {
-    let decider = match (verdict.policy.as_deref(), verdict.rule.as_deref()) {
-        (Some("built-in"), Some("self-protection")) => Decider::SelfProtection,
-        (_, Some(_)) => Decider::Rule,
-        (_, None) => Decider::Default,
-    };
-    let name = proc::stat(asked.peer).map(|stat| stat.comm).unwrap_or_default();
-    let Verdict { action, policy, rule, version, reason, effects } = verdict.clone();
-    NewEntry {
-        session: Some(live.id.clone()),
-        request: Some(asked.request.to_string()),
-        call: Some(call.clone()),
-        input_sha256: Some(canonical::sha256(&call.input)),
-        effects,
-        policy,
-        rule,
-        version,
-        decision: Some(action),
-        client: Some(format!("hook pid {} ({name})", asked.peer)),
-        ..NewEntry::new(Kind::Decision, time::unix_ms(), decider, reason)
-    }
-}
-
-fn decision_event(seq: i64, row: &NewEntry) -> NewEvent {
-    let call = row.call.as_ref();
-    let command = call.and_then(|call| call.input.get("command")).and_then(Value::as_str);
-    let shown =
-        command.map(|c| redact::text(&c.chars().take(limits::EVENT_COMMAND).collect::<String>()));
-    let word = row.decision.map(Action::word);
-    NewEvent {
-        session: row.session.clone().unwrap_or_default(),
-        at_ms: row.at_ms,
-        source: Source::Decision,
-        kind: word.unwrap_or_default().to_string(),
-        payload: json!({
-            "decisionId": seq,
-            "tool": call.map(|call| &call.tool),
-            "command": shown,
-            "decision": word,
-            "policy": row.policy,
-            "rule": row.rule,
-            "reason": row.reason,
-        }),
-    }
-}
-
-/// The word of a verdict in hook-forward's reply; events that only tell are `allow`.
-pub fn word(verdict: Option<&Verdict>) -> &'static str {
-    verdict.map_or(Action::Allow, |v| v.action).word()
 }

@@ -3,8 +3,10 @@
 
 pub mod actor;
 pub mod adopt;
+pub mod approvals;
 pub mod checks;
 pub mod conversation;
+pub mod decide;
 pub mod digest;
 pub mod doctor;
 pub mod driving;
@@ -41,6 +43,7 @@ pub mod waits;
 use crate::base::error::Result;
 use crate::config::paths::Paths;
 use crate::config::paths::user_home;
+use crate::service::approvals::Approvals;
 use crate::service::checks::KnownVersions;
 use crate::service::digest::Digests;
 use crate::service::effective::Cache;
@@ -79,6 +82,8 @@ pub struct Service {
     pub versions: KnownVersions,
     /// Files that hooks stand on; none where the host has no watches left.
     pub watched: Option<Watched>,
+    /// Questions to the person that have no answer yet.
+    pub approvals: Approvals,
     /// What is being started, named or removed at the moment.
     reserved: Reserved,
     /// What decides in the running sessions.
@@ -107,6 +112,7 @@ impl Service {
             digests: Digests::default(),
             versions: KnownVersions::default(),
             watched,
+            approvals: Approvals::default(),
             reserved,
             rules,
             proofs: Proofs::default(),

@@ -4,7 +4,6 @@
 
 use crate::base::error::{Context, Error, Result};
 use crate::model::approval::{Answer, Approval, Status};
-use crate::model::audit::Decider;
 use crate::store::row;
 use crate::store::rows;
 use rusqlite::Connection;
@@ -48,20 +47,6 @@ pub fn of_holder(conn: &Connection, session: &str, holder: &str) -> Result<Optio
     one(conn, "session_id = ?1 AND holder = ?2", params![session, holder])
 }
 
-/// The newest approval of a call that no hook carries the answer of yet: of this session, subagent
-/// and tool, with this input.
-pub fn unheld(
-    conn: &Connection,
-    session: &str,
-    agent: Option<&str>,
-    tool: &str,
-    input_sha256: &[u8; 32],
-) -> Result<Option<Approval>> {
-    let fits = "session_id = ?1 AND agent_id IS ?2 AND tool = ?3 AND input_sha256 = ?4
-                AND holder IS NULL";
-    one(conn, fits, params![session, agent, tool, &input_sha256[..]])
-}
-
 /// The newest approval of a call, by the agent's id for it.
 pub fn of_call(conn: &Connection, session: &str, call: &str) -> Result<Option<Approval>> {
     one(conn, "session_id = ?1 AND call_id = ?2", params![session, call])
@@ -86,12 +71,6 @@ pub fn list(
     Ok(found)
 }
 
-/// Names the request that carries the answer back.
-pub fn hold(tx: &Transaction<'_>, id: i64, holder: &str) -> Result<()> {
-    let sql = "UPDATE approvals SET holder = ?2 WHERE id = ?1 AND holder IS NULL";
-    changed(tx, sql, params![id, holder], id, "has its hook already")
-}
-
 /// Stores the answer. `Conflict` where there is one.
 pub fn answer(tx: &Transaction<'_>, id: i64, answer: &Answer) -> Result<()> {
     let sql = "UPDATE approvals
@@ -99,19 +78,9 @@ pub fn answer(tx: &Transaction<'_>, id: i64, answer: &Answer) -> Result<()> {
                WHERE id = ?1 AND status IS NULL";
     let Answer { status, at_ms, decider, reason, client } = answer;
     let values = params![id, status.word(), at_ms, decider.word(), reason, client];
-    changed(tx, sql, values, id, "has its answer already")
-}
-
-fn changed(
-    tx: &Transaction<'_>,
-    sql: &str,
-    values: impl rusqlite::Params,
-    id: i64,
-    otherwise: &str,
-) -> Result<()> {
     let done = tx.prepare_cached(sql).and_then(|mut s| s.execute(values));
-    match done.internal(|| format!("cannot save approval {id}"))? {
-        0 => Err(Error::conflict(format!("approval {id} {otherwise}"))),
+    match done.internal(|| format!("cannot save the answer to approval {id}"))? {
+        0 => Err(Error::conflict(format!("approval {id} has its answer already"))),
         _ => Ok(()),
     }
 }
@@ -159,6 +128,7 @@ impl FromSql for Status {
 mod tests {
     use super::*;
     use crate::base::error::Code;
+    use crate::model::audit::Decider;
     use crate::store::sessions;
     use crate::store::tests::{session, with_store};
 
@@ -168,7 +138,7 @@ mod tests {
             id: 0,
             session: session.into(),
             decision: 7,
-            holder: None,
+            holder: "r".into(),
             bound_sha256: [1; 32],
             grant_sha256: [2; 32],
             tool: "Bash".into(),
@@ -213,40 +183,43 @@ mod tests {
     }
 
     #[test]
-    fn a_hook_finds_the_newest_of_its_own_call_and_no_other() {
+    fn a_hook_finds_its_own_and_no_other() {
         with_store("approvals-held", |store| {
             let ids = store
                 .write(|tx| {
                     sessions::insert(tx, &session("a"))?;
                     sessions::insert(tx, &session("b"))?;
-                    let other = Approval { agent_id: None, ..pending("a") };
-                    let input = Approval { input_sha256: [4; 32], ..pending("a") };
-                    let all = [pending("a"), pending("a"), other, input, pending("b")];
+                    let held = |session: &str, holder: &str, call: &str| Approval {
+                        holder: holder.into(),
+                        call_id: Some(call.into()),
+                        ..pending(session)
+                    };
+                    let all = [held("a", "r1", "c1"), held("a", "r2", "c1"), held("b", "r1", "c1")];
                     all.iter().map(|one| insert(tx, one)).collect::<Result<Vec<_>>>()
                 })
                 .unwrap();
-            let find = || {
-                let found = store.read(|c| unheld(c, "a", Some("agent"), "Bash", &[3; 32]));
-                found.unwrap().map(|approval| approval.id)
-            };
-            assert_eq!(find(), Some(ids[1]));
-            let id = ids[1];
-            store.write(move |tx| hold(tx, id, "r1")).unwrap();
-            assert_eq!(find(), Some(ids[0]), "that one has its hook");
-            assert!(store.write(move |tx| hold(tx, id, "r2")).is_err());
+            assert!(store.write(|tx| insert(tx, &pending("a"))).is_ok());
+            assert!(
+                store.write(|tx| insert(tx, &pending("a"))).is_err(),
+                "one request, one answer"
+            );
             let held = |session: &str, holder: &str| {
                 store.read(|c| of_holder(c, session, holder)).unwrap().map(|a| a.id)
             };
-            assert_eq!((held("a", "r1"), held("b", "r1"), held("a", "r2")), (Some(id), None, None));
+            let found = [held("a", "r1"), held("b", "r1"), held("b", "r2")];
+            assert_eq!(found, [Some(ids[0]), Some(ids[2]), None]);
+            let newest = store.read(|c| of_call(c, "a", "c1")).unwrap();
+            assert_eq!(newest.map(|a| a.id), Some(ids[1]));
+            let id = ids[1];
             store.write(move |tx| answer(tx, id, &yes())).unwrap();
             let open = |session: Option<&str>, limit| {
                 let found = store.read(|c| list(c, session, true, limit)).unwrap();
                 found.iter().map(|a| a.id).collect::<Vec<_>>()
             };
-            assert_eq!(open(Some("a"), 9), [ids[0], ids[2], ids[3]]);
-            assert_eq!(open(None, 2), [ids[3], ids[4]]);
+            assert_eq!(open(Some("a"), 9), [ids[0], ids[2] + 1]);
+            assert_eq!(open(None, 2), [ids[2], ids[2] + 1]);
             store.write(|tx| sessions::delete(tx, "a")).unwrap();
-            assert_eq!(open(None, 9), [ids[4]], "approvals go with their session");
+            assert_eq!(open(None, 9), [ids[2]], "approvals go with their session");
         });
     }
 }

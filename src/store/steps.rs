@@ -86,7 +86,7 @@ CREATE TABLE approvals (
     id            INTEGER PRIMARY KEY AUTOINCREMENT,
     session_id    TEXT    NOT NULL REFERENCES sessions (id) ON DELETE CASCADE,
     decision      INTEGER NOT NULL,
-    holder        TEXT,
+    holder        TEXT    NOT NULL,
     bound_sha256  BLOB    NOT NULL CHECK (length(bound_sha256) = 32),
     grant_sha256  BLOB    NOT NULL CHECK (length(grant_sha256) = 32),
     tool          TEXT    NOT NULL,
@@ -102,7 +102,8 @@ CREATE TABLE approvals (
     client        TEXT,
     CHECK ((status IS NULL) = (answered_ms IS NULL)),
     CHECK ((status IS NULL) = (decider IS NULL)),
-    CHECK ((status IS NULL) = (reason IS NULL))
+    CHECK ((status IS NULL) = (reason IS NULL)),
+    UNIQUE (session_id, holder)
 ) STRICT;
 CREATE INDEX approvals_by_session ON approvals (session_id, id);
 CREATE TABLE grants (

@@ -1,5 +1,6 @@
 //! One file per resource: parse, call the service, shape the answer.
 
+pub mod approvals;
 pub mod events;
 pub mod hooks;
 pub mod input;

@@ -27,9 +27,23 @@ pub fn park(
     answer: Answer,
     reply: impl FnOnce(bool) -> Reply + Send + 'static,
 ) {
+    park_with(api, session, seconds, check, answer, || {}, reply);
+}
+
+/// [`park`], which also calls `gone` when the client hangs up; it must not wait.
+pub fn park_with(
+    api: &Api,
+    session: &str,
+    seconds: u64,
+    check: Check,
+    answer: Answer,
+    gone: impl FnOnce() + Send + 'static,
+    reply: impl FnOnce(bool) -> Reply + Send + 'static,
+) {
     let ticket = Arc::new(Mutex::new(None));
     let (waits, known) = (api.records.waits.clone(), ticket.clone());
     answer.on_gone(move || {
+        gone();
         if let Some(ticket) = *known.lock().unwrap_or_else(|e| e.into_inner()) {
             waits.cancel(ticket);
         }

@@ -118,6 +118,23 @@ pub fn of_call(conn: &Connection, session: &str, call: &str) -> Result<Option<En
     found.internal(|| format!("cannot read the audit log of session {session}"))
 }
 
+/// The newest decision on a call that came without its id: of this session, subagent and tool, with
+/// exactly this input.
+pub fn of_input(
+    conn: &Connection,
+    session: &str,
+    agent: Option<&str>,
+    tool: &str,
+    args_sha256: &[u8; 32],
+) -> Result<Option<Entry>> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM audit WHERE session_id = ?1 AND kind = 'decision'
+            AND agent_id IS ?2 AND tool = ?3 AND args_sha256 = ?4 ORDER BY seq DESC LIMIT 1"
+    );
+    let found = row(conn, &sql, params![session, agent, tool, &args_sha256[..]], read);
+    found.internal(|| format!("cannot read the audit log of session {session}"))
+}
+
 /// The rows that go on from this one, oldest first: the answers to a decision that asked.
 pub fn about(conn: &Connection, seq: i64) -> Result<Vec<Entry>> {
     let sql = format!("SELECT {COLUMNS} FROM audit WHERE about = ?1 ORDER BY seq");
