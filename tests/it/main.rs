@@ -1,5 +1,6 @@
 //! Tests of the built binary: each file holds one promise of the README to it.
 
+mod approvals;
 mod attach;
 mod bad_input;
 mod cli;

@@ -90,21 +90,34 @@ def gone(pid, zombie):
         return True
 
 
+running = {}  # hooks that are waited for, by the name of their order
+
+
 def hook(name, order):
     """Runs the hook of an event as the settings overlay names it, as the agent would."""
+    if order.get("aside"):
+        order["aside"] = False
+        return threading.Thread(target=hook, args=(name, order), daemon=True).start()
     with open(sys.argv[sys.argv.index("--settings") + 1]) as file:
         overlay = json.load(file)
     (entry,) = overlay["hooks"][order["stdin"]["hook_event_name"]]
     (command,) = entry["hooks"]
-    run = subprocess.run(
+    run = running[name] = subprocess.Popen(
         [command["command"]] + command["args"],
-        input=json.dumps({"cwd": os.getcwd(), **order["stdin"]}).encode(),
-        capture_output=True,
-        timeout=command["timeout"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         env=dict(os.environ, **order.get("env", {})),
     )
-    out, err = run.stdout.decode(), run.stderr.decode()
-    done(name, {"code": run.returncode, "stdout": out, "stderr": err})
+    stdin = json.dumps({"cwd": os.getcwd(), **order["stdin"]}).encode()
+    out, err = run.communicate(stdin, timeout=command["timeout"])
+    done(name, {"code": run.returncode, "stdout": out.decode(), "stderr": err.decode()})
+
+
+def withdraw(name, order):
+    """Ends a hook that runs aside, as an agent does whose person said no."""
+    running[str(order["order"])].terminate()
+    done(name, {})
 
 
 def run(name, order):
@@ -174,6 +187,7 @@ ORDERS = {
     "run": run,
     "say": say,
     "typed": typed,
+    "withdraw": withdraw,
 }
 
 print("inside", flush=True)

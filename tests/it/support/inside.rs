@@ -123,6 +123,17 @@ impl Inside {
         self.ask(&json!({"do": "hook", "stdin": stdin}))
     }
 
+    /// Runs a hook beside everything else; its order, for [`Inside::result`].
+    pub fn hook_aside(&self, stdin: &Value) -> u32 {
+        self.tell(&json!({"do": "hook", "stdin": stdin, "aside": true}))
+    }
+
+    /// Ends a hook that runs aside, as an agent does whose person said no.
+    #[track_caller]
+    pub fn withdraw(&self, order: u32) {
+        self.ask(&json!({"do": "withdraw", "order": order}));
+    }
+
     /// Reads its terminal from now on key by key, as an agent does.
     #[track_caller]
     pub fn listen(&self) {
