@@ -167,6 +167,15 @@ pub const EVENT_PAYLOAD: usize = 16 * 1024;
 /// Characters of a command in an event; the decision's row has the whole.
 pub const EVENT_COMMAND: usize = 300;
 
+/// Bytes of a call's input in a row of the audit log: a long command is whole, of a written file
+/// the beginning; the whole's SHA-256 stands beside it.
+pub const AUDIT_ARGS: usize = 16 * 1024;
+/// Rows behind the end of a log that a check looks for in its key's file: a tail longer than this
+/// is told as one of unknown length. A check takes 20 ms for them.
+pub const AUDIT_AHEAD: i64 = 100_000;
+/// Bytes of the longest secret that is recognised whole where a text is cut; a key file is some 3.
+pub const SECRET_BYTES: usize = 4 * 1024;
+
 // HTTP.
 
 /// Bytes of a request head.

@@ -96,6 +96,57 @@ pub fn parse_duration(text: &str) -> Option<Duration> {
     (seconds <= 100 * 366 * 86_400).then(|| Duration::from_secs(seconds))
 }
 
+/// The time behind `2026-11-24`, `2026-11-24T06:50:47Z` and the like (RFC 3339), in Unix
+/// milliseconds.
+pub fn parse_rfc3339(text: &str) -> Option<i64> {
+    let number = |from: usize, digits: usize| -> Option<i64> {
+        let part = text.get(from..from + digits)?;
+        part.bytes().all(|b| b.is_ascii_digit()).then(|| part.parse().ok())?
+    };
+    let (year, month, day) = (number(0, 4)?, number(5, 2)?, number(8, 2)?);
+    let days = days(year, month, day);
+    if text.as_bytes()[4] != b'-' || text.as_bytes()[7] != b'-' || civil(days) != (year, month, day)
+    {
+        return None;
+    }
+    let Some(clock) = text.get(10..).filter(|rest| !rest.is_empty()) else {
+        return Some(days * 86_400_000);
+    };
+    let (h, m, s) = (number(11, 2)?, number(14, 2)?, number(17, 2)?);
+    let marks = matches!(clock.as_bytes()[0], b'T' | b't' | b' ')
+        && text.get(13..14) == Some(":")
+        && text.get(16..17) == Some(":");
+    let zone = text[19..].find(|c: char| !c.is_ascii_digit() && c != '.')? + 19;
+    let part = &text[19..zone];
+    let ms = match part.strip_prefix('.') {
+        None if part.is_empty() => 0,
+        Some(digits) if !digits.is_empty() => {
+            (format!("0.{digits}").parse::<f64>().ok()? * 1e3) as i64
+        }
+        _ => return None,
+    };
+    let offset = match &text[zone..] {
+        "Z" | "z" => 0,
+        other if other.len() == 6 && &other[3..4] == ":" => {
+            let minutes = number(zone + 1, 2)? * 60 + number(zone + 4, 2)?;
+            if other.starts_with('-') { -minutes } else { minutes }
+        }
+        _ => return None,
+    };
+    let fits = marks && h < 24 && m < 60 && s <= 60;
+    fits.then(|| ((days * 24 + h) * 60 + m - offset) * 60_000 + s * 1000 + ms)
+}
+
+/// The inverse of [`civil`].
+fn days(year: i64, month: i64, day: i64) -> i64 {
+    let year = year - i64::from(month <= 2);
+    let era = year.div_euclid(400);
+    let year_of_era = year.rem_euclid(400);
+    let day_of_year = (153 * (month + if month > 2 { -3 } else { 9 }) + 2) / 5 + day - 1;
+    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+    era * 146_097 + day_of_era - 719_468
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -106,6 +157,38 @@ mod tests {
         assert_eq!(rfc3339(1_709_210_096_789), "2024-02-29T12:34:56.789Z");
         assert_eq!(rfc3339(4_107_542_400_000), "2100-03-01T00:00:00.000Z");
         assert_eq!(rfc3339(-1), "1969-12-31T23:59:59.999Z");
+    }
+
+    #[test]
+    fn times_are_read_back_in_any_zone_and_nonsense_is_not() {
+        for ms in [0, 1_709_210_096_789, 4_107_542_400_000, -86_400_001] {
+            assert_eq!(parse_rfc3339(&rfc3339(ms)), Some(ms));
+        }
+        for (text, same) in [
+            ("2024-02-29", "2024-02-29T00:00:00Z"),
+            ("2024-02-29 12:34:56Z", "2024-02-29T12:34:56.000Z"),
+            ("2024-02-29T12:34:56+02:00", "2024-02-29T10:34:56Z"),
+            ("2024-02-29T12:34:56-00:30", "2024-02-29T13:04:56Z"),
+        ] {
+            assert!(parse_rfc3339(text).is_some() && parse_rfc3339(text) == parse_rfc3339(same));
+        }
+        for bad in [
+            "",
+            "2024",
+            "2023-02-29",
+            "2024-13-01",
+            "2024-02-29T",
+            "2024-02-29T12:34:56",
+            "2024-02-29T25:00:00Z",
+            "2024-02-29T12:34:56.Z",
+            "2024-02-29T12:34:56+0200",
+            "2024-02-29Tüü:34:56Z",
+            "aaaa-bb-cc",
+            "2024/02/29",
+            "2024-02-29T12:34:56Zx",
+        ] {
+            assert_eq!(parse_rfc3339(bad), None, "{bad}");
+        }
     }
 
     #[test]

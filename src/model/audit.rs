@@ -5,6 +5,7 @@ use crate::base::id;
 use crate::model::call::Action;
 use crate::model::call::ToolCall;
 use crate::model::call::Verdict;
+use crate::model::chain::Secret;
 use serde_json::Value;
 use std::fmt;
 
@@ -229,6 +230,42 @@ impl Head {
         let bytes = data_encoding::HEXLOWER_PERMISSIVE.decode(hash.as_bytes()).ok()?;
         Some(Head { seq: seq.parse().ok().filter(|seq| *seq > 0)?, hash: bytes.try_into().ok()? })
     }
+}
+
+/// What a check of the log goes by, besides the log itself.
+#[derive(Debug, Clone, Default)]
+pub struct Asked {
+    /// A key that a person kept.
+    pub secret: Option<Secret>,
+    /// A head that was noted before.
+    pub head: Option<Head>,
+}
+
+/// Something that shows that the log is not what it was.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// The first row that it shows at.
+    pub seq: i64,
+    /// Its name: `edited`, `removed`, `inserted`, `reordered`, `cut`, `rewritten`, `unguarded`,
+    /// `key`.
+    pub what: &'static str,
+    /// In words.
+    pub text: String,
+}
+
+/// What a check of the log found.
+#[derive(Debug, Clone, Default)]
+pub struct Report {
+    /// Rows that were read.
+    pub rows: i64,
+    /// The newest of them.
+    pub head: Option<Head>,
+    /// From and to which row a key that was given fits; `None` where none was.
+    pub keyed: Option<(i64, i64)>,
+    /// The name of the newest key in the log.
+    pub key: Option<String>,
+    /// What is wrong. None: the log is whole, as far as was checked.
+    pub findings: Vec<Finding>,
 }
 
 impl fmt::Display for Head {

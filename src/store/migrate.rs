@@ -34,6 +34,19 @@ pub(super) fn check_version(path: &Path, version: i32) -> Result<()> {
     Ok(())
 }
 
+/// Refuses a version that is not the newest: only a daemon brings an older one there.
+pub(super) fn current(path: &Path, version: i32) -> Result<()> {
+    check_version(path, version)?;
+    let known = version_after(STEPS);
+    match version == known {
+        true => Ok(()),
+        false => Err(Error::conflict(format!(
+            "{} has schema version {version} and not {known} yet; start the daemon once",
+            path.display()
+        ))),
+    }
+}
+
 /// Brings a database to the newest version. Where there is something to do, a copy of it is kept
 /// as `<name>.v<N>.bak` first; without that copy nothing is changed.
 pub(super) fn run(health: &Health, from: i32, steps: &[Step]) -> Result<()> {

@@ -6,11 +6,12 @@
 //! 4. A row MUST NOT be stored without its mark where the log has a key: then nothing is.
 //!
 //! The chain over the rows is made in [`chain`], kept beside the database by [`beside`], brought
-//! over from older databases by [`carry`].
+//! over from older databases by [`carry`], and checked in [`verify`].
 
 pub(super) mod beside;
 pub(super) mod carry;
 pub(super) mod chain;
+pub mod verify;
 
 use crate::base::error::{Code, Context, Result};
 use crate::base::time;

@@ -5,6 +5,7 @@ use crate::store::file;
 use crate::store::tests::{decision, with_store};
 use serde_json::json;
 
+mod forger;
 mod links;
 
 #[test]
@@ -20,6 +21,7 @@ fn a_request_has_one_decision_for_ever() {
         let back = store.read(|c| find(c, "a", "r1")).unwrap().unwrap();
         assert_eq!((back.seq, back.entry), (seq, one));
         assert_eq!(store.read(|c| find(c, "b", "r1")).unwrap(), None);
+        links::walk(store.inner.health.path(), None);
         let next = store.write(|tx| append(tx, &decision("b", "r1"))).unwrap();
         assert_eq!(next, seq + 1, "a refused row leaves no gap");
     });
@@ -99,6 +101,25 @@ fn the_newest_decision_on_a_call_counts_and_an_answer_is_none() {
         let found = store.read(|c| of_call(c, "a", "toolu_1")).unwrap().unwrap();
         assert_eq!((found.seq, found.entry.decision), (3, Some(Action::Allow)));
         assert_eq!(store.read(|c| of_call(c, "b", "toolu_1")).unwrap(), None);
+    });
+}
+
+#[test]
+fn secrets_are_gone_before_a_row_is_stored_and_hashed() {
+    with_store("audit-secrets", |store| {
+        let mut one = decision("a", "r1");
+        one.call.as_mut().unwrap().input = json!({"command": "login --password=hunter2"});
+        one.reason = "login --password=hunter2 is not allowed".into();
+        one.effects = vec!["exec login --password=hunter2".into()];
+        store.write(move |tx| append(tx, &one)).unwrap();
+        let path = store.inner.health.path();
+        for file in [path.to_path_buf(), path.with_file_name("codepiper.db-wal")] {
+            let bytes = std::fs::read(file).unwrap();
+            assert!(!bytes.windows(7).any(|part| part == b"hunter2"));
+        }
+        let back = store.read(|c| find(c, "a", "r1")).unwrap().unwrap().entry;
+        assert_eq!(back.reason, "login --password=[redacted:password] is not allowed");
+        links::walk(path, None);
     });
 }
 

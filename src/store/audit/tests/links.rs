@@ -52,7 +52,7 @@ fn kept(path: &Path) -> (KeptKey, Head) {
     (beside.kept_key().unwrap(), beside.head().unwrap())
 }
 
-fn begin_with(store: &Store, secret: &Secret) -> i64 {
+pub fn begin_with(store: &Store, secret: &Secret) -> i64 {
     let secret = secret.clone();
     store.write(move |tx| begin_key(tx, &secret, 1, Some("cli pid 1 (codepiper)"))).unwrap()
 }
