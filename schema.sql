@@ -54,6 +54,11 @@ CREATE TABLE sessions (
                                      CHECK (json_type(given) = 'array'),
     project_settings INTEGER NOT NULL DEFAULT 0      -- the repository's own were let in
                                      CHECK (project_settings IN (0, 1)),
+    frozen          INTEGER NOT NULL DEFAULT 0 CHECK (frozen IN (0, 1)), -- by a person
+    dangerous_until_ms INTEGER,                      -- end of dangerous mode by the wall clock,
+    dangerous_until_boot_ms INTEGER                  -- and by the time since boot
+                                     CHECK ((dangerous_until_ms IS NULL)
+                                         = (dangerous_until_boot_ms IS NULL)),
     CHECK (exit_code IS NULL OR exit_signal IS NULL),
     CHECK ((keeper_pid IS NULL) = (keeper_start IS NULL))
 ) STRICT;

@@ -52,6 +52,19 @@ pub const STOP_GRACE: Duration = Duration::from_secs(5);
 pub const KEEPER_GONE: Duration = Duration::from_millis(2);
 /// After SIGKILL a process is gone within this, or it hangs in the kernel.
 pub const KILL_GRACE: Duration = Duration::from_secs(5);
+/// A tree of processes stands still within this, or does not: milliseconds on a quiet machine.
+pub const FREEZE_WAIT: Duration = Duration::from_secs(3);
+/// So many walks stop parents before their children; a tree that is deeper by then is stopped as it
+/// comes.
+pub const FREEZE_ROUNDS: u32 = 8;
+/// Between two looks whether a process that was told to stop has.
+pub const FREEZE_LOOK: Duration = Duration::from_millis(1);
+/// A client waits for the session's thread so long: it may be reading a backlog.
+pub const FREEZE_ANSWER: Duration = Duration::from_secs(10);
+/// Dangerous mode, where nobody says how long.
+pub const DANGEROUS_FOR: Duration = Duration::from_secs(30 * 60);
+/// Dangerous mode at most: a person says it anew each day.
+pub const DANGEROUS_MOST: Duration = Duration::from_secs(24 * 3600);
 /// How long `send` waits for a program that does not read its terminal.
 pub const INPUT_WAIT: Duration = Duration::from_secs(10);
 /// Pause between a pasted text and its Enter: agents take `text CR` in one read as one paste.

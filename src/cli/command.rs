@@ -14,7 +14,8 @@ use std::ffi::OsString;
 pub struct Opt {
     /// Its names with their dashes; the last is the one used in code and in messages.
     pub names: &'static [&'static str],
-    /// What its value is called in help; `None` for a switch.
+    /// What its value is called in help; `None` for a switch. In brackets, `[=D]`, it may be left
+    /// out.
     pub value: Option<&'static str>,
     /// One line of help.
     pub about: &'static str,
@@ -215,6 +216,7 @@ pub fn parse(tables: &[&'static [Command]], words: Vec<OsString>) -> Result<Pars
         };
         let value = match opt.value {
             None => None,
+            Some(name) if name.starts_with('[') => parser.optional_value().map(utf8).transpose()?,
             Some(_) => {
                 let value = parser.value().map_err(|e| usage_error(&e.to_string(), command))?;
                 Some(utf8(value)?)

@@ -57,6 +57,9 @@ pub fn facts(session: &Value) -> Vec<(&'static str, String)> {
     add("name", plain("name"));
     add("status", plain("status"));
     add("reason", plain("reason"));
+    if session["frozen"] == json!(true) {
+        add("frozen", "yes, see: codepiper thaw".into());
+    }
     if !is_live(session) {
         add("ended", how_it_ended(session));
     }
@@ -87,11 +90,30 @@ pub fn facts(session: &Value) -> Vec<(&'static str, String)> {
     if session["metadata"]["launch"]["projectSettings"] == json!(true) {
         add("settings", "the repository's own were let in".into());
     }
+    add("dangerous", until(session));
     add("ALARM", plain("alarm"));
     add("gate", gate(session).into());
     add("transcript", plain("transcriptPath"));
     add("last line", plain("lastLine"));
     facts
+}
+
+/// What a list shows beside a session's state.
+pub fn notes(session: &Value) -> Vec<&'static str> {
+    let known = [
+        (!word(session, "alarm").is_empty(), "ALARM"),
+        (session["frozen"] == json!(true), "frozen"),
+        (!word(session, "dangerousUntil").is_empty(), "DANGEROUS"),
+    ];
+    known.into_iter().filter(|(is_so, _)| *is_so).map(|(_, note)| note).collect()
+}
+
+/// Dangerous mode in words; empty where it is off.
+pub fn until(session: &Value) -> String {
+    match word(session, "dangerousUntil") {
+        "" => String::new(),
+        at => format!("until {}: what no rule denies is allowed", text::clean(at)),
+    }
 }
 
 /// What is known of a session's gate, in words; empty for a program that has none.
@@ -139,6 +161,16 @@ mod tests {
         assert_eq!((find("pid"), find("name")), (None, None));
         assert_eq!(find("gate"), None, "a plain command has none");
         assert!(gate(&json!({"gateProof": "unclear"})).contains("not proven"));
+    }
+
+    #[test]
+    fn what_a_person_must_know_stands_beside_the_state() {
+        assert_eq!(notes(&session()), Vec::<&str>::new());
+        let all = json!({"alarm": "x", "frozen": true, "dangerousUntil": "2026-01-01T00:00:00Z"});
+        assert_eq!(notes(&all), ["ALARM", "frozen", "DANGEROUS"]);
+        let shown = facts(&all);
+        assert!(shown.iter().any(|(name, _)| *name == "frozen"));
+        assert!(shown.iter().any(|(name, v)| *name == "dangerous" && v.contains("2026-01-01")));
     }
 
     #[test]

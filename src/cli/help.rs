@@ -156,6 +156,7 @@ fn push_options<'a>(text: &mut String, options: impl IntoIterator<Item = &'a Opt
     for option in options {
         let names = option.names.join(", ");
         let names = match option.value {
+            Some(value) if value.starts_with('[') => format!("{names}{value}"),
             Some(value) => format!("{names} {value}"),
             None => names,
         };

@@ -11,6 +11,7 @@ pub mod describe;
 #[cfg(test)]
 pub mod fake;
 pub mod follow;
+pub mod freeze;
 pub mod grants;
 pub mod help;
 pub mod hook;
@@ -93,6 +94,7 @@ pub const TABLES: &[&[Command]] = &[
     attach::COMMANDS,
     sessions::COMMANDS,
     resume::COMMANDS,
+    freeze::COMMANDS,
     wait::COMMANDS,
     logs::COMMANDS,
     input::COMMANDS,

@@ -101,9 +101,9 @@ pub fn state_cell(word: &str) -> Cell {
     Cell { text: text::clean(word), color: Some(state_color(word)) }
 }
 
-/// The state of a session whose gate may leak.
-pub fn alarm_cell(word: &str) -> Cell {
-    Cell { text: format!("{} ALARM", text::clean(word)), color: Some(Color::Red) }
+/// The state of a session with what a person must know beside it, such as an alarm.
+pub fn warned_cell(word: &str, notes: &[&str]) -> Cell {
+    Cell { text: format!("{} {}", text::clean(word), notes.join(" ")), color: Some(Color::Red) }
 }
 
 fn state_color(word: &str) -> Color {

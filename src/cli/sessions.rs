@@ -13,9 +13,9 @@ use crate::cli::command::value;
 use crate::cli::describe;
 use crate::cli::describe::{how_it_ended, label, short, word};
 use crate::cli::out::Color;
-use crate::cli::out::alarm_cell;
 use crate::cli::out::cell;
 use crate::cli::out::state_cell;
+use crate::cli::out::warned_cell;
 use crate::cli::text;
 use crate::limits;
 use crate::model::session::State;
@@ -168,9 +168,9 @@ fn row(session: &Value, now: i64) -> Vec<crate::cli::out::Cell> {
     vec![
         cell(short(word(session, "id"))),
         cell(text::keep_start(&text::clean(word(session, "name")), 24)),
-        match word(session, "alarm") {
-            "" => state_cell(word(session, "status")),
-            _ => alarm_cell(word(session, "status")),
+        match describe::notes(session).as_slice() {
+            [] => state_cell(word(session, "status")),
+            notes => warned_cell(word(session, "status"), notes),
         },
         cell(word(session, "provider")),
         cell(created.map(|at| text::age(now - at)).unwrap_or_default()),

@@ -10,7 +10,8 @@ use crate::cli::command::Opt;
 use crate::cli::command::Words;
 use crate::cli::command::switch;
 use crate::cli::command::value;
-use crate::cli::describe::{gate, short, word};
+use crate::cli::describe::{gate, short, until, word};
+use crate::cli::freeze;
 use crate::cli::input;
 use crate::cli::text;
 use crate::limits;
@@ -36,6 +37,8 @@ pub const COMMANDS: &[Command] = &[Command {
         value(&["--resume-id"], "UUID", "go on with this conversation of the agent's"),
         switch(&["--fork"], "go on with a copy of it"),
         switch(&["--project-settings"], "let the repository's own settings in; see below"),
+        value(&["--dangerous"], "[=D]", "allow what no rule denies, for 30m or so long"),
+        freeze::YES,
         switch(&["-a", "--attach"], "attach to it at once"),
     ],
     words: Words::AfterDashes,
@@ -51,7 +54,8 @@ pub const COMMANDS: &[Command] = &[Command {
               that the daemon was started with, and those that you name.\n\
               A repository's settings for Claude Code can hold hooks, MCP servers and\n\
               commands: code that runs unasked, and hooks that rewrite a tool call after it\n\
-              was judged. They are left out unless --project-settings lets them in.",
+              was judged. They are left out unless --project-settings lets them in.\n\
+              What --dangerous does: codepiper help dangerous.",
     examples: &[
         "codepiper start -p command -d /srv/app -- bash",
         "codepiper start -p claude-code -n build --attach",
@@ -79,6 +83,9 @@ fn start(call: &Invocation<'_>) -> Result<i32> {
         prompt => prompt.map(str::to_string),
     };
     let body = body(call, |name| std::env::var_os(name))?;
+    if call.args.has("--dangerous") {
+        freeze::confirm(call, call.args.value("--name").unwrap_or("dangerous"))?;
+    }
     let answer = match launch(call, "/sessions", body)? {
         Ok(answer) => answer,
         Err(code) => return Ok(code),
@@ -142,6 +149,10 @@ pub fn started(call: &Invocation<'_>, how: &str, answer: &Value) -> Result<i32> 
              unasked, and a hook may rewrite a call that was judged"
         );
     }
+    match until(session) {
+        text if text.is_empty() => {}
+        text => eprintln!("codepiper: dangerous mode {text}"),
+    }
     if word(session, "gateProof") == "unclear" {
         eprintln!("codepiper: gate {}", gate(session));
     }
@@ -186,6 +197,10 @@ fn body(
     }
     if let Some(name) = call.args.value("--name") {
         body.insert("name".into(), json!(name));
+    }
+    if call.args.has("--dangerous") {
+        let wait = call.args.duration("--dangerous")?.unwrap_or(limits::DANGEROUS_FOR);
+        body.insert("dangerousSeconds".into(), json!(wait.as_secs()));
     }
     if call.args.has("--project-settings") {
         body.insert("projectSettings".into(), json!(true));

@@ -3,6 +3,7 @@
 use crate::http::handlers::Api;
 use crate::http::handlers::approvals;
 use crate::http::handlers::events;
+use crate::http::handlers::freezing;
 use crate::http::handlers::hooks;
 use crate::http::handlers::input;
 use crate::http::handlers::output;
@@ -42,6 +43,12 @@ pub const ROUTES: &[Route<Api>] = &[
     row(Method::Put, "/sessions/:id/name", "rename a session", Run::Now(sessions::rename)),
     row(Method::Post, "/sessions/:id/stop", "end a session nicely", Run::Later(waiting::stop)),
     row(Method::Post, "/sessions/:id/kill", "end a session at once", Run::Later(waiting::kill)),
+    row(Method::Post, "/sessions/freeze", "stop all sessions", Run::Later(freezing::freeze_all)),
+    row(Method::Post, "/sessions/thaw", "let all go on", Run::Later(freezing::thaw_all)),
+    row(Method::Post, "/sessions/:id/freeze", "stop its processes", Run::Later(freezing::freeze)),
+    row(Method::Post, "/sessions/:id/thaw", "let them go on", Run::Later(freezing::thaw)),
+    row(Method::Put, "/sessions/:id/dangerous", "lift its policy", Run::Now(freezing::danger)),
+    row(Method::Delete, "/sessions/:id/dangerous", "end that", Run::Now(freezing::no_danger)),
     row(Method::Post, "/sessions/:id/resume", "start it again", Run::Later(sessions::resume)),
     row(Method::Get, "/sessions/:id/wait", "wait for a state", Run::Later(waiting::wait)),
     row(Method::Post, "/sessions/:id/send", "type text", Run::Later(input::send)),

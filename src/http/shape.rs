@@ -10,6 +10,7 @@ use crate::model::event::Event;
 use crate::model::session::Exit;
 use crate::model::session::Session;
 use crate::service::Service;
+use crate::service::dangerous;
 use crate::service::policies::PolicyView;
 use crate::service::policy_sets::SetView;
 use serde_json::Map;
@@ -17,8 +18,8 @@ use serde_json::Value;
 use serde_json::json;
 
 /// A session: `{id, provider, cwd, status, createdAt, updatedAt, name?, pid?, ptyRows, ptyCols,
-/// program, args, transcriptPath?, endedAt?, exitCode?, exitSignal?, reason?, epoch, guarded,
-/// gateProof, adopting, logBytes, logDegraded, lastLine?, agent?, alarm?, turns, queued,
+/// program, args, transcriptPath?, endedAt?, exitCode?, exitSignal?, reason?, epoch, frozen, guarded,
+/// gateProof, adopting, logBytes, logDegraded, lastLine?, agent?, alarm?, dangerousUntil?, turns, queued,
 /// metadata}`. What is not known is absent, never null. `gateProof` is `proven`, `unclear`,
 /// `disproved`, `none` or `n/a`.
 pub fn session(service: &Service, row: &Session) -> Value {
@@ -37,6 +38,7 @@ pub fn session(service: &Service, row: &Session) -> Value {
         "program": row.program,
         "args": row.args,
         "epoch": row.epoch,
+        "frozen": row.frozen,
         "guarded": row.guarded,
         "gateProof": service.gate_proof(row),
         // A session that should run but has no thread yet is still being adopted.
@@ -58,6 +60,7 @@ pub fn session(service: &Service, row: &Session) -> Value {
         ("exitCode", exit(row, false)),
         ("exitSignal", exit(row, true)),
         ("lastLine", view.as_ref().map(|v| v.last_line.clone().into())),
+        ("dangerousUntil", dangerous::of(row).map(|d| time::rfc3339(d.until_ms).into())),
         ("alarm", row.alarm.clone().map(Value::from)),
         ("agent", view.as_ref().and_then(|v| v.agent).map(|a| a.body().into())),
     ];

@@ -216,6 +216,26 @@ pub struct Session {
     pub alarm: Option<String>,
     /// SHA-256 of the agent's program that it runs, where the gate is proven on it.
     pub program_sha256: Option<[u8; 32]>,
+    /// A person stopped all of its processes.
+    pub frozen: bool,
+    /// What policy does not deny is allowed until then.
+    pub dangerous: Option<Dangerous>,
+}
+
+/// The end of dangerous mode by two clocks; whichever is there first ends it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Dangerous {
+    /// By the wall clock, Unix milliseconds: what a person was told.
+    pub until_ms: i64,
+    /// By the time since boot, milliseconds: what a clock that is set back cannot move.
+    pub until_boot_ms: i64,
+}
+
+impl Dangerous {
+    /// Whether it holds at these two times.
+    pub fn holds(self, now_ms: i64, boot_ms: i64) -> bool {
+        now_ms < self.until_ms && boot_ms < self.until_boot_ms
+    }
 }
 
 /// Who pays for an agent's model, and so which keys its environment keeps.

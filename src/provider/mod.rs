@@ -122,7 +122,7 @@ pub const PROVIDERS: &[Provider] = &[
             native_hooks: true,
             greets: true,
             asks: true,
-            dangerous_mode: false,
+            dangerous_mode: true,
             model_switch: true,
             transcript: false,
             policy_channel: "native-hooks",
@@ -147,7 +147,7 @@ pub const PROVIDERS: &[Provider] = &[
             native_hooks: true,
             greets: false,
             asks: true,
-            dangerous_mode: false,
+            dangerous_mode: true,
             model_switch: false,
             transcript: false,
             policy_channel: "native-hooks",
@@ -324,7 +324,7 @@ mod tests {
             row.to_string(),
             r#"{"capabilities":{"metricsChannel":"none","nativeHooks":true,"#.to_string()
                 + r#""policyChannel":"native-hooks","supportsAsk":true,"#
-                + r#""supportsDangerousMode":false,"supportsModelSwitch":true,"#
+                + r#""supportsDangerousMode":true,"supportsModelSwitch":true,"#
                 + r#""supportsTranscriptTailing":false},"#
                 + r#""id":"claude-code","label":"Claude Code","runtime":"pty"}"#
         );

@@ -4,7 +4,7 @@
 mod ending;
 mod typing;
 
-use crate::base::error::{Code, Result};
+use crate::base::error::{Code, Error, Result};
 use crate::base::time;
 use crate::keeper::link::Link;
 use crate::keeper::proto::Exited;
@@ -14,6 +14,8 @@ use crate::output;
 use crate::output::index::Mark;
 use crate::output::reader::Reader;
 use crate::service::actor::typing::Driving;
+use crate::service::dangerous;
+use crate::service::freezing;
 use crate::service::input::Input;
 use crate::service::input::Queue;
 use crate::service::live::Command;
@@ -174,6 +176,7 @@ impl Actor {
             self.store_again,
             self.sync_until,
             self.silent_until,
+            self.dangerous_until(),
         ];
         waits.into_iter().flatten().min()
     }
@@ -257,6 +260,7 @@ impl Actor {
     fn obey(&mut self) -> Result<()> {
         while let Ok(command) = self.start.commands.try_recv() {
             match command {
+                Command::Input(input) if self.start.live.row().frozen => refuse(input),
                 Command::Input(input) => self.input.push(input),
                 Command::Typing(typing) => self.driving.held.push(typing, time::now()),
                 Command::GiveBack => {
@@ -266,6 +270,10 @@ impl Actor {
                 Command::Resize(size) => self.resize(size)?,
                 Command::Nudge => self.nudge()?,
                 Command::Stop { now } => self.stop(now)?,
+                Command::Freeze { frozen, tell } => {
+                    let (records, live) = (&self.start.records, &self.start.live);
+                    let _ = tell.try_send(freezing::set(records, live, frozen));
+                }
                 Command::Picture(tell) => self.pictures.push(tell),
                 Command::Mark(mark) => {
                     self.start
@@ -311,6 +319,10 @@ impl Actor {
                 let text = "the agent works, but its hooks say nothing";
                 self.start.records.alarm(&self.start.live, text);
             }
+        }
+        let row = self.start.live.row();
+        if row.dangerous.is_some() && dangerous::of(&row).is_none() {
+            dangerous::end(&self.start.records, &self.start.live, "its time is over");
         }
         if self.store_again.is_some_and(|at| now >= at) {
             self.store_again = None;
@@ -371,5 +383,12 @@ impl Actor {
             bracketed_paste: self.screen.bracketed_paste(),
             application_cursor: self.screen.application_cursor(),
         }
+    }
+}
+
+/// A key for a frozen program would act when nobody expects it.
+fn refuse(input: Input) {
+    if let Some(done) = input.done {
+        done(Err(Error::conflict("the session is frozen; thaw it first")));
     }
 }

@@ -104,6 +104,7 @@ impl Service {
         // Its start was an earlier daemon's to watch; it lives, so it has settled.
         self.records.transition(&live, Change::Settled);
         self.await_hello(&live);
+        self.see_frozen(&live);
         log::info!("session {id} adopted at offset {at}");
         if torn {
             live.ask(Command::Nudge)?;
@@ -177,6 +178,8 @@ impl Service {
         row.pid = None;
         row.keeper = None;
         row.secret_sha256 = None;
+        row.frozen = false;
+        row.dangerous = None;
         log::info!("session {} is {}: {:?}", row.id, row.state.word(), row.reason);
         let payload = json!({"to": row.state.word(), "reason": row.reason});
         let id = row.id.clone();

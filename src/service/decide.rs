@@ -27,6 +27,7 @@ use crate::provider::hook;
 use crate::service::Service;
 use crate::service::approvals::ask;
 use crate::service::approvals::grants;
+use crate::service::dangerous;
 use crate::service::gate::HookAnswer;
 use crate::service::gate::HookCall;
 use crate::service::gate::Said;
@@ -73,7 +74,7 @@ impl Service {
         let row = live.row();
         let verdict = match self.is_proof(&row.id, &row.cwd) {
             true => script::verdict(call),
-            false => self.judge(live, call)?,
+            false => self.lift(&row, self.judge(live, call)?),
         };
         let held = provider.capabilities.native_hooks && !provider.opens_dialog(&row.args);
         let stored = self.record(live, asked, call, verdict, held)?;
@@ -97,6 +98,7 @@ impl Service {
             let label = provider.label;
             verdict.reason = format!("{label} wants to run it outside of its own sandbox");
         }
+        let verdict = self.lift(&live.row(), verdict);
         let stored = self.record(live, asked, call, verdict, true)?;
         self.answer_to(live, provider, call, stored)
     }
@@ -122,7 +124,7 @@ impl Service {
         }
         let outside = asked.event == hook::DIALOG;
         let (now, grant_sha256) =
-            (grants::moment(&self.boot_id)?, grants::key(&live.id, call, outside));
+            (grants::moment(&self.boot_id), grants::key(&live.id, call, outside));
         let held = (verdict.action == Action::Ask && held).then(|| {
             let asked = ask::Question { session: &live.id, request: asked.request, outside, call };
             asked.approval(now.at_ms, limits::HOLD_GATE)
@@ -194,11 +196,7 @@ fn store(tx: &Tx<'_>, draft: Draft, may_be_granted: bool) -> Result<Stored> {
 
 /// The row of a decision that is just made.
 fn entry(live: &Live, asked: &HookCall<'_>, call: &ToolCall, verdict: &Verdict) -> NewEntry {
-    let decider = match (verdict.policy.as_deref(), verdict.rule.as_deref()) {
-        (Some("built-in"), Some("self-protection")) => Decider::SelfProtection,
-        (_, Some(_)) => Decider::Rule,
-        (_, None) => Decider::Default,
-    };
+    let decider = dangerous::decider(verdict);
     let name = proc::stat(asked.peer).map(|stat| stat.comm).unwrap_or_default();
     let Verdict { action, policy, rule, version, reason, effects } = verdict.clone();
     NewEntry {
@@ -235,6 +233,7 @@ fn decision_event(seq: i64, row: &NewEntry) -> NewEvent {
             "policy": row.policy,
             "rule": row.rule,
             "reason": row.reason,
+            "decider": row.decider.word(),
         }),
     }
 }

@@ -8,6 +8,7 @@ use crate::limits;
 use crate::model::session::Session;
 use crate::provider;
 use crate::service::Service;
+use crate::service::freezing;
 use crate::service::held::Owner;
 use crate::service::held::Typing;
 use crate::service::held::What;
@@ -100,6 +101,7 @@ impl Service {
 
     fn type_for(&self, row: &Session, what: What, when: When, owner: Owner) -> Result<()> {
         let live = self.need_live(row)?;
+        freezing::refuse_input(&live.row())?;
         live.ask(Command::Typing(Typing::new(what, when, owner, &live)))
     }
 

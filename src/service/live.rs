@@ -36,6 +36,13 @@ pub enum Command {
         /// Kill without asking.
         now: bool,
     },
+    /// Stop all processes, or let them go on, and tell.
+    Freeze {
+        /// Which of the two.
+        frozen: bool,
+        /// Who wants to know.
+        tell: Sender<Result<()>>,
+    },
     /// The screen as it is.
     Picture(Sender<Picture>),
     /// A record for the index, at the current end.

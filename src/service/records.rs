@@ -100,7 +100,7 @@ impl Records {
     }
 
     /// Makes a change to a running session and stores it with an event, in one transaction.
-    fn change(
+    pub(super) fn change(
         &self,
         live: &Live,
         kind: &str,
@@ -121,7 +121,7 @@ impl Records {
     }
 
     /// A change that must not stop the session when it cannot be stored.
-    fn change_or_log(
+    pub(super) fn change_or_log(
         &self,
         live: &Live,
         kind: &str,
@@ -219,6 +219,8 @@ impl Records {
             row.pid = None;
             row.keeper = None;
             row.secret_sha256 = None;
+            row.frozen = false;
+            row.dangerous = None;
         })
     }
 

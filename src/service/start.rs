@@ -22,6 +22,7 @@ use crate::service::Service;
 use crate::service::actor;
 use crate::service::conversation;
 use crate::service::conversation::Conversation;
+use crate::service::dangerous;
 use crate::service::live::Live;
 use crate::service::prepare::Around;
 use crate::service::program;
@@ -40,6 +41,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Child;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// What a person asks for.
 #[derive(Debug, Clone, Default)]
@@ -60,6 +62,8 @@ pub struct StartRequest {
     pub billing: Billing,
     /// The repository's own settings may come in.
     pub project_settings: bool,
+    /// Dangerous mode from the start, for so long.
+    pub dangerous: Option<Duration>,
     /// A conversation of the agent's to go on with.
     pub conversation: Option<Conversation>,
 }
@@ -97,6 +101,10 @@ impl Service {
             given: request.env.keys().cloned().collect(),
             ..self.blank(&id)
         };
+        if let Some(wait) = request.dangerous {
+            dangerous::check(provider.id)?;
+            row.dangerous = Some(dangerous::until(wait)?);
+        }
         let talk = request.conversation.as_ref();
         if let Some(talk) = talk {
             self.check_conversation(provider, talk)?;
@@ -231,6 +239,8 @@ impl Service {
             forked_from: None,
             project_settings: false,
             given: Vec::new(),
+            frozen: false,
+            dangerous: None,
         }
     }
 
@@ -308,6 +318,11 @@ fn started_event(row: &Session) -> NewEvent {
     let mut payload = json!({"program": row.program, "cwd": row.cwd, "epoch": row.epoch});
     if row.project_settings {
         payload["projectSettings"] = json!(true);
+    }
+    if let Some(dangerous) = row.dangerous {
+        let at = time::rfc3339(dangerous.until_ms);
+        log::warn!("session {}: dangerous mode until {at}", row.id);
+        payload["dangerousUntil"] = json!(at);
     }
     session_event(&row.id, kind, payload)
 }

@@ -1,7 +1,7 @@
 //! SQL for sessions: whole rows in, whole rows out.
 
 use crate::base::error::{Code, Context, Error, Result};
-use crate::model::session::{Billing, Exit, Session, State};
+use crate::model::session::{Billing, Dangerous, Exit, Session, State};
 use crate::store::broke;
 use crate::store::row;
 use crate::store::rows;
@@ -17,7 +17,7 @@ const COLUMNS: &str = "id, provider, cwd, state, reason, name, created_ms, updat
     program, args, pid, keeper_pid, keeper_start, boot_id, cols, rows, exit_code, exit_signal, \
     stop_wanted, epoch, log_end, log_degraded, secret_sha256, hook_build, agent_session, \
     transcript_path, guarded, billing, hook_sha256, alarm, program_sha256, forked_from, given, \
-    project_settings";
+    project_settings, frozen, dangerous_until_ms, dangerous_until_boot_ms";
 
 /// Stores a new session. `Conflict` where its id is taken.
 pub fn insert(tx: &Transaction<'_>, session: &Session) -> Result<()> {
@@ -124,6 +124,9 @@ fn values(s: &Session) -> Vec<Value> {
         maybe(&s.forked_from),
         Value::Text(serde_json::Value::from(s.given.clone()).to_string()),
         i64::from(s.project_settings).into(),
+        i64::from(s.frozen).into(),
+        number(s.dangerous.map(|d| d.until_ms)),
+        number(s.dangerous.map(|d| d.until_boot_ms)),
     ]
 }
 
@@ -135,6 +138,11 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Session> {
     let exit = match (row.get("exit_code")?, row.get::<_, Option<i32>>("exit_signal")?) {
         (Some(code), _) => Some(Exit::Code(code)),
         (None, signal) => signal.map(Exit::Signal),
+    };
+    let until = (row.get("dangerous_until_ms")?, row.get("dangerous_until_boot_ms")?);
+    let dangerous = match until {
+        (Some(until_ms), Some(until_boot_ms)) => Some(Dangerous { until_ms, until_boot_ms }),
+        _ => None,
     };
     Ok(Session {
         id: row.get("id")?,
@@ -170,6 +178,8 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Session> {
         given: row.get::<_, Args>("given")?.0,
         project_settings: row.get("project_settings")?,
         forked_from: row.get("forked_from")?,
+        frozen: row.get("frozen")?,
+        dangerous,
     })
 }
 

@@ -40,6 +40,10 @@ ALTER TABLE sessions ADD COLUMN forked_from TEXT;
 ALTER TABLE sessions ADD COLUMN given TEXT NOT NULL DEFAULT '[]' CHECK (json_type(given) = 'array');
 ALTER TABLE sessions ADD COLUMN project_settings INTEGER NOT NULL DEFAULT 0
     CHECK (project_settings IN (0, 1));
+ALTER TABLE sessions ADD COLUMN frozen INTEGER NOT NULL DEFAULT 0 CHECK (frozen IN (0, 1));
+ALTER TABLE sessions ADD COLUMN dangerous_until_ms INTEGER;
+ALTER TABLE sessions ADD COLUMN dangerous_until_boot_ms INTEGER
+    CHECK ((dangerous_until_ms IS NULL) = (dangerous_until_boot_ms IS NULL));
 CREATE TABLE policies (
     id          TEXT    PRIMARY KEY NOT NULL,
     name        TEXT    NOT NULL,

@@ -5,7 +5,7 @@ use crate::model::audit::{Decider, Kind, NewEntry};
 use crate::model::call::{Action, ToolCall};
 use crate::model::event::{NewEvent, Source};
 use crate::model::policy::{PolicySet, Scope, StoredPolicy};
-use crate::model::session::{Billing, Session, State};
+use crate::model::session::{Billing, Dangerous, Session, State};
 use serde_json::json;
 use std::fs;
 use std::path::PathBuf;
@@ -63,6 +63,8 @@ pub(super) fn session(id: &str) -> Session {
         hook_sha256: Some([7; 32]),
         alarm: Some("a tool ran without a decision".into()),
         program_sha256: Some([8; 32]),
+        frozen: true,
+        dangerous: Some(Dangerous { until_ms: 1_700_000_000_003, until_boot_ms: 77 }),
     }
 }
 

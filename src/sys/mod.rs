@@ -10,5 +10,6 @@ pub mod proc;
 pub mod pty;
 pub mod signal;
 pub mod sock;
+pub mod tree;
 pub mod tty;
 pub mod user;

@@ -11,6 +11,7 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::io::Read;
 use std::os::fd::AsFd;
+use std::os::fd::AsRawFd;
 
 /// One line of /proc/PID/stat, as far as we care.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,9 +30,18 @@ pub struct Stat {
 
 /// Reads /proc/PID/stat; `None` when there is no such process.
 pub fn stat(pid: i32) -> Option<Stat> {
+    read_stat(&format!("/proc/{pid}/stat"))
+}
+
+/// The same of one thread of a process.
+pub fn thread_stat(pid: i32, thread: i32) -> Option<Stat> {
+    read_stat(&format!("/proc/{pid}/task/{thread}/stat"))
+}
+
+fn read_stat(path: &str) -> Option<Stat> {
     // One read has all of it: a line of at most some 400 bytes.
     let mut line = [0; 1024];
-    let count = File::open(format!("/proc/{pid}/stat")).ok()?.read(&mut line).ok()?;
+    let count = File::open(path).ok()?.read(&mut line).ok()?;
     parse_stat(&String::from_utf8_lossy(&line[..count]))
 }
 
@@ -100,8 +110,13 @@ fn try_line(pid: i32, last: i32) -> Option<Vec<Stat>> {
     }
 }
 
-/// Every living descendant of `pid`, children before grandchildren.
+/// Every living descendant of `pid`, parents before their children.
 pub fn descendants(pid: i32) -> Vec<Stat> {
+    lineage(pid).into_iter().filter(|s| s.state != 'Z').collect()
+}
+
+/// The same with zombies: one may be the ended leader of threads that run.
+pub fn lineage(pid: i32) -> Vec<Stat> {
     let mut children: HashMap<i32, Vec<Stat>> = HashMap::new();
     let Ok(entries) = std::fs::read_dir("/proc") else { return Vec::new() };
     for entry in entries.flatten() {
@@ -114,9 +129,7 @@ pub fn descendants(pid: i32) -> Vec<Stat> {
     while let Some(parent) = next.pop() {
         for child in children.remove(&parent).unwrap_or_default() {
             next.push(child.pid);
-            if child.state != 'Z' {
-                found.push(child);
-            }
+            found.push(child);
         }
     }
     found
@@ -134,6 +147,34 @@ pub fn signal(pid: i32, signal: Signal) -> Result<()> {
     match nix::sys::signal::kill(Pid::from_raw(pid), signal) {
         Err(Errno::ESRCH) => Ok(()),
         other => other.internal(|| format!("cannot send {signal} to process {pid}")),
+    }
+}
+
+/// Sends a signal to the process that had `pid` and `start`, never to one that has its pid by now;
+/// gone already is fine.
+pub fn signal_exactly(pid: i32, start: u64, signal: Signal) -> Result<()> {
+    use std::os::fd::FromRawFd;
+    use std::os::fd::OwnedFd;
+    let cannot = || format!("cannot send {signal} to process {pid}");
+    // SAFETY: pidfd_open takes plain numbers.
+    let opened = unsafe { nix::libc::syscall(nix::libc::SYS_pidfd_open, pid, 0) };
+    match Errno::result(opened) {
+        Err(Errno::ESRCH) => return Ok(()),
+        other => other.internal(cannot)?,
+    };
+    // SAFETY: the descriptor was just made and belongs to nobody else.
+    let process = unsafe { OwnedFd::from_raw_fd(opened as i32) };
+    // The pidfd is held now: if the pid still means the same process, so does the descriptor.
+    if stat(pid).is_none_or(|s| s.start != start) {
+        return Ok(());
+    }
+    let (fd, none) = (process.as_raw_fd(), std::ptr::null::<nix::libc::siginfo_t>());
+    // SAFETY: a null siginfo asks for that of kill(2); the descriptor outlives the call.
+    let sent =
+        unsafe { nix::libc::syscall(nix::libc::SYS_pidfd_send_signal, fd, signal as i32, none, 0) };
+    match Errno::result(sent) {
+        Err(Errno::ESRCH) => Ok(()),
+        other => other.map(drop).internal(cannot),
     }
 }
 
@@ -238,13 +279,6 @@ pub fn boot_id() -> Result<String> {
     let text = std::fs::read_to_string("/proc/sys/kernel/random/boot_id")
         .internal(|| "cannot read the boot id".into())?;
     Ok(text.trim().to_string())
-}
-
-/// Milliseconds since the host has booted, sleep included: nobody can set this clock.
-pub fn since_boot_ms() -> Result<i64> {
-    let clock = nix::time::ClockId::CLOCK_BOOTTIME;
-    let now = nix::time::clock_gettime(clock).internal(|| "cannot read the boot clock".into())?;
-    Ok(now.tv_sec() * 1000 + now.tv_nsec() / 1_000_000)
 }
 
 #[cfg(test)]

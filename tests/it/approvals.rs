@@ -275,7 +275,7 @@ fn a_cleared_conversation_takes_its_questions_along() {
 #[test]
 fn the_inbox_tells_what_comes_and_what_was_answered() {
     let space = Space::new();
-    let (daemon, inside) = headless(&space, "watched");
+    let (_daemon, inside) = headless(&space, "watched");
     let mut command = std::process::Command::new(crate::support::daemon::BINARY);
     command.args(["inbox", "--watch", "--json"]).env("CODEPIPER_SOCKET", space.control());
     let mut watch = command.stdout(std::process::Stdio::piped()).spawn().unwrap();

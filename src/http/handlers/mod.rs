@@ -2,6 +2,7 @@
 
 pub mod approvals;
 pub mod events;
+pub mod freezing;
 pub mod hooks;
 pub mod input;
 pub mod output;

@@ -24,6 +24,7 @@ use crate::service::start::StartRequest;
 use serde_json::Value;
 use serde_json::json;
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// `{sessions: [session]}`, newest first; `?status=` and `?provider=` select.
 pub fn list(api: &Api, request: &Request, _: &Params) -> Result<Reply> {
@@ -50,7 +51,7 @@ pub fn show(api: &Api, _: &Request, params: &Params) -> Result<Reply> {
 }
 
 /// Takes `{provider, cwd, args?, name?, env?, cols?, rows?, billingMode?, projectSettings?,
-/// providerResume?}`, where the last is `{providerSessionId, mode?: resume|fork}`; answers 201
+/// dangerousSeconds?, providerResume?}`, where the last is `{providerSessionId, mode?: resume|fork}`; answers 201
 /// `{session}` once the program runs. A failed start is 422 `{error, code, output}` with what the
 /// program had printed, and leaves nothing behind. The first start of an agent's program waits for
 /// the proof of its gate, and is 403 where the gate does not hold.
@@ -144,7 +145,7 @@ fn settle(api: &Api, started: Result<Session>, good: u16, answer: Answer) {
 fn parse_start(request: &Request) -> Result<StartRequest> {
     let body = request.json()?;
     let fields = Fields::of(&body)?;
-    let more = ["billingMode", "providerResume", "projectSettings"];
+    let more = ["billingMode", "providerResume", "projectSettings", "dangerousSeconds"];
     fields
         .only(&[&["provider", "cwd", "args", "name", "env", "cols", "rows"], &more[..]].concat())?;
     let size = match (fields.number("cols")?, fields.number("rows")?) {
@@ -163,6 +164,7 @@ fn parse_start(request: &Request) -> Result<StartRequest> {
         size,
         billing: billing(&fields)?.unwrap_or_default(),
         project_settings: fields.flag("projectSettings")?.unwrap_or(false),
+        dangerous: fields.number("dangerousSeconds")?.map(Duration::from_secs),
         conversation: fields.get("providerResume").map(conversation).transpose()?,
     })
 }

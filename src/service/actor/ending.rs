@@ -13,6 +13,9 @@ use crate::service::actor::Actor;
 use crate::service::live::Command;
 use crate::sys::proc;
 use crate::sys::signal::Name;
+use serde_json::json;
+use std::time::Duration;
+use std::time::Instant;
 
 impl Actor {
     /// Asks the program to end, or ends it; asked in vain it is ended after a while.
@@ -22,14 +25,26 @@ impl Actor {
             &[(Name::SIGKILL, true)]
         } else {
             // A shell ignores SIGTERM and a daemon may ignore SIGHUP; a stopped one must wake up.
-            &[(Name::SIGHUP, false), (Name::SIGTERM, false), (Name::SIGCONT, false)]
+            // One that is frozen is asked first and then continued whole, so that it does no more.
+            let frozen = self.start.live.row().frozen;
+            &[(Name::SIGHUP, false), (Name::SIGTERM, false), (Name::SIGCONT, frozen)]
         };
         for (name, all) in signals {
             self.start.link.send(&Frame::Signal { number: *name as i32, all: *all })?;
         }
+        if self.start.live.row().frozen {
+            let (records, live) = (&self.start.records, &self.start.live);
+            records.change_or_log(live, "thawed", json!({"by": "stop"}), |row| row.frozen = false);
+        }
         let grace = if now { limits::KILL_GRACE } else { limits::STOP_GRACE };
         self.kill_at = Some(time::now() + grace);
         Ok(())
+    }
+
+    /// When dangerous mode is over.
+    pub(super) fn dangerous_until(&self) -> Option<Instant> {
+        let left = self.start.live.row().dangerous?.until_boot_ms - time::boot_ms();
+        Some(time::now() + Duration::from_millis(left.max(0) as u64))
     }
 
     /// Stores the end once all output is read; the keeper goes only after that.

@@ -116,7 +116,7 @@ impl Actor {
         }
         let asks = agent.is_some_and(AgentState::is_blocked);
         Stance {
-            known: self.behind.is_none(),
+            known: self.behind.is_none() && !row.frozen,
             up: driving.up,
             silent: agent.is_none_or(|agent| agent == AgentState::Clear),
             blocked: asks || row.state == State::NeedsPermission,

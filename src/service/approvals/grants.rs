@@ -21,7 +21,6 @@ use crate::store::approvals;
 use crate::store::audit;
 use crate::store::grants;
 use crate::store::tx::Tx;
-use crate::sys::proc;
 use serde_json::Value;
 use serde_json::json;
 
@@ -38,9 +37,9 @@ pub fn key(session: &str, call: &ToolCall, outside: bool) -> [u8; 32] {
 }
 
 /// Now, by both clocks.
-pub fn moment(boot_id: &str) -> Result<Moment> {
-    let (at_ms, boot_ms) = (time::unix_ms(), proc::since_boot_ms()?);
-    Ok(Moment { at_ms, boot_ms, boot_id: boot_id.to_string() })
+pub fn moment(boot_id: &str) -> Moment {
+    let (at_ms, boot_ms) = (time::unix_ms(), time::boot_ms());
+    Moment { at_ms, boot_ms, boot_id: boot_id.to_string() }
 }
 
 /// Uses a grant for a call, where one holds; gives it as it is afterwards.
@@ -130,7 +129,7 @@ pub struct GrantView {
 impl Service {
     /// All grants, of one session or of all, the oldest first.
     pub fn grants(&self, session: Option<&str>) -> Result<Vec<GrantView>> {
-        let now = moment(&self.boot_id)?;
+        let now = moment(&self.boot_id);
         let known = self.store().read(|conn| {
             let mut known = Vec::new();
             for grant in grants::list(conn, session)? {

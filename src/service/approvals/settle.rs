@@ -88,7 +88,7 @@ impl Service {
 
     /// Stores an answer, and then lets everybody know.
     fn end_approval(&self, id: i64, answer: Answer, reach: Option<Reach>) -> Result<Approval> {
-        let now = grants::moment(&self.boot_id)?;
+        let now = grants::moment(&self.boot_id);
         let session = self.store().read(|conn| approvals::get(conn, id))?.map(|a| a.session);
         let live = session.as_ref().and_then(|id| self.records.live(id));
         let epoch = live.as_ref().map_or(0, |live| live.row().epoch);
