@@ -97,22 +97,22 @@ fn freeze(records: &Records, live: &Live, keeper: i32) -> Result<()> {
         "inKernel": names(&stopped.in_kernel),
         "running": running,
     });
-    if !was || !running.is_empty() {
+    if !was || !running.is_empty() || !stopped.is_whole {
         log::warn!("session {} is frozen: {payload}", live.id);
         records.change_or_log(live, "frozen", payload, |row| row.frozen = true);
     }
-    match running.is_empty() {
-        true => Ok(()),
-        false => Err(Error::new(
-            Code::Failed,
-            format!(
-                "{} processes stand still, but not {}; end them all with: codepiper kill {}",
-                stopped.count,
-                running.join(", "),
-                live.id
-            ),
-        )),
+    if running.is_empty() && stopped.is_whole {
+        return Ok(());
     }
+    let others = match running.is_empty() {
+        true => "others that are born and end too fast".to_string(),
+        false => running.join(", "),
+    };
+    let (count, id) = (stopped.count, &live.id);
+    Err(Error::new(
+        Code::Failed,
+        format!("{count} processes stand still, but not {others}; end all: codepiper kill {id}"),
+    ))
 }
 
 fn thaw(records: &Records, live: &Live, keeper: i32) -> Result<()> {

@@ -112,17 +112,21 @@ fn try_line(pid: i32, last: i32) -> Option<Vec<Stat>> {
 
 /// Every living descendant of `pid`, parents before their children.
 pub fn descendants(pid: i32) -> Vec<Stat> {
-    lineage(pid).into_iter().filter(|s| s.state != 'Z').collect()
+    lineage(pid).0.into_iter().filter(|s| s.state != 'Z').collect()
 }
 
-/// The same with zombies: one may be the ended leader of threads that run.
-pub fn lineage(pid: i32) -> Vec<Stat> {
+/// The same with zombies, as one may be the ended leader of threads that run; and whether all that
+/// was listed could be read. What was gone by then may have left a child that the list has not.
+pub fn lineage(pid: i32) -> (Vec<Stat>, bool) {
     let mut children: HashMap<i32, Vec<Stat>> = HashMap::new();
-    let Ok(entries) = std::fs::read_dir("/proc") else { return Vec::new() };
+    let Ok(entries) = std::fs::read_dir("/proc") else { return (Vec::new(), false) };
+    let mut whole = true;
     for entry in entries.flatten() {
         let number = entry.file_name().to_str().and_then(|n| n.parse().ok());
-        if let Some(stat) = number.and_then(stat) {
-            children.entry(stat.ppid).or_default().push(stat);
+        match number.map(stat) {
+            Some(Some(stat)) => children.entry(stat.ppid).or_default().push(stat),
+            Some(None) => whole = false,
+            None => {}
         }
     }
     let (mut found, mut next) = (Vec::new(), vec![pid]);
@@ -132,7 +136,7 @@ pub fn lineage(pid: i32) -> Vec<Stat> {
             found.push(child);
         }
     }
-    found
+    (found, whole)
 }
 
 /// Whether the process behind a pidfd has ended (its descriptor becomes readable then).
