@@ -183,6 +183,8 @@ pub const EVENT_COMMAND: usize = 300;
 /// Bytes of a call's input in a row of the audit log: a long command is whole, of a written file
 /// the beginning; the whole's SHA-256 stands beside it.
 pub const AUDIT_ARGS: usize = 16 * 1024;
+/// The daemon's log names the end of the audit log this often, if it has moved.
+pub const AUDIT_TOLD: Duration = Duration::from_secs(3600);
 /// Rows behind the end of a log that a check looks for in its key's file: a tail longer than this
 /// is told as one of unknown length. A check takes 20 ms for them.
 pub const AUDIT_AHEAD: i64 = 100_000;

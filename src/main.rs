@@ -26,6 +26,7 @@ fn client(words: Vec<OsString>) -> i32 {
         serve,
         hook_forward: cli::hook::run,
         keeper: keeper::run::main,
+        verify: daemon::verify,
         build: codepiper::BUILD,
         version: env!("CARGO_PKG_VERSION"),
     };

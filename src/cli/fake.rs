@@ -159,6 +159,7 @@ pub fn invocation(fake: &Fake, line: &[&str]) -> crate::cli::Invocation<'static>
         serve: |_| 0,
         hook_forward: || 0,
         keeper: || 0,
+        verify: |_, _| Ok(Default::default()),
         build: "b1",
         version: "0.0.1",
     };

@@ -214,6 +214,7 @@ mod tests {
         serve: |_| 0,
         hook_forward: || 0,
         keeper: || 0,
+        verify: |_, _| Ok(Default::default()),
         build: "abc",
         version: "0.1.0",
     };

@@ -4,6 +4,8 @@
 pub mod about;
 pub mod approvals;
 pub mod attach;
+pub mod audit;
+pub mod audit_show;
 pub mod client;
 pub mod command;
 pub mod daemon_cmd;
@@ -42,13 +44,16 @@ pub mod visit;
 mod visits;
 pub mod wait;
 
-use crate::base::error::{Code, Error};
+use crate::base::error::{Code, Error, Result};
 use crate::cli::client::Client;
 use crate::cli::command::Args;
 use crate::cli::command::Command;
 use crate::cli::command::Parsed;
 use crate::cli::out::Out;
+use crate::model::audit::Asked;
+use crate::model::audit::Report;
 use std::ffi::OsString;
+use std::path::Path;
 use std::path::PathBuf;
 
 /// What `codepiper daemon` was asked to be.
@@ -70,6 +75,8 @@ pub struct Outside<'a> {
     pub hook_forward: fn() -> i32,
     /// Runs a session's keeper; its exit code.
     pub keeper: fn() -> i32,
+    /// Checks the audit log in a database, without a daemon.
+    pub verify: fn(&Path, &Asked) -> Result<Report>,
     /// Which build this is.
     pub build: &'a str,
     /// Which version this is.
@@ -104,6 +111,7 @@ pub const TABLES: &[&[Command]] = &[
     grants::COMMANDS,
     policy::COMMANDS,
     policy_set::COMMANDS,
+    audit::COMMANDS,
     daemon_cmd::COMMANDS,
     about::COMMANDS,
     help::COMMANDS,
@@ -173,6 +181,7 @@ mod tests {
         },
         hook_forward: || 2,
         keeper: || 9,
+        verify: |_, _| Ok(Report::default()),
         build: "b1",
         version: "0.0.1",
     };

@@ -11,6 +11,7 @@ use crate::cli::command::value;
 use crate::cli::describe::word;
 use crate::cli::out::Color;
 use crate::cli::policy_load;
+use crate::cli::policy_words::history;
 use crate::cli::policy_words::items;
 use crate::cli::policy_words::labels;
 use crate::cli::policy_words::names;
@@ -122,6 +123,15 @@ const VERBS: &[Verb] = &[
         options: &[NAME, RULES, ABOUT, PRIORITY, ENABLED, SCOPE],
         words: (1, 1),
         run: update,
+    },
+    Verb {
+        name: "history",
+        aliases: &[],
+        usage: "ID",
+        about: "Show what was changed about a policy, and by whom",
+        options: &[],
+        words: (1, 1),
+        run: history,
     },
     Verb {
         name: "delete",

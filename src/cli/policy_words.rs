@@ -41,6 +41,28 @@ pub fn labels(ids: &[Value]) -> String {
     ids.join(", ")
 }
 
+/// `policy history`: the changes of a policy, with the rules that came and went.
+pub fn history(call: &Invocation<'_>) -> Result<i32> {
+    let body = call.client.get(&format!("{}/history", path(&call.args.words[0])))?;
+    if call.out.json {
+        call.out.body(&body)?;
+        return Ok(0);
+    }
+    for change in items(&body, "history") {
+        let (at, by) =
+            (text::clean(word(change, "timestamp")), text::clean(word(change, "client")));
+        let reason = text::clean(word(change, "reason"));
+        call.out.line(&format!("{at}  version {}  {reason}  ({by})", change["version"]))?;
+        for (list, sign, color) in [("removed", '-', Color::Red), ("added", '+', Color::Green)] {
+            for rule in items(change, list).iter().filter_map(Value::as_str) {
+                let line = format!("  {sign} {}", text::clean(rule));
+                call.out.line(&call.out.paint(color, &line))?;
+            }
+        }
+    }
+    Ok(0)
+}
+
 /// Policies as a table.
 pub fn table(call: &Invocation<'_>, policies: &[Value]) -> Result<()> {
     let now = time::unix_ms();
@@ -49,7 +71,7 @@ pub fn table(call: &Invocation<'_>, policies: &[Value]) -> Result<()> {
 }
 
 fn row(policy: &Value, now: i64) -> Vec<Cell> {
-    let made = text::parse_time(word(policy, "createdAt"));
+    let made = time::parse_rfc3339(word(policy, "createdAt"));
     vec![
         cell(label(word(policy, "id"))),
         cell(word(policy, "name")),

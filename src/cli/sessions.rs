@@ -164,7 +164,7 @@ fn list(call: &Invocation<'_>) -> Result<i32> {
 }
 
 fn row(session: &Value, now: i64) -> Vec<crate::cli::out::Cell> {
-    let created = text::parse_time(word(session, "createdAt"));
+    let created = time::parse_rfc3339(word(session, "createdAt"));
     vec![
         cell(short(word(session, "id"))),
         cell(text::keep_start(&text::clean(word(session, "name")), 24)),

@@ -108,28 +108,6 @@ pub fn bytes(count: u64) -> String {
     format!("{value:.1}{}", UNITS[unit])
 }
 
-/// Unix milliseconds of the API's RFC 3339 times (`2026-11-24T06:50:47.123Z`); `None` where it is
-/// none.
-pub fn parse_time(text: &str) -> Option<i64> {
-    let (date, clock) = text.strip_suffix('Z')?.split_once('T')?;
-    let mut date = date.split('-').map(|part| part.parse::<i64>().ok());
-    let (year, month, day) = (date.next()??, date.next()??, date.next()??);
-    let (clock, fraction) = clock.split_once('.').unwrap_or((clock, "0"));
-    let mut clock = clock.split(':').map(|part| part.parse::<i64>().ok());
-    let (h, m, s) = (clock.next()??, clock.next()??, clock.next()??);
-    if !(1..=12).contains(&month) || !(0..=9999).contains(&year) {
-        return None;
-    }
-    let ms = format!("{fraction:0<3}").get(..3)?.parse::<i64>().ok()?;
-    // Days from the civil date, years counted from March so that leap days come last.
-    let (y, shifted) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
-    let era = y.div_euclid(400);
-    let of_era = y.rem_euclid(400);
-    let of_year = (153 * shifted + 2) / 5 + day - 1;
-    let days = era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468;
-    Some(((days * 24 + h) * 60 + m) * 60_000 + s * 1000 + ms)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -149,17 +127,6 @@ mod tests {
         assert_eq!(keep_end("終端終端", 5), "…終端");
         assert_eq!(keep_start("終端終端", 4), "終…");
         assert_eq!(keep_end("short", 5), "short");
-    }
-
-    #[test]
-    fn times_read_back_what_the_api_writes() {
-        for ms in [0, 1_709_210_096_789, 4_107_542_400_000, -1, 951_782_400_000] {
-            assert_eq!(parse_time(&crate::base::time::rfc3339(ms)), Some(ms));
-        }
-        assert_eq!(parse_time("2026-11-24T06:50:47Z"), Some(1_795_503_047_000));
-        for bad in ["", "yesterday", "2026-13-01T00:00:00Z", "2026-01-01T00:00Z", "T:Z"] {
-            assert_eq!(parse_time(bad), None, "{bad}");
-        }
     }
 
     #[test]

@@ -19,14 +19,18 @@ use crate::http::message::Reply;
 use crate::http::router;
 use crate::http::routes::ROUTES;
 use crate::limits;
+use crate::model::audit::Asked;
+use crate::model::audit::Report;
 use crate::service::Service;
 use crate::store::Store;
+use crate::store::audit;
 use crate::sys::file;
 use crate::sys::poll;
 use crate::sys::poll::Watch;
 use crate::sys::proc;
 use crate::sys::signal::Name;
 use crate::sys::signal::Signals;
+use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -42,6 +46,11 @@ pub struct Options {
 /// The API as a table, for `help api`.
 pub fn api_table() -> String {
     router::table(ROUTES)
+}
+
+/// Checks the audit log in a database; no daemon is needed for it.
+pub fn verify(database: &Path, asked: &Asked) -> Result<Report> {
+    audit::verify::verify(database, asked)
 }
 
 /// Runs the daemon until a signal ends it; returns the process's exit code.

@@ -2,6 +2,7 @@
 
 use crate::http::handlers::Api;
 use crate::http::handlers::approvals;
+use crate::http::handlers::audit;
 use crate::http::handlers::events;
 use crate::http::handlers::freezing;
 use crate::http::handlers::hooks;
@@ -68,9 +69,14 @@ pub const ROUTES: &[Route<Api>] = &[
     row(Method::Post, "/approvals/:id/deny", "keep it from running", Run::Now(approvals::deny)),
     row(Method::Get, "/grants", "what was granted", Run::Now(approvals::grants)),
     row(Method::Delete, "/grants/:id", "take a grant back", Run::Now(approvals::revoke)),
+    row(Method::Get, "/audit", "rows of the audit log", Run::Now(audit::list)),
+    row(Method::Get, "/audit/head", "where it ends", Run::Now(audit::head)),
+    row(Method::Post, "/audit/key", "begin a key of it", Run::Now(audit::key)),
+    row(Method::Get, "/audit/:seq", "one row", Run::Now(audit::show)),
     row(Method::Get, "/policies", "list policies", Run::Now(policies::list)),
     row(Method::Post, "/policies", "make a policy", Run::Now(policies::create)),
     row(Method::Get, "/policies/:id", "show a policy", Run::Now(policies::show)),
+    row(Method::Get, "/policies/:id/history", "its versions", Run::Now(policies::history)),
     row(Method::Put, "/policies/:id", "change a policy", Run::Now(policies::update)),
     row(Method::Delete, "/policies/:id", "remove a policy", Run::Now(policies::remove)),
     row(Method::Get, "/policy-sets", "list policy sets", Run::Now(sets::list)),

@@ -174,3 +174,46 @@ pub fn decision(row: &Entry) -> Value {
     add(&mut out, optional);
     out
 }
+
+/// A row of the audit log: `{seq, timestamp, atMs, bootMs?, bootId?, kind, sessionId?, requestId?,
+/// toolName?, args?, argsSha256?, cwd?, toolUseId?, agentId?, effects, policyName?, ruleId?,
+/// policyVersion?, decision?, reason, decider, client?, about?, hash, mac?}`. With these a hash can
+/// be computed anew elsewhere: `args` and `effects` are hashed as this JSON without white space.
+pub fn entry(row: &Entry) -> Value {
+    let entry = &row.entry;
+    let call = entry.call.as_ref();
+    let hex = |bytes: &Option<[u8; 32]>| bytes.map(|bytes| id::hex(&bytes).into());
+    let text = |text: &Option<String>| text.clone().map(Value::from);
+    let args = call.map(|call| call.input.clone()).or(entry.details.clone());
+    let mut out = json!({
+        "seq": row.seq,
+        "timestamp": time::rfc3339(entry.at_ms),
+        "atMs": entry.at_ms,
+        "kind": entry.kind.word(),
+        "effects": entry.effects,
+        "reason": entry.reason,
+        "decider": entry.decider.word(),
+        "hash": id::hex(&row.hash),
+    });
+    let optional = [
+        ("bootMs", row.boot_ms.map(Value::from)),
+        ("bootId", text(&row.boot_id)),
+        ("sessionId", text(&entry.session)),
+        ("requestId", text(&entry.request)),
+        ("toolName", call.map(|call| call.tool.clone().into())),
+        ("args", args),
+        ("argsSha256", hex(&entry.input_sha256)),
+        ("cwd", call.map(|call| call.cwd.clone().into())),
+        ("toolUseId", call.and_then(|call| text(&call.call_id))),
+        ("agentId", call.and_then(|call| text(&call.agent_id))),
+        ("policyName", text(&entry.policy)),
+        ("ruleId", text(&entry.rule)),
+        ("policyVersion", entry.version.map(Value::from)),
+        ("decision", entry.decision.map(|decision| decision.word().into())),
+        ("client", text(&entry.client)),
+        ("about", entry.about.map(Value::from)),
+        ("mac", hex(&row.mac)),
+    ];
+    add(&mut out, optional);
+    out
+}

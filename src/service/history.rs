@@ -42,6 +42,11 @@ impl Service {
         found.ok_or_else(|| Error::not_found(format!("the audit log has no row {seq}")))
     }
 
+    /// What was changed about a policy, oldest first.
+    pub fn policy_history(&self, id: &str) -> Result<Vec<Entry>> {
+        self.store().read(|conn| audit::of_policy(conn, id))
+    }
+
     /// The newest row's place in the chain.
     pub fn audit_head(&self) -> Result<Head> {
         let found = self.store().read(audit::head)?;

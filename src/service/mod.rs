@@ -3,6 +3,7 @@
 
 pub mod actor;
 pub mod adopt;
+pub mod applied;
 pub mod approvals;
 pub mod checks;
 pub mod conversation;
@@ -32,6 +33,7 @@ pub mod probe;
 pub mod program;
 pub mod proof;
 pub mod rebuild;
+pub mod recorded;
 pub mod records;
 pub mod reserve;
 pub mod resolve;

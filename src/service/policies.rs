@@ -16,6 +16,7 @@ use crate::service::policy_rows::changed;
 use crate::service::policy_rows::check_fits;
 use crate::service::policy_rows::made;
 use crate::service::policy_rows::problem;
+use crate::service::recorded;
 use crate::service::records::session_event;
 use crate::store::events;
 use crate::store::policies;
@@ -107,43 +108,51 @@ impl Service {
     }
 
     /// Makes a policy. `Conflict` where its id or name is taken.
-    pub fn create_policy(&self, new: NewPolicy) -> Result<StoredPolicy> {
-        let policy = made(new)?;
+    pub fn create_policy(&self, new: NewPolicy, by: &str) -> Result<StoredPolicy> {
+        let (policy, by) = (made(new)?, by.to_string());
         let _changing = self.rules.changing();
         self.store().write(move |tx| {
             check_fits(&policy, policies::others(tx, &policy.id)?)?;
             policies::insert(tx, &policy)?;
+            recorded::policy(tx, &by, None, Some(&policy))?;
             Ok(policy)
         })
     }
 
     /// Changes a policy, all that is asked for or nothing. `Conflict` where it has another version
     /// by now than the change names.
-    pub fn change_policy(&self, words: &str, change: PolicyChange) -> Result<StoredPolicy> {
+    pub fn change_policy(
+        &self,
+        words: &str,
+        change: PolicyChange,
+        by: &str,
+    ) -> Result<StoredPolicy> {
         let id = self.own_policy_id(words)?;
         let rules = change.rules.as_ref().map(canonical).transpose()?;
         let change = PolicyChange { rules, ..change };
-        let asked = words.to_string();
+        let (asked, by) = (words.to_string(), by.to_string());
         let _changing = self.rules.changing();
         self.store().write(move |tx| {
             let before = policies::get(tx, &id)?.ok_or_else(|| missing(&asked))?;
-            let policy = changed(before, change)?;
+            let policy = changed(before.clone(), change)?;
             check_fits(&policy, policies::others(tx, &policy.id)?)?;
             policies::update(tx, &policy)?;
+            recorded::policy(tx, &by, Some(&before), Some(&policy))?;
             Ok(policy)
         })
     }
 
     /// Removes a policy, wherever it is in use, and says where that was.
-    pub fn delete_policy(&self, words: &str) -> Result<Removed> {
+    pub fn delete_policy(&self, words: &str, by: &str) -> Result<Removed> {
         let id = self.own_policy_id(words)?;
-        let asked = words.to_string();
+        let (asked, by) = (words.to_string(), by.to_string());
         let _changing = self.rules.changing();
         self.store().write(move |tx| {
             let policy = policies::get(tx, &id)?.ok_or_else(|| missing(&asked))?;
             let sessions = policies::held_sessions(tx, &id)?;
             let view = view(policy, &policy_sets::memberships(tx)?);
             policies::delete(tx, &id)?;
+            recorded::policy(tx, &by, Some(&view.policy), None)?;
             Ok(Removed { name: view.policy.name, sets: view.sets, sessions })
         })
     }
@@ -159,15 +168,16 @@ impl Service {
         &self,
         row: &Session,
         new: NewPolicy,
+        by: &str,
     ) -> Result<(StoredPolicy, bool)> {
-        let session = row.id.clone();
+        let (session, by) = (row.id.clone(), by.to_string());
         let id = Some(format!("{session}-policy"));
         let fresh = made(NewPolicy { id, scope: Scope::Session(session.clone()), ..new })?;
         let _changing = self.rules.changing();
         let done = self.store().write(move |tx| {
             let before = policies::get(tx, &fresh.id)?;
             let created = before.is_none();
-            let policy = match before {
+            let policy = match before.clone() {
                 None => fresh,
                 Some(before) if before.scope == fresh.scope => {
                     let version = before.version + i64::from(before.rules != fresh.rules);
@@ -183,6 +193,7 @@ impl Service {
                 true => policies::insert(tx, &policy)?,
                 false => policies::update(tx, &policy)?,
             }
+            recorded::policy(tx, &by, before.as_ref(), Some(&policy))?;
             let told = json!({"policyId": policy.id, "message": policy.name});
             events::append(tx, &session_event(&session, "policy", told))?;
             Ok((policy, created))

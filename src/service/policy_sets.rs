@@ -9,7 +9,6 @@ use crate::model::policy;
 use crate::model::policy::PolicySet;
 use crate::model::policy::Scope;
 use crate::model::policy::StoredPolicy;
-use crate::model::session::Session;
 use crate::policy::built_in;
 use crate::service::Service;
 use crate::service::policies::PolicyView;
@@ -21,10 +20,9 @@ use crate::service::policy_rows::NewPolicy;
 use crate::service::policy_rows::check_fits;
 use crate::service::policy_rows::made;
 use crate::service::policy_rows::need_name;
-use crate::service::records::session_event;
+use crate::service::recorded;
 use crate::service::settings::DEFAULT_SET;
 use crate::service::settings::default_set;
-use crate::store::events;
 use crate::store::policies;
 use crate::store::policy_sets;
 use crate::store::settings;
@@ -142,7 +140,7 @@ impl Service {
     }
 
     /// Makes a set. `Conflict` where its id or name is taken.
-    pub fn create_set(&self, new: NewSet) -> Result<SetView> {
+    pub fn create_set(&self, new: NewSet, by: &str) -> Result<SetView> {
         let id = match new.id {
             Some(id) => policy::check_id(&id).map(|()| id)?,
             None => id::uuid()?,
@@ -165,7 +163,7 @@ impl Service {
             }
         }
         let _changing = self.rules.changing();
-        let (view, is_default) = (bare(set.clone()), new.is_default);
+        let (view, is_default, by) = (bare(set.clone()), new.is_default, by.to_string());
         let stored = self.store().write(move |tx| {
             if policy_sets::list(tx)?.len() >= limits::POLICIES {
                 let most = limits::POLICIES;
@@ -176,6 +174,7 @@ impl Service {
             for copy in &copies {
                 check_fits(copy, policies::others(tx, &copy.id)?)?;
                 policies::insert(tx, copy)?;
+                recorded::policy(tx, &by, None, Some(copy))?;
             }
             members.extend(copies.into_iter().map(|copy| copy.id));
             for member in &members {
@@ -185,6 +184,9 @@ impl Service {
             if is_default {
                 settings::put(tx, DEFAULT_SET, &json!(set.id))?;
             }
+            let details =
+                json!({"id": set.id, "set": set.name, "policies": members, "default": is_default});
+            recorded::set(tx, &by, format!("policy set {} made", set.name), details)?;
             Ok(members)
         })?;
         Ok(SetView { policies: stored, is_default, ..view })
@@ -209,10 +211,10 @@ impl Service {
     }
 
     /// Changes a set. Which one new sessions get is a setting: also a built-in one may be it.
-    pub fn change_set(&self, words: &str, change: SetChange) -> Result<SetView> {
+    pub fn change_set(&self, words: &str, change: SetChange, by: &str) -> Result<SetView> {
         let renames = change.name.is_some() || change.description.is_some();
         let mut view = if renames { self.own_set(words)? } else { self.find_set(words)? };
-        let (mut set, built_in) = (view.set.clone(), view.built_in);
+        let (mut set, built_in, by) = (view.set.clone(), view.built_in, by.to_string());
         let _changing = self.rules.changing();
         (view.set, view.is_default) = self.store().write(move |tx| {
             if !built_in {
@@ -226,16 +228,19 @@ impl Service {
                 Some(false) if was_default => settings::put_null(tx, DEFAULT_SET)?,
                 _ => {}
             }
-            Ok((set, change.is_default.unwrap_or(was_default)))
+            let is_default = change.is_default.unwrap_or(was_default);
+            let details = json!({"id": set.id, "set": set.name, "default": is_default});
+            recorded::set(tx, &by, format!("policy set {} changed", set.name), details)?;
+            Ok((set, is_default))
         })?;
         Ok(view)
     }
 
     /// Removes a set; its policies stay. Where new sessions got it, they get none from now on. The
     /// flag says whether that was so.
-    pub fn delete_set(&self, words: &str) -> Result<(Removed, bool)> {
+    pub fn delete_set(&self, words: &str, by: &str) -> Result<(Removed, bool)> {
         let view = self.own_set(words)?;
-        let id = view.set.id.clone();
+        let (id, name, by) = (view.set.id.clone(), view.set.name.clone(), by.to_string());
         let _changing = self.rules.changing();
         let was_default = self.store().write(move |tx| {
             let default = default_set(settings::get(tx, DEFAULT_SET)?.as_ref());
@@ -246,6 +251,8 @@ impl Service {
             if was_default {
                 settings::put_null(tx, DEFAULT_SET)?;
             }
+            let details = json!({"id": id, "set": name, "wasDefault": was_default});
+            recorded::set(tx, &by, format!("policy set {name} removed"), details)?;
             Ok(was_default)
         })?;
         let removed = Removed { name: view.set.name, sets: Vec::new(), sessions: view.sessions };
@@ -253,13 +260,22 @@ impl Service {
     }
 
     /// Puts a policy into a set. `Conflict` where it is in it already.
-    pub fn add_to_set(&self, set: &str, policy: &str) -> Result<()> {
+    pub fn add_to_set(&self, set: &str, policy: &str, by: &str) -> Result<()> {
         let (set, policy) = (self.own_set(set)?.set, self.own_policy_id(policy)?);
+        let by = by.to_string();
         let _changing = self.rules.changing();
         self.store().write(move |tx| {
             check_member(policies::get(tx, &policy)?, &policy)?;
             match policy_sets::add_member(tx, &set.id, &policy)? {
-                true => Ok(()),
+                true => {
+                    let details = json!({"id": set.id, "set": set.name, "added": [policy]});
+                    recorded::set(
+                        tx,
+                        &by,
+                        format!("a policy put into the set {}", set.name),
+                        details,
+                    )
+                }
                 false => {
                     let text = format!("the policy {policy} is in the set {} already", set.name);
                     Err(Error::conflict(text))
@@ -269,59 +285,25 @@ impl Service {
     }
 
     /// Takes a policy out of a set. `NotFound` where it is not in it.
-    pub fn remove_from_set(&self, set: &str, policy: &str) -> Result<()> {
+    pub fn remove_from_set(&self, set: &str, policy: &str, by: &str) -> Result<()> {
         let (set, policy) = (self.own_set(set)?.set, self.own_policy_id(policy)?);
+        let by = by.to_string();
         let _changing = self.rules.changing();
         self.store().write(move |tx| match policy_sets::remove_member(tx, &set.id, &policy)? {
-            true => Ok(()),
+            true => {
+                let details = json!({"id": set.id, "set": set.name, "removed": [policy]});
+                recorded::set(
+                    tx,
+                    &by,
+                    format!("a policy taken out of the set {}", set.name),
+                    details,
+                )
+            }
             false => {
                 let text = format!("the policy {policy} is not in the set {}", set.name);
                 Err(Error::not_found(text))
             }
         })
-    }
-
-    /// The sets that hold for a session.
-    pub fn session_sets(&self, row: &Session) -> Result<Vec<SetView>> {
-        let all = self.policy_sets()?;
-        Ok(all.into_iter().filter(|view| view.sessions.contains(&row.id)).collect())
-    }
-
-    /// Lets a set hold for a session from its next tool call on; false where it did already.
-    pub fn apply_set(&self, row: &Session, words: &str) -> Result<bool> {
-        let view = self.find_set(words)?;
-        let session = row.id.clone();
-        let _changing = self.rules.changing();
-        let done = self.store().write(move |tx| {
-            if !view.built_in {
-                policy_sets::need(tx, &view.set.id)?;
-            }
-            let new = policy_sets::apply(tx, &session, &view.set.id)?;
-            if new {
-                let told = json!({"policySetId": view.set.id, "message": view.set.name});
-                events::append(tx, &session_event(&session, "set applied", told))?;
-            }
-            Ok(new)
-        });
-        self.records.waits.notify(&row.id);
-        done
-    }
-
-    /// Takes a set off a session. `NotFound` where it did not hold for it.
-    pub fn unapply_set(&self, row: &Session, words: &str) -> Result<()> {
-        let set = self.find_set(words)?.set;
-        let session = row.id.clone();
-        let _changing = self.rules.changing();
-        let done = self.store().write(move |tx| {
-            if !policy_sets::unapply(tx, &session, &set.id)? {
-                let text = format!("the policy set {} is not applied to {session}", set.name);
-                return Err(Error::not_found(text));
-            }
-            let told = json!({"policySetId": set.id, "message": set.name});
-            events::append(tx, &session_event(&session, "set taken off", told)).map(drop)
-        });
-        self.records.waits.notify(&row.id);
-        done
     }
 }
 

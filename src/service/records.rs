@@ -4,6 +4,7 @@
 use crate::base::error::{Error, Result};
 use crate::base::time;
 use crate::limits;
+use crate::model::audit::NewEntry;
 use crate::model::event::NewEvent;
 use crate::model::event::Source;
 use crate::model::session::Change;
@@ -12,8 +13,10 @@ use crate::model::session::Session;
 use crate::model::session::transition;
 use crate::provider;
 use crate::service::live::Live;
+use crate::service::recorded;
 use crate::service::waits::Waits;
 use crate::store::Store;
+use crate::store::audit;
 use crate::store::events;
 use crate::store::sessions;
 use crate::term::agent::AgentState;
@@ -237,7 +240,20 @@ impl Records {
         if number == limits::REFUSALS {
             payload["more"] = json!("further attempts of this minute are not recorded");
         }
+        let text = format!("process {pid} ({name}) refused at the {door} door");
+        let mut row = recorded::alarm(session, &text);
+        row.client = Some(format!("{door} pid {pid} ({name})"));
+        row.details = Some(payload.clone());
+        self.record(row);
         self.event(session_event(session, "refused", payload));
+    }
+
+    /// Adds a row to the audit log; one that cannot be stored is logged.
+    fn record(&self, row: NewEntry) {
+        let text = row.reason.clone();
+        if let Err(error) = self.store.write(move |tx| audit::append(tx, &row)) {
+            log::error!("not in the audit log: {text}: {}", error.chain());
+        }
     }
 
     /// Which attempt of its window this is, counted from 1.
@@ -259,6 +275,7 @@ impl Records {
             return;
         }
         log::error!("session {}: ALARM: {text}", live.id);
+        self.record(recorded::alarm(&live.id, text));
         self.change_or_log(live, "alarm", json!({"alarm": text}), |row| {
             row.alarm = Some(text.to_string());
             row.guarded = false;

@@ -2,10 +2,12 @@
 
 use crate::base::error::{Error, Result};
 use crate::limits;
+use crate::model::audit::Kind;
 use crate::model::call::Action;
 use crate::service::Service;
 use crate::service::policy_sets::is_built_in;
 use crate::service::proof;
+use crate::service::recorded;
 use crate::store::policy_sets;
 use crate::store::settings;
 use serde_json::Map;
@@ -96,7 +98,7 @@ impl Service {
 
     /// Changes settings, all of them or, if one is wrong, none. `null` brings a default back, or
     /// is a value where the setting says so.
-    pub fn set(&self, changes: &Map<String, Value>) -> Result<Map<String, Value>> {
+    pub fn set(&self, changes: &Map<String, Value>, by: &str) -> Result<Map<String, Value>> {
         let mut store = Vec::with_capacity(changes.len());
         for (key, value) in changes {
             let known = || {
@@ -109,8 +111,15 @@ impl Service {
             }
             store.push((setting, self.set_by_id(setting, value)?));
         }
+        let by = by.to_string();
         let _changing = self.rules.changing();
         self.store().write(move |tx| {
+            for (setting, value) in &store {
+                let was = settings::get(tx, setting.key)?;
+                let details = json!({"setting": setting.key, "was": was, "is": value});
+                let reason = format!("setting {} changed", setting.key);
+                recorded::changed(tx, Kind::Setting, &by, reason, details)?;
+            }
             store.iter().try_for_each(|(setting, value)| match value {
                 Value::Null if setting.nullable => settings::put_null(tx, setting.key),
                 // It may have gone since it was found by what it is called.

@@ -26,6 +26,7 @@ use crate::service::dangerous;
 use crate::service::live::Live;
 use crate::service::prepare::Around;
 use crate::service::program;
+use crate::service::recorded;
 use crate::service::records::session_event;
 use crate::service::reserve::What;
 use crate::service::settings::DEFAULT_SET;
@@ -136,6 +137,7 @@ impl Service {
             if let Some(set) = default_set(settings::get(tx, DEFAULT_SET)?.as_ref()) {
                 policy_sets::apply(tx, &insert.id, &set)?;
             }
+            recorded::begun(tx, &insert)?;
             events::append(tx, &event).map(drop)
         })?;
         self.launch(row, &prepared.launch, around.given)
@@ -192,6 +194,7 @@ impl Service {
         let (update, event) = (row.clone(), started_event(row));
         self.store().write(move |tx| {
             sessions::update(tx, &update)?;
+            recorded::begun(tx, &update)?;
             events::append(tx, &event).map(drop)
         })?;
         self.launch(row, &prepared.launch, given)

@@ -8,6 +8,7 @@
 
 use crate::base::error::{Error, Result};
 use crate::base::thread::panic_text;
+use crate::base::time;
 use crate::limits;
 use crate::store::audit::beside::Beside;
 use crate::store::audit::chain::Chain;
@@ -22,6 +23,7 @@ use std::collections::VecDeque;
 use std::panic::AssertUnwindSafe;
 use std::panic::catch_unwind;
 use std::sync::Arc;
+use std::time::Instant;
 
 /// One write on its way through the queue, whatever it returns.
 pub(super) trait Work: Send {
@@ -96,6 +98,8 @@ pub(super) struct Writer {
     /// The end of the audit log's chain, as it is committed.
     chain: Chain,
     beside: Beside,
+    /// The row that the daemon's log named last, and when.
+    told: (i64, Instant),
 }
 
 impl Writer {
@@ -109,7 +113,9 @@ impl Writer {
         let guarded = conn.authorizer(Some(authorize));
         health.wrap(guarded, "cannot guard the database connection")?;
         let beside = Beside::of(health.path());
-        Ok(Writer { conn, health, queue, chain, beside })
+        let mut writer = Writer { conn, health, queue, chain, beside, told: (0, time::now()) };
+        writer.tell_head();
+        Ok(writer)
     }
 
     /// Serves the queue until every sender is gone, then folds the write-ahead log into the file.
@@ -136,6 +142,9 @@ impl Writer {
         if let Ok(chain) = committed {
             self.beside.settle(&self.chain, &chain);
             self.chain = chain;
+            if time::now().duration_since(self.told.1) >= limits::AUDIT_TOLD {
+                self.tell_head();
+            }
         }
     }
 
@@ -192,7 +201,17 @@ impl Writer {
         Ok(())
     }
 
-    fn finish(self) -> Result<()> {
+    /// Says in the daemon's log where the audit log ends: under systemd that is the journal, which
+    /// whoever rewrites our files cannot write.
+    fn tell_head(&mut self) {
+        if self.told.0 != self.chain.seq {
+            log::info!("the audit log ends at {}", self.chain.head());
+        }
+        self.told = (self.chain.seq, time::now());
+    }
+
+    fn finish(mut self) -> Result<()> {
+        self.tell_head();
         if self.health.damage().is_some() {
             return Ok(());
         }

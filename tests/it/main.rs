@@ -2,6 +2,7 @@
 
 mod approvals;
 mod attach;
+mod audit;
 mod bad_input;
 mod cli;
 mod clock;

@@ -3,6 +3,7 @@
 use crate::base::error::{Error, Result};
 use crate::http::answer::Answer;
 use crate::http::handlers::Api;
+use crate::http::handlers::audit;
 use crate::http::handlers::number;
 use crate::http::handlers::waiting;
 use crate::http::message::Reply;
@@ -12,7 +13,6 @@ use crate::http::shape;
 use crate::limits;
 use crate::model::audit::Filter;
 use crate::model::audit::Kind;
-use crate::model::call::Action;
 use crate::model::event::Page;
 use crate::model::event::Source;
 use crate::service::waits::Check;
@@ -77,15 +77,7 @@ fn page(api: &Api, request: &Request, params: &Params) -> Result<Page> {
 
 /// `{decisions: [decision]}`, newest last; `?sessionId=&decision=&limit=` select.
 pub fn decisions(api: &Api, request: &Request, _: &Params) -> Result<Reply> {
-    let decision = match request.query("decision") {
-        None => None,
-        Some(word) => Some(Action::from_word(word).ok_or_else(|| {
-            Error::invalid(format!("decision is allow, deny or ask, not {word:?}"))
-        })?),
-    };
-    // Decisions outlive their session: an id that is not there any more is looked up as it is.
-    let known = |id: &str| api.resolve(id).map_or_else(|_| id.to_string(), |row| row.id);
-    let session = request.query("sessionId").map(known);
+    let (session, decision) = (audit::session(api, request), audit::decision(request)?);
     let limit = number(request, "limit", 100)?.clamp(1, limits::PAGE) as usize;
     let found = api.audit(&Filter {
         session,

@@ -1,6 +1,7 @@
 //! One file per resource: parse, call the service, shape the answer.
 
 pub mod approvals;
+pub mod audit;
 pub mod events;
 pub mod freezing;
 pub mod hooks;
@@ -13,11 +14,13 @@ pub mod system;
 pub mod waiting;
 
 use crate::base::error::{Error, Result};
+use crate::http::message::Door;
 use crate::http::message::Reply;
 use crate::http::message::Request;
 use crate::http::shape;
 use crate::model::session::Session;
 use crate::service::Service;
+use crate::sys::proc;
 use serde_json::json;
 use std::sync::Arc;
 
@@ -27,6 +30,16 @@ pub type Api = Arc<Service>;
 /// `{session}` with any status.
 fn session_reply(api: &Api, status: u16, row: &Session) -> Reply {
     Reply::json(status, &json!({"session": shape::session(api, row)}))
+}
+
+/// Through which door and process a request came, for the audit log.
+fn client(request: &Request) -> String {
+    let door = match request.door {
+        Door::Control => "control",
+        Door::Hook => "hook",
+    };
+    let name = proc::stat(request.peer.pid).map(|stat| stat.comm).unwrap_or_default();
+    format!("{door} pid {} ({name})", request.peer.pid)
 }
 
 /// `{success: true}`.

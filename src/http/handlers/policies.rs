@@ -3,6 +3,7 @@
 use crate::base::error::{Error, Result};
 use crate::base::json::Fields;
 use crate::http::handlers::Api;
+use crate::http::handlers::client;
 use crate::http::message::Reply;
 use crate::http::message::Request;
 use crate::http::router::Params;
@@ -63,13 +64,32 @@ pub fn create(api: &Api, request: &Request, _: &Params) -> Result<Reply> {
     let usual = if session.is_some() { "session" } else { "global" };
     let word = fields.text("scope")?.unwrap_or(usual);
     let scope = Scope::from_word(word, session.map(|row| row.id)).ok_or_else(wrong_scope)?;
-    let made = api.create_policy(new(&fields, scope, 0)?)?;
+    let made = api.create_policy(new(&fields, scope, 0)?, &client(request))?;
     one(api, 201, &made.id)
 }
 
 /// `{policy}`.
 pub fn show(api: &Api, _: &Request, params: &Params) -> Result<Reply> {
     one(api, 200, params.get("id"))
+}
+
+/// `{policy: {id, name}, history: [{seq, timestamp, version, reason, client?, added, removed}]}`:
+/// its changes that the audit log has, oldest first, each with the rules that came and went.
+pub fn history(api: &Api, _: &Request, params: &Params) -> Result<Reply> {
+    let policy = api.find_policy(params.get("id"))?.policy;
+    let rows = api.policy_history(&policy.id)?;
+    let shown = rows.iter().map(|row| {
+        let entry = shape::entry(row);
+        json!({
+            "seq": entry["seq"], "timestamp": entry["timestamp"],
+            "version": entry["policyVersion"], "reason": entry["reason"],
+            "client": entry["client"], "added": entry["args"]["added"],
+            "removed": entry["args"]["removed"],
+        })
+    });
+    let shown: Vec<Value> = shown.collect();
+    let body = json!({"policy": {"id": policy.id, "name": policy.name}, "history": shown});
+    Ok(Reply::json(200, &body))
 }
 
 /// Takes any of `{name, description, enabled, priority, scope, rules}`, and `version` to be refused
@@ -92,14 +112,14 @@ pub fn update(api: &Api, request: &Request, params: &Params) -> Result<Reply> {
         rules: body.get("rules").cloned(),
         version: fields.integer("version")?,
     };
-    let changed = api.change_policy(params.get("id"), change)?;
+    let changed = api.change_policy(params.get("id"), change, &client(request))?;
     one(api, 200, &changed.id)
 }
 
 /// Removes a policy; answers `{success: true, name, policySets: [{id, name}], sessionIds}` with the
 /// sets that listed it and the running sessions that it held for.
-pub fn remove(api: &Api, _: &Request, params: &Params) -> Result<Reply> {
-    let gone = api.delete_policy(params.get("id"))?;
+pub fn remove(api: &Api, request: &Request, params: &Params) -> Result<Reply> {
+    let gone = api.delete_policy(params.get("id"), &client(request))?;
     Ok(Reply::json(
         200,
         &json!({
@@ -127,7 +147,7 @@ pub fn set_own(api: &Api, request: &Request, params: &Params) -> Result<Reply> {
     let fields = Fields::of(fields.get("policy").ok_or_else(missing)?)?;
     fields.only(&["name", "rules", "description", "enabled", "priority"])?;
     let asked = new(&fields, Scope::Session(row.id.clone()), OWN_PRIORITY)?;
-    let (policy, created) = api.put_session_policy(&row, asked)?;
+    let (policy, created) = api.put_session_policy(&row, asked, &client(request))?;
     let action = if created { "created" } else { "updated" };
     let body = json!({"success": true, "policyId": policy.id, "action": action});
     Ok(Reply::json(200, &body))

@@ -3,6 +3,7 @@
 use crate::base::error::{Code, Error, Result};
 use crate::base::json::Fields;
 use crate::http::handlers::Api;
+use crate::http::handlers::client;
 use crate::http::handlers::policies::description;
 use crate::http::handlers::success;
 use crate::http::message::Reply;
@@ -34,14 +35,17 @@ pub fn create(api: &Api, request: &Request, _: &Params) -> Result<Reply> {
         let known = json!({"error": text, "code": code.word(), "missingPolicyIds": unknown});
         return Ok(Reply::json(status(code), &known));
     }
-    let made = api.create_set(NewSet {
-        id: fields.text("id")?.map(str::to_string),
-        name: fields.need_text("name")?.to_string(),
-        description: fields.text("description")?.map(str::to_string),
-        is_default: fields.flag("isDefault")?.unwrap_or(false),
-        policies,
-        copy_of: fields.text("copyOf")?.map(str::to_string),
-    })?;
+    let made = api.create_set(
+        NewSet {
+            id: fields.text("id")?.map(str::to_string),
+            name: fields.need_text("name")?.to_string(),
+            description: fields.text("description")?.map(str::to_string),
+            is_default: fields.flag("isDefault")?.unwrap_or(false),
+            policies,
+            copy_of: fields.text("copyOf")?.map(str::to_string),
+        },
+        &client(request),
+    )?;
     one(api, 201, &made)
 }
 
@@ -64,13 +68,13 @@ pub fn update(api: &Api, request: &Request, params: &Params) -> Result<Reply> {
         description: description(&body)?,
         is_default: fields.flag("isDefault")?,
     };
-    one(api, 200, &api.change_set(params.get("id"), change)?)
+    one(api, 200, &api.change_set(params.get("id"), change, &client(request))?)
 }
 
 /// Removes a set; its policies stay. Answers `{success: true, name, sessionIds, wasDefault}` with
 /// the sessions that it was applied to.
-pub fn remove(api: &Api, _: &Request, params: &Params) -> Result<Reply> {
-    let (gone, was_default) = api.delete_set(params.get("id"))?;
+pub fn remove(api: &Api, request: &Request, params: &Params) -> Result<Reply> {
+    let (gone, was_default) = api.delete_set(params.get("id"), &client(request))?;
     Ok(Reply::json(
         200,
         &json!({
@@ -85,13 +89,13 @@ pub fn add(api: &Api, request: &Request, params: &Params) -> Result<Reply> {
     let body = request.json()?;
     let fields = Fields::of(&body)?;
     fields.only(&["policyId"])?;
-    api.add_to_set(params.get("id"), fields.need_text("policyId")?)?;
+    api.add_to_set(params.get("id"), fields.need_text("policyId")?, &client(request))?;
     Ok(success())
 }
 
 /// Takes a policy out of a set; answers `{success: true}`.
-pub fn take_out(api: &Api, _: &Request, params: &Params) -> Result<Reply> {
-    api.remove_from_set(params.get("id"), params.get("pid"))?;
+pub fn take_out(api: &Api, request: &Request, params: &Params) -> Result<Reply> {
+    api.remove_from_set(params.get("id"), params.get("pid"), &client(request))?;
     Ok(success())
 }
 
@@ -108,14 +112,14 @@ pub fn apply(api: &Api, request: &Request, params: &Params) -> Result<Reply> {
     let body = request.json()?;
     let fields = Fields::of(&body)?;
     fields.only(&["policySetId"])?;
-    let applied = api.apply_set(&row, fields.need_text("policySetId")?)?;
+    let applied = api.apply_set(&row, fields.need_text("policySetId")?, &client(request))?;
     Ok(Reply::json(200, &json!({"success": true, "applied": applied})))
 }
 
 /// Takes a set off the session; answers `{success: true}`.
-pub fn unapply(api: &Api, _: &Request, params: &Params) -> Result<Reply> {
+pub fn unapply(api: &Api, request: &Request, params: &Params) -> Result<Reply> {
     let row = api.resolve(params.get("id"))?;
-    api.unapply_set(&row, params.get("set"))?;
+    api.unapply_set(&row, params.get("set"), &client(request))?;
     Ok(success())
 }
 

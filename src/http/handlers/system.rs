@@ -4,6 +4,7 @@ use crate::base::error::{Error, Result};
 use crate::base::json::Fields;
 use crate::http::answer::Answer;
 use crate::http::handlers::Api;
+use crate::http::handlers::client;
 use crate::http::message::Reply;
 use crate::http::message::Request;
 use crate::http::router::Params;
@@ -41,7 +42,7 @@ pub fn settings(api: &Api, _: &Request, _: &Params) -> Result<Reply> {
 pub fn set_settings(api: &Api, request: &Request, _: &Params) -> Result<Reply> {
     let body = request.json()?;
     let changes = body.as_object().ok_or_else(|| Error::invalid("expected a JSON object"))?;
-    Ok(Reply::json(200, &json!({"settings": api.set(changes)?})))
+    Ok(Reply::json(200, &json!({"settings": api.set(changes, &client(request))?})))
 }
 
 /// Proves the gate again, on all installed agents or, of `{provider?}`, on that one; then answers

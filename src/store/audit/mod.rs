@@ -142,6 +142,15 @@ pub fn about(conn: &Connection, seq: i64) -> Result<Vec<Entry>> {
     rows(conn, &sql, [seq], read).internal(|| "cannot read the audit log".into())
 }
 
+/// The rows about changes of one policy, oldest first.
+pub fn of_policy(conn: &Connection, id: &str) -> Result<Vec<Entry>> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM audit WHERE kind = 'policy' AND kind <> 'decision'
+            AND json_extract(args, '$.id') = ?1 AND policy IS NOT NULL ORDER BY seq"
+    );
+    rows(conn, &sql, [id], read).internal(|| "cannot read the audit log".into())
+}
+
 /// One row.
 pub fn get(conn: &Connection, seq: i64) -> Result<Option<Entry>> {
     let sql = format!("SELECT {COLUMNS} FROM audit WHERE seq = ?1");

@@ -1,0 +1,131 @@
+//! Rows of the audit log that are about no tool call: who changed what may be done, and what shows
+//! that somebody tries to get around it.
+
+use crate::base::error::Result;
+use crate::base::time;
+use crate::model::audit::Decider;
+use crate::model::audit::Kind;
+use crate::model::audit::NewEntry;
+use crate::model::chain::Secret;
+use crate::model::policy::StoredPolicy;
+use crate::model::session::Session;
+use crate::service::Service;
+use crate::store::audit;
+use crate::store::tx::Tx;
+use serde_json::Value;
+use serde_json::json;
+
+impl Service {
+    /// Begins a key of the audit log. The secret is not kept; the number is that of the first row
+    /// that it marks.
+    pub fn begin_audit_key(&self, by: &str) -> Result<(Secret, i64)> {
+        let (secret, by) = (Secret::random()?, by.to_string());
+        let ours = secret.clone();
+        let now = time::unix_ms();
+        let seq =
+            self.store().write(move |tx| audit::begin_key(tx, &ours, now, Some(by.as_str())))?;
+        Ok((secret, seq))
+    }
+}
+
+/// Something that shows that a session's gate does not hold, or that somebody tries to get around.
+pub fn alarm(session: &str, text: &str) -> NewEntry {
+    let mut row = NewEntry::new(Kind::Alarm, time::unix_ms(), Decider::Daemon, text);
+    row.session = Some(session.to_string());
+    row
+}
+
+/// A session begins that is let off a protection: its repository's own settings count.
+pub fn begun(tx: &Tx<'_>, session: &Session) -> Result<()> {
+    if !session.project_settings {
+        return Ok(());
+    }
+    let reason = "started with the repository's own settings";
+    let mut row = NewEntry::new(Kind::Session, time::unix_ms(), Decider::Person, reason);
+    row.session = Some(session.id.clone());
+    row.details = Some(json!({"provider": session.provider, "cwd": session.cwd}));
+    audit::append(tx, &row).map(drop)
+}
+
+/// A person's change, with what it was in detail.
+pub fn changed(tx: &Tx<'_>, kind: Kind, by: &str, reason: String, details: Value) -> Result<i64> {
+    let mut row = NewEntry::new(kind, time::unix_ms(), Decider::Person, reason);
+    row.client = Some(by.to_string());
+    row.session = details["sessionId"].as_str().map(str::to_string);
+    row.policy = details["policy"].as_str().map(str::to_string);
+    row.version = details["version"].as_i64();
+    row.details = Some(details);
+    audit::append(tx, &row)
+}
+
+/// A policy was made, changed or removed.
+pub fn policy(
+    tx: &Tx<'_>,
+    by: &str,
+    before: Option<&StoredPolicy>,
+    after: Option<&StoredPolicy>,
+) -> Result<i64> {
+    let Some(policy) = after.or(before) else { return Ok(0) };
+    let done = match (before, after) {
+        (None, _) => "made",
+        (_, None) => "removed",
+        _ => "changed",
+    };
+    let (added, removed) = difference(before, after);
+    let mut details = json!({
+        "id": policy.id, "policy": policy.name, "version": policy.version, "enabled": policy.enabled,
+        "scope": policy.scope.word(), "sessionId": policy.scope.session(), "added": added,
+        "removed": removed,
+    });
+    if let (Some(before), Some(after)) = (before, after)
+        && before.enabled != after.enabled
+    {
+        details["wasEnabled"] = json!(before.enabled);
+    }
+    changed(tx, Kind::Policy, by, format!("policy {} {done}", policy.name), details)
+}
+
+/// Something about a policy set.
+pub fn set(tx: &Tx<'_>, by: &str, reason: String, details: Value) -> Result<()> {
+    changed(tx, Kind::Policy, by, reason, details).map(drop)
+}
+
+/// The rules, each as one line of JSON, that `after` has and `before` has not, and the other way
+/// around.
+pub fn difference(
+    before: Option<&StoredPolicy>,
+    after: Option<&StoredPolicy>,
+) -> (Vec<String>, Vec<String>) {
+    let lines = |policy: Option<&StoredPolicy>| -> Vec<String> {
+        let rules = policy.and_then(|policy| policy.rules.as_array());
+        rules.into_iter().flatten().map(Value::to_string).collect()
+    };
+    let (old, new) = (lines(before), lines(after));
+    (without(&new, &old), without(&old, &new))
+}
+
+/// What is in `these` and not in `those`, as often as it is more.
+fn without(these: &[String], those: &[String]) -> Vec<String> {
+    let mut left = std::collections::HashMap::<&str, usize>::new();
+    those.iter().for_each(|line| *left.entry(line).or_default() += 1);
+    let mut more = |line: &&String| match left.get_mut(line.as_str()) {
+        Some(count) if *count > 0 => {
+            *count -= 1;
+            false
+        }
+        _ => true,
+    };
+    these.iter().filter(|line| more(line)).cloned().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_difference_has_each_rule_that_came_or_went() {
+        let lines = |text: &str| text.split(' ').map(str::to_string).collect::<Vec<_>>();
+        assert_eq!(without(&lines("a b b c"), &lines("b d")), lines("a b c"));
+        assert_eq!(without(&lines("a"), &lines("a")), Vec::<String>::new());
+    }
+}
