@@ -58,7 +58,8 @@
 //!    inside is decided by ancestry alone ([`keeper::peer`]).
 //! 6. Keeper and policy know nothing of the rest; neither do store and keeper of each other: only
 //!    service introduces them. The client never touches the store.
-//! 7. All formats that outlive a process stand in one doc comment each: wire of the keeper
+//! 7. All formats that outlive a process stand in one doc comment each: chain of the audit log
+//!    ([`model::chain`]), wire of the keeper
 //!    ([`keeper::proto`]), output log ([`output`]), state directory ([`config::paths`]), database
 //!    (`schema.sql`), terminal WebSocket ([`http::viewer`]), states of a session
 //!    ([`model::session`]), API (`codepiper help api`).

@@ -36,7 +36,7 @@ const DETAILS: &str = "\
   audit export          all rows, as JSON lines or CSV, oldest first
   audit head            where the log ends, to be noted elsewhere
   audit key             begin a key: it is shown once and not kept
-  audit verify          read all rows and say what was changed (no daemon needed)
+  audit verify          read all rows and say what was changed; needs no daemon
 
 Every row holds a hash over itself and the row before it, so a change shows.
 Whoever can write your files can make all hashes anew: from a key on, each row

@@ -2,7 +2,8 @@
 //!
 //! | name | what |
 //! |---|---|
-//! | `codepiper.db` (+ `-wal`, `-shm`) | sessions, events, decisions, settings |
+//! | `codepiper.db` (+ `-wal`, `-shm`) | sessions, events, the audit log, settings |
+//! | `audit.key`, `audit.head` | the key of the log's next row; where the log ends |
 //! | `daemon.lock`, `daemon.pid`, `daemon.log` | one daemon per state directory |
 //! | `run/control.sock` | the control door: the person's own programs |
 //! | `run/k/<id>.sock` | one keeper each |

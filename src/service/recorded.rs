@@ -73,8 +73,13 @@ pub fn policy(
     };
     let (added, removed) = difference(before, after);
     let mut details = json!({
-        "id": policy.id, "policy": policy.name, "version": policy.version, "enabled": policy.enabled,
-        "scope": policy.scope.word(), "sessionId": policy.scope.session(), "added": added,
+        "id": policy.id,
+        "policy": policy.name,
+        "version": policy.version,
+        "enabled": policy.enabled,
+        "scope": policy.scope.word(),
+        "sessionId": policy.scope.session(),
+        "added": added,
         "removed": removed,
     });
     if let (Some(before), Some(after)) = (before, after)

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import time
 
+from audit import audit
 from hook import hook
 from measure import Row, activity, interleave, memory_kib, timed_ms, wait_until
 from world import HELLO, PAUSE, Terminal, keeper_of
@@ -240,4 +241,4 @@ def log_digest(world, session):
 
 
 BENCHES = {"start": start, "cli": command, "echo": echo, "drain": drain, "idle": idle,
-           "kill": kill, "hook": hook}
+           "kill": kill, "hook": hook, "audit": audit}

@@ -1,3 +1,5 @@
+//! Tests of the shapes: what goes, what only looks alike and stays, and how much is kept.
+
 use super::*;
 use crate::base::seeded::Random;
 use serde_json::json;
