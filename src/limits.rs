@@ -271,6 +271,10 @@ pub const COMMAND_BYTES: usize = 64 * 1024;
 pub const COMMAND_PARTS: usize = 128;
 /// Words in all of them; each may be a path that is looked up.
 pub const COMMAND_WORDS: usize = 2048;
+/// Words that a word with braces may stand for.
+pub const COMMAND_BRACES: usize = 32;
+/// Wrappers around a command, as in `timeout 9 nice make`, and scripts within scripts.
+pub const COMMAND_DEPTH: usize = 4;
 /// Directories that a command may stand in after its `cd`s, as each may have failed.
 pub const COMMAND_DIRS: usize = 16;
 /// Bytes of a path in a call: the kernel takes no longer one.

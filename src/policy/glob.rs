@@ -1,5 +1,5 @@
 //! Wildcards within one word or name. Knows neither blanks nor slashes: who splits, asks piece by
-//! piece. The grammar stands in [`crate::policy::pattern`].
+//! piece. Whether two patterns could mean the same is decided with doubts as a yes. The grammar stands in [`crate::policy::pattern`].
 
 use std::cell::Cell;
 
@@ -93,6 +93,28 @@ impl Glob {
         self.pieces.is_empty()
     }
 
+    /// Whether a text could fit both, this one being a shell's: there a wildcard in front is no
+    /// dot.
+    pub fn meets(&self, other: &Glob, budget: &Budget) -> bool {
+        let (one, other) = (self.all_pieces(), other.all_pieces());
+        let is_dot = |pieces: &[Piece]| pieces.first() == Some(&Piece::Char('.'));
+        let is_wild = |pieces: &[Piece]| pieces.first().is_some_and(|p| p.char().is_none());
+        let hidden = is_wild(&one) && is_dot(&other);
+        !hidden && meeting(&one, &other, |p| *p == Piece::Any, Piece::meets, budget)
+    }
+
+    fn all_pieces(&self) -> Vec<Piece> {
+        match self.is_literal() {
+            true => self.text.chars().map(Piece::Char).collect(),
+            false => self.pieces.clone(),
+        }
+    }
+
+    /// Whether all that it covers ends so.
+    pub fn ends_with(&self, end: &str) -> bool {
+        if self.is_literal() { self.text.ends_with(end) } else { self.tail.ends_with(end) }
+    }
+
     /// Whether it covers all of `text`.
     pub fn matches(&self, text: &str, budget: &Budget) -> bool {
         if self.is_literal() {
@@ -133,7 +155,61 @@ impl Glob {
     }
 }
 
+/// One name of a path, or any number of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Name {
+    /// `**`
+    Many,
+    /// A glob over the name.
+    One(Glob),
+}
+
+/// Whether two lists of names could mean the same path; `one` is a shell's.
+pub fn meet(one: &[Name], other: &[Name], budget: &Budget) -> bool {
+    let pair = |a: &Name, b: &Name| match (a, b) {
+        (Name::One(a), Name::One(b)) => a.meets(b, budget),
+        _ => true,
+    };
+    meeting(one, other, |name| *name == Name::Many, pair, budget)
+}
+
+/// Whether two lists of elements, some of which stand for `many` others or for none, could stand
+/// for the same. Takes the product of both lengths.
+fn meeting<T>(
+    one: &[T],
+    other: &[T],
+    many: impl Fn(&T) -> bool,
+    pair: impl Fn(&T, &T) -> bool,
+    budget: &Budget,
+) -> bool {
+    // Whether what was seen of `one` can stand for as much of `other`.
+    let mut reach = vec![true];
+    for b in other {
+        reach.push(many(b) && reach[reach.len() - 1]);
+    }
+    for a in one {
+        let mut next = vec![many(a) && reach[0]];
+        for (at, b) in other.iter().enumerate() {
+            if !budget.step() {
+                return true;
+            }
+            let (skip, take) = (next[at] || reach[at + 1], reach[at]);
+            next.push(if many(a) || many(b) { skip } else { take && pair(a, b) });
+        }
+        reach = next;
+    }
+    reach[other.len()]
+}
+
 impl Piece {
+    /// Whether one character could be both.
+    fn meets(&self, other: &Piece) -> bool {
+        match (self, other) {
+            (Piece::Char(c), piece) | (piece, Piece::Char(c)) => piece.covers(*c),
+            _ => true,
+        }
+    }
+
     fn char(&self) -> Option<char> {
         match self {
             Piece::Char(c) => Some(*c),
@@ -215,6 +291,34 @@ mod tests {
             for text in no {
                 assert!(!covers(pattern, text), "{pattern} must not cover {text:?}");
             }
+        }
+    }
+
+    #[test]
+    fn two_patterns_meet_where_a_text_could_fit_both() {
+        let budget = Budget::new(1_000_000);
+        for (one, other, want) in [
+            ("a*", "*b", true),
+            ("a*", "b*", false),
+            ("*.rs", "main.*", true),
+            ("*.rs", "*.go", false),
+            ("a?c", "abc", true),
+            ("a?c", "abbc", false),
+            ("[ab]x", "[bc]x", true),
+            ("[ab]x", "cx", false),
+            ("id_rsa", "id_*", true),
+            ("x", "x", true),
+            ("x", "y", false),
+            // A shell's wildcard in front is no dot.
+            ("*", ".env", false),
+            ("?env", ".env", false),
+            (".e*", ".env", true),
+            (".env", "*", true),
+            ("*", "*.env", true),
+            (".e*", "*.env", true),
+        ] {
+            let [a, b] = [one, other].map(|text| Glob::parse(text).unwrap());
+            assert_eq!(a.meets(&b, &budget), want, "{one} {other}");
         }
     }
 

@@ -1,43 +1,11 @@
-//! Inert words: arguments that give a program nothing to do but what it does anyway. Knows neither
-//! rules nor options.
+//! Words that name nothing that a program should not come near. Knows neither rules nor programs.
 //!
-//! 1. A word that could be an option, a secret or a place outside of the project MUST NOT be inert.
-//! 2. An operand of a program that is not in `programs.txt` MUST NOT be inert.
+//! 1. A word that could be a secret, a place outside of the project or one on the net MUST NOT be
+//!    harmless.
 
 use crate::policy::path::Ground;
 use crate::policy::path::Spot;
 use crate::policy::path::is_secret_name;
-use std::collections::HashMap;
-use std::sync::LazyLock;
-
-/// What the operands of a program are to it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Operands {
-    /// Words that nothing is done with.
-    Text,
-    /// Files that are read, or words that could be taken for such.
-    Files,
-    /// The directory to go to.
-    Dir,
-}
-
-/// Looks a command up by the words that it begins with: a program, or a program and its subcommand.
-pub fn operands<'a>(mut words: impl Iterator<Item = &'a str>) -> Option<Operands> {
-    let program = words.next()?;
-    let both = words.next().and_then(|sub| TABLE.get(format!("{program} {sub}").as_str()));
-    both.or_else(|| TABLE.get(program)).copied()
-}
-
-/// Whether `word` is inert as an operand of this kind, in whichever of `dirs` the program stands.
-/// An unknown directory (none in `dirs`) makes every file unknown.
-pub fn is_inert(kind: Operands, word: &str, dirs: &[Spot], ground: &Ground<'_>) -> bool {
-    match kind {
-        Operands::Text => !word.starts_with('-'),
-        Operands::Files | Operands::Dir => {
-            !word.starts_with('-') && is_harmless(word, dirs, ground)
-        }
-    }
-}
 
 /// Whether a word that stands for a part of a pattern's own word is harmless: it is nothing but a
 /// name, a number or a path, and is an option only where the pattern's own text said so.
@@ -48,8 +16,9 @@ pub fn is_plain(word: &str, pattern: &str, dirs: &[Spot], ground: &Ground<'_>) -
 }
 
 /// Whether a word, taken for a path or for several joined by marks, names nothing outside of the
-/// project, nothing secret and no place on the net.
-fn is_harmless(word: &str, dirs: &[Spot], ground: &Ground<'_>) -> bool {
+/// project, nothing secret and no place on the net, in whichever of `dirs` the program stands. An
+/// unknown directory (none in `dirs`) makes every file unknown.
+pub fn is_harmless(word: &str, dirs: &[Spot], ground: &Ground<'_>) -> bool {
     if word == "/dev/null" {
         return true;
     }
@@ -69,23 +38,6 @@ fn is_harmless(word: &str, dirs: &[Spot], ground: &Ground<'_>) -> bool {
     })
 }
 
-static TABLE: LazyLock<HashMap<&str, Operands>> = LazyLock::new(|| {
-    let lines = include_str!("programs.txt").lines();
-    lines.filter(|line| !line.is_empty() && !line.starts_with('#')).map(row).collect()
-});
-
-/// The table is part of the program: a broken line is found by the tests below.
-fn row(line: &str) -> (&str, Operands) {
-    let (name, kind) = line.rsplit_once(": ").expect("NAME: KIND in programs.txt");
-    let kind = match kind {
-        "text" => Operands::Text,
-        "files" => Operands::Files,
-        "dir" => Operands::Dir,
-        other => panic!("unknown kind {other} in programs.txt"),
-    };
-    (name, kind)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -98,23 +50,10 @@ mod tests {
     }
 
     #[test]
-    fn programs_are_found_with_their_subcommands_and_no_others() {
-        let find = |text: &str| operands(text.split(' '));
-        assert_eq!(find("cat"), Some(Operands::Files));
-        assert_eq!(find("cat -n x"), Some(Operands::Files));
-        assert_eq!(find("git status"), Some(Operands::Files));
-        assert_eq!(find("cd"), Some(Operands::Dir));
-        assert_eq!(find(":"), Some(Operands::Text));
-        for none in ["git", "git push", "git -C x", "env", "awk", "/bin/cat", "CAT", "tee", ""] {
-            assert_eq!(find(none), None, "{none}");
-        }
-    }
-
-    #[test]
-    fn only_words_that_cannot_do_anything_are_inert() {
+    fn only_words_that_name_nothing_odd_are_harmless() {
         ask(|ground| {
             let dirs = ["/p", "/p/a"].map(|dir| ground.spot(dir, "/").unwrap());
-            let inert = |word: &str| is_inert(Operands::Files, word, &dirs, ground);
+            let harmless = |word: &str| is_harmless(word, &dirs, ground);
             for word in [
                 "a",
                 "src/main.rs",
@@ -133,12 +72,9 @@ mod tests {
                 "é",
                 " x ",
             ] {
-                assert!(inert(word), "{word:?}");
+                assert!(harmless(word), "{word:?}");
             }
             for word in [
-                "-n",
-                "--",
-                "-",
                 "/etc/passwd",
                 "~/x",
                 "~",
@@ -159,21 +95,19 @@ mod tests {
                 " /etc/passwd",
                 "a\nb",
             ] {
-                assert!(!inert(word), "{word:?}");
+                assert!(!harmless(word), "{word:?}");
             }
-            assert!(!is_inert(Operands::Files, "a", &[], ground), "an unknown directory");
-            assert!(is_inert(Operands::Text, "/etc/passwd", &[], ground));
-            assert!(!is_inert(Operands::Text, "-n", &dirs, ground));
+            assert!(!is_harmless("a", &[], ground), "an unknown directory");
         });
     }
 
     #[test]
-    fn a_place_on_the_net_is_not_inert_however_large_the_project_is() {
+    fn a_place_on_the_net_is_not_harmless_however_large_the_project_is() {
         let resolve = |path: &str| normal(path);
         let ground = Ground::new(&Place { project: "/", home: "/h", resolve: &resolve });
         let dirs = [ground.dir("/").unwrap()];
-        assert!(is_inert(Operands::Files, "/etc/hosts", &dirs, &ground));
-        assert!(!is_inert(Operands::Files, "https://x.example/", &dirs, &ground));
+        assert!(is_harmless("/etc/hosts", &dirs, &ground));
+        assert!(!is_harmless("https://x.example/", &dirs, &ground));
     }
 
     #[test]

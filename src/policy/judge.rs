@@ -104,12 +104,13 @@ impl<'a> Bench<'a> {
         let own = self.strictest(|rule| !is_about_files(rule) && self.fits(rule, part));
         let touched = self.strictest(|rule| self.might_touch(rule, part));
         let mut by_rules = part.only_effects && !part.effects.is_empty();
-        for effect in &part.effects {
+        for (at, effect) in part.effects.iter().enumerate() {
             let found = self.strictest(|rule| self.fits_effect(rule, part, effect));
             by_rules &= found.is_some_and(|f| f.rule.action == Action::Allow);
             let action = match (&found, &own) {
                 (Some(found), _) => found.rule.action,
                 (None, Some(own)) if takes_the_parts(own.rule, effect) => continue,
+                (None, Some(own)) if at < part.said && says_it_all(own.rule, part) => continue,
                 (None, None) if effect.spot.is_inside => continue,
                 (None, _) => default,
             };
@@ -165,15 +166,17 @@ impl<'a> Bench<'a> {
         let words = part.words.as_deref().unwrap_or_default();
         if rule.action == Action::Allow {
             let covers = |p: &Words| {
+                let (dirs, budget) = (&part.dirs, &self.budget);
                 (!part.leaves || p.is_literal())
-                    && (!part.is_fed || p.is_literal() || p.knows_its_program())
-                    && p.covers(words, &part.dirs, self.ground, &self.budget)
+                    && (!part.is_fed || p.is_literal() || part.is_known)
+                    && (p.covers(words, &part.inert, dirs, self.ground, budget)
+                        || part.outer.iter().any(|w| p.covers(w, &[], dirs, self.ground, budget)))
             };
             return !words.is_empty() && any(&covers);
         }
-        let catches = |words: &[String]| any(&|p| p.catches(words, &self.budget));
+        let catches = |words: &[String]| any(&|p| p.catches(words, &[], &self.budget));
         let mut tails = (1..words.len()).filter(|_| part.wraps).map(|from| &words[from..]);
-        !words.is_empty() && catches(words)
+        !words.is_empty() && any(&|p| p.catches(words, &part.many, &self.budget))
             || tails.any(catches)
             || part.might_run.iter().any(|words| catches(words))
     }
@@ -212,8 +215,10 @@ impl<'a> Bench<'a> {
         let strict = rule.action != Action::Allow && is_about_files(rule);
         let named = |paths: &Paths| {
             part.might_touch.iter().any(|spot| paths.catches(spot, self.ground, &self.budget))
+                || part.might_meet.iter().any(|many| paths.meets(many, self.ground, &self.budget))
         };
-        strict && rule.read.iter().chain(&rule.write).any(named) && self.fits(rule, part)
+        let writes = rule.write.iter().filter(|_| !part.only_reads);
+        strict && rule.read.iter().chain(writes).any(named) && self.fits(rule, part)
     }
 
     /// The answer to a call that has no parts: only a rule about the tool, or about every command,
@@ -236,6 +241,12 @@ impl<'a> Bench<'a> {
         let found = found.filter(|f| strictness(f.rule.action) >= strictness(least));
         reason::not_understood(found.as_ref(), least, call, why)
     }
+}
+
+/// Whether a rule names the command word for word, and with it what its words do.
+fn says_it_all(own: &Rule, part: &Part<'_>) -> bool {
+    let words = part.words.as_deref().unwrap_or_default();
+    own.command.iter().any(|pattern| pattern.says(words))
 }
 
 /// Whether an effect that no rule names is part of what the rule about its tool says.

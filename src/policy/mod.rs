@@ -17,6 +17,7 @@ pub mod part;
 pub mod patch;
 pub mod path;
 pub mod pattern;
+pub mod program;
 pub mod reason;
 pub mod rule;
 pub mod shell;

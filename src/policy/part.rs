@@ -12,9 +12,11 @@ use crate::policy::effect::Tool;
 use crate::policy::effect::Why;
 use crate::policy::patch;
 use crate::policy::path::Ground;
+use crate::policy::path::Many;
 use crate::policy::path::Spot;
 use crate::policy::pattern;
 use crate::policy::pattern::Stamp;
+use crate::policy::program::reading;
 use crate::policy::shell;
 use crate::policy::shell::Command;
 use crate::policy::shell::lex;
@@ -32,24 +34,38 @@ pub struct Part<'a> {
     pub tools: Vec<&'a str>,
     /// The command, for a part that is one.
     pub words: Option<Vec<String>>,
+    /// Those of them, by their place, that stand for several.
+    pub many: Vec<(usize, Vec<String>)>,
+    /// For each of the words, whether a `*` of an allow rule may cover it.
+    pub inert: Vec<bool>,
+    /// The command with the wrappers that it was written with, if any.
+    pub outer: Vec<Vec<String>>,
     /// The stamp of its program, if that alone decides which patterns can be about it.
     pub program: Option<Stamp>,
     /// The command runs others that begin at one of its later words.
     pub wraps: bool,
     /// Commands that it might run.
     pub might_run: Vec<Vec<String>>,
-    /// Its input comes from the command before it.
+    /// Its input comes from the command before it, or from a file.
     pub is_fed: bool,
+    /// That input is only data to it.
+    pub is_known: bool,
     /// Where it runs, each of which is possible; none: unknown.
     pub dirs: Rc<Vec<Spot>>,
     /// It goes to a directory outside of the project.
     pub leaves: bool,
     /// What it does to files.
     pub effects: Vec<Effect>,
+    /// How many of these, at the front, its words alone say.
+    pub said: usize,
     /// Nothing else happens.
     pub only_effects: bool,
     /// Files that it might read or write.
     pub might_touch: Vec<Spot>,
+    /// The same, of words that stand for several.
+    pub might_meet: Vec<Many>,
+    /// What it writes is among its effects: these it might only read.
+    pub only_reads: bool,
 }
 
 /// Takes a call apart; `touches` asks for what it might touch as well. The error says what is not
@@ -76,15 +92,22 @@ fn blank<'a>(name: &'a str, call: &'a ToolCall, ground: &Ground<'_>) -> Part<'a>
         name,
         tools: vec![&call.tool],
         words: None,
+        many: Vec::new(),
+        inert: Vec::new(),
+        outer: Vec::new(),
         program: None,
         wraps: false,
         might_run: Vec::new(),
         is_fed: false,
+        is_known: false,
         dirs: Rc::new(ground.dir(&call.cwd).into_iter().collect()),
         leaves: false,
         effects: Vec::new(),
+        said: 0,
         only_effects: false,
         might_touch: Vec::new(),
+        might_meet: Vec::new(),
+        only_reads: false,
     }
 }
 
@@ -130,13 +153,19 @@ fn shell_parts<'a>(
     }
     let commands = shell::commands(text, start, ground)?;
     let mut parts = Vec::with_capacity(commands.len());
-    for Command { text, words, dirs, leaves, is_fed } in commands {
+    for Command { text, words, many, outer, dirs, files, is_fed, leaves } in commands {
         let mut part = blank(text, call, ground);
         (part.dirs, part.leaves, part.is_fed) = (dirs, leaves, is_fed);
+        (part.many, part.outer) = (many, outer);
         match words.as_slice() {
             [program, patch] if program == "apply_patch" => apply(&mut part, patch, ground)?,
             _ => might(&mut part, &words, ground, touches),
         }
+        let reading = reading::read(&words, &part.many, &part.dirs, ground);
+        (part.inert, part.is_known) = (reading.inert, reading.is_known);
+        (part.said, part.only_reads) = (reading.writes.len(), reading.is_understood);
+        part.effects.splice(0..0, reading.writes);
+        part.effects.extend(files);
         if !part.wraps && part.might_run.is_empty() {
             part.program = Some(pattern::stamp(&words[0]));
         }
@@ -170,7 +199,20 @@ fn might(part: &mut Part<'_>, words: &[String], ground: &Ground<'_>, touches: bo
     for list in lines.filter_map(|line| lex::split(line).ok()) {
         part.might_run.extend(list.into_iter().map(|simple| simple.words));
     }
-    for word in words.iter().filter(|_| touches) {
+    for outer in &part.outer {
+        part.wraps |= WRAPPERS.contains(outer[0].rsplit('/').next().unwrap_or_default());
+        part.might_run.push(outer.clone());
+    }
+    let words = part.outer.iter().flatten().chain(words).filter(|_| touches);
+    for (_, globs) in part.many.iter().filter(|_| touches) {
+        // What stands behind a `=` may be a path of its own.
+        let tails = globs.iter().filter_map(|glob| glob.split_once('=')).map(|(_, tail)| tail);
+        for glob in globs.iter().map(String::as_str).chain(tails) {
+            let there = part.dirs.iter().filter_map(|dir| ground.many(glob, &dir.written));
+            part.might_meet.extend(there);
+        }
+    }
+    for word in words {
         // `--file=x`, `if=x`, `@x`, `HEAD:x`
         let tails = word.match_indices(['=', '@', ':']).map(|(at, _)| &word[at + 1..]);
         for path in std::iter::once(word.as_str()).chain(tails) {

@@ -7,6 +7,7 @@ use crate::limits;
 use crate::policy::Place;
 use crate::policy::glob::Budget;
 use crate::policy::glob::Glob;
+use crate::policy::glob::Name;
 use crate::policy::visible;
 use std::sync::LazyLock;
 
@@ -25,6 +26,18 @@ pub struct Spot {
     pub is_secret: bool,
     /// A name on its path is one of `guarded_names.txt`.
     pub is_guarded: bool,
+}
+
+/// Files that a shell's pattern could stand for. Which of its names are links is not known: only
+/// those of `base` are resolved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Many {
+    /// The directory before the first name with a wildcard.
+    pub base: Spot,
+    /// What stands behind it.
+    pub names: Vec<Name>,
+    /// One of them could have a name of `secret_names.txt` on its path.
+    pub is_secret: bool,
 }
 
 /// A [`Place`] with its links resolved, once for all paths of a call.
@@ -58,6 +71,32 @@ impl<'a> Ground<'a> {
         }
         let (spot, other) = self.either(text, dir)?;
         other.is_none().then_some(spot)
+    }
+
+    /// What a shell's pattern could stand for in the directory `dir`; `None` where that is not
+    /// plain.
+    pub fn many(&self, glob: &str, dir: &str) -> Option<Many> {
+        let raw = match glob.strip_prefix('~') {
+            Some(rest) if rest.is_empty() || rest.starts_with('/') => {
+                format!("{}{rest}", self.home.0)
+            }
+            Some(_) => return None,
+            None if glob.starts_with('/') => glob.to_string(),
+            None => format!("{dir}/{glob}"),
+        };
+        let names: Vec<&str> = raw.split('/').filter(|n| !n.is_empty() && *n != ".").collect();
+        let wild = |name: &&str| name.contains(['*', '?', '[']);
+        let first = names.iter().position(wild).unwrap_or(names.len());
+        let (base, rest) = names.split_at(first);
+        let base = self.spot(&format!("/{}", base.join("/")), "/")?;
+        let name = |name: &&str| match *name {
+            ".." => None,
+            "**" => Some(Name::Many),
+            name => Glob::parse(&name.replace("**", "*")).ok().map(Name::One),
+        };
+        let names = rest.iter().map(name).collect::<Option<Vec<Name>>>()?;
+        let is_secret = base.is_secret || SECRET.could_be_on(&names);
+        Some(Many { base, names, is_secret })
     }
 
     /// Whether no link is anywhere near the spot, the project or the home.
@@ -105,7 +144,7 @@ impl<'a> Ground<'a> {
             (Some(written), Some(real)) => [written, real],
             _ => [written.as_str(), real.as_str()],
         };
-        let any = |list: &Names| names.iter().any(|path| path.split('/').any(|n| list.have(n)));
+        let any = |list: &Names| names.iter().any(|path| list.are_on(path));
         let (is_secret, is_guarded) = (any(&SECRET), any(&GUARDED));
         let is_inside = matches!(inside, (Some(_), Some(_)));
         Spot { written, real, is_direct, is_inside, is_secret, is_guarded }
@@ -139,6 +178,9 @@ pub fn is_secret_name(name: &str) -> bool {
 struct Names {
     yes: Vec<Glob>,
     no: Vec<Glob>,
+    /// How names end that are not meant, and make only those names on the way count that have a
+    /// dot in front.
+    code: Vec<&'static str>,
 }
 
 static SECRET: LazyLock<Names> = LazyLock::new(|| Names::parse(include_str!("secret_names.txt")));
@@ -146,16 +188,47 @@ static GUARDED: LazyLock<Names> = LazyLock::new(|| Names::parse(include_str!("gu
 
 impl Names {
     /// A file of names is part of the program: a broken line is found by the tests below.
-    fn parse(text: &str) -> Names {
-        let (mut yes, mut no) = (Vec::new(), Vec::new());
+    fn parse(text: &'static str) -> Names {
+        let (mut yes, mut no, mut code) = (Vec::new(), Vec::new(), Vec::new());
         for line in text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
+            if let Some(ends) = line.strip_prefix("code: ") {
+                code.extend(ends.split(' '));
+                continue;
+            }
             let (list, name) = match line.strip_prefix('!') {
                 Some(name) => (&mut no, name),
                 None => (&mut yes, line),
             };
             list.push(Glob::parse(name).expect("a name in a file of ours"));
         }
-        Names { yes, no }
+        Names { yes, no, code }
+    }
+
+    /// Whether a name on a path is one of these.
+    fn are_on(&self, path: &str) -> bool {
+        let is_code = self.is_code(path.rsplit('/').next().unwrap_or(path));
+        path.split('/').any(|name| self.have(name) && (name.starts_with('.') || !is_code))
+    }
+
+    fn is_code(&self, name: &str) -> bool {
+        let name = name.to_ascii_lowercase();
+        !name.starts_with('.') && self.code.iter().any(|end| name.ends_with(end))
+    }
+
+    /// Whether a path of such names could have one of these on it. What is excepted counts.
+    fn could_be_on(&self, path: &[Name]) -> bool {
+        let budget = Budget::new(u64::MAX);
+        let is_code = matches!(path.last(), Some(Name::One(glob))
+            if !glob.text().starts_with('.') && self.code.iter().any(|end| glob.ends_with(end)));
+        path.iter().any(|name| match name {
+            Name::Many => !is_code,
+            Name::One(glob) => {
+                let Ok(glob) = Glob::parse(&glob.text().to_ascii_lowercase()) else { return true };
+                let could = |secret: &&Glob| glob.meets(secret, &budget);
+                let mut found = self.yes.iter().filter(could);
+                found.any(|secret| !is_code || secret.text().starts_with('.'))
+            }
+        })
     }
 
     fn have(&self, name: &str) -> bool {
@@ -164,7 +237,7 @@ impl Names {
         }
         let (name, budget) = (name.to_ascii_lowercase(), Budget::new(u64::MAX));
         let any = |list: &[Glob]| list.iter().any(|glob| glob.matches(&name, &budget));
-        any(&self.yes) && !any(&self.no)
+        any(&self.yes) && !any(&self.no) && !self.is_code(&name)
     }
 }
 
@@ -247,14 +320,55 @@ mod tests {
         assert!(names.iter().all(|name| is_secret_name(name)));
         let plain = [".env.example", "id_rsa.pub", "environment", "id_map.rs", "README.md", ""];
         assert!(plain.iter().all(|name| !is_secret_name(name)));
+        let code = ["id_rsa.go", "credentials.py", "my.key.ts"];
+        assert!(code.iter().all(|name| !is_secret_name(name)));
+        assert!([".env.go", "id_rsa.goo"].iter().all(|name| is_secret_name(name)));
         with(&[("/home/u/p/notes", "/home/u/p/.env")], |ground| {
-            for (text, secret) in
-                [("a/.aws/x", true), ("b/../.env", true), ("notes", true), ("c", false)]
-            {
+            for (text, secret) in [
+                ("a/.aws/x", true),
+                ("a/.aws/x.go", true),
+                ("credentials/x", true),
+                ("credentials/x.go", false),
+                ("b/../.env", true),
+                ("notes", true),
+                ("c", false),
+            ] {
                 assert_eq!(ground.spot(text, "/home/u/p").unwrap().is_secret, secret, "{text}");
             }
             assert!(ground.spot(".git/hooks/pre-commit", "/home/u/p").unwrap().is_guarded);
             assert!(!ground.spot("src/git.rs", "/home/u/p").unwrap().is_guarded);
+        });
+    }
+
+    #[test]
+    fn a_pattern_is_secret_if_anything_that_it_could_mean_is() {
+        with(&[], |ground| {
+            let many = |glob: &str| ground.many(glob, "/home/u/p").expect(glob);
+            for glob in [
+                ".e*",
+                "a/.en?",
+                "a/*",
+                "x/id*",
+                "a/*.pem",
+                "a/*.json",
+                "a/.*",
+                "~/.ssh/*",
+                "a/**",
+                ".[a-z]nv",
+                "a/*/x",
+                "*/.aws/*.go",
+                "a/c*/*",
+                "A/.E*",
+                "x*",
+            ] {
+                assert!(many(glob).is_secret, "{glob}");
+            }
+            for glob in ["a/*.go", "a/*/b.rs", "a/**/*.ts", "a/test_*.md", "a/x*.lock", "a/*.log"] {
+                assert!(!many(glob).is_secret, "{glob}");
+            }
+            assert_eq!(many("a/*.go").base.written, "/home/u/p/a");
+            assert!(!many("/etc/*.go").base.is_inside && !many("../*.go").base.is_inside);
+            assert_eq!(ground.many("a*/../x", "/home/u/p"), None);
         });
     }
 }

@@ -48,12 +48,14 @@
 //! for a program of `programs.txt`. An allow rule with `command` and without `cwd` is only about
 //! commands that run below the project; and no allow rule is about a call that is not understood.
 
+use crate::policy::glob;
 use crate::policy::glob::Budget;
 use crate::policy::glob::Glob;
+use crate::policy::glob::Name;
 use crate::policy::inert;
-use crate::policy::inert::Operands;
 use crate::policy::path;
 use crate::policy::path::Ground;
+use crate::policy::path::Many;
 use crate::policy::path::Spot;
 
 /// A pattern over the words of a command.
@@ -61,7 +63,6 @@ use crate::policy::path::Spot;
 pub struct Words {
     text: String,
     tokens: Vec<Token>,
-    operands: Option<Operands>,
     // Of the first token, if that has no wildcards: most patterns are about another program, and
     // are passed over without a look at their text.
     program: Option<Stamp>,
@@ -106,16 +107,11 @@ impl Words {
             }
             Some(_) => {}
         }
-        let first_words = tokens.iter().take_while(|t| literal(t)).map(|token| match token {
-            Token::Word(glob) => glob.text(),
-            Token::Star => "*",
-        });
-        let operands = inert::operands(first_words);
         let program = match tokens.first() {
             Some(Token::Word(glob)) if glob.is_literal() => Some(stamp(glob.text())),
             _ => None,
         };
-        Ok(Words { text: text.to_string(), tokens, operands, program })
+        Ok(Words { text: text.to_string(), tokens, program })
     }
 
     /// As it was written.
@@ -133,44 +129,63 @@ impl Words {
         self.tokens == [Token::Star]
     }
 
-    /// For rules that deny or ask: whether it could be about these words.
-    pub fn catches(&self, words: &[String], budget: &Budget) -> bool {
+    /// For rules that deny or ask: whether it could be about these words. From the first of `many`
+    /// on, which stand for several, only that one is looked at: behind it all is possible.
+    pub fn catches(
+        &self,
+        words: &[String],
+        many: &[(usize, Vec<String>)],
+        budget: &Budget,
+    ) -> bool {
         let fits = |at: usize, glob: &Glob, word: &str| {
             let last = word.rsplit('/').next().unwrap_or(word);
             let by_name = at == 0 && !glob.text().contains('/') && glob.matches(last, budget);
             by_name || glob.matches(word, budget)
         };
-        self.fit(words, budget, |_| true, fits)
+        let Some((at, globs)) = many.first() else {
+            return self.fit(words, budget, |_, _| true, fits);
+        };
+        let before = self.tokens.iter().zip(words).take(*at).enumerate();
+        let same = before.fold(true, |same, (at, (token, word))| {
+            same && match token {
+                Token::Star => true,
+                Token::Word(glob) => fits(at, glob, word),
+            }
+        });
+        let meets = |token: &Glob| {
+            let glob = |text: &String| Glob::parse(&text.replace("**", "*"));
+            let meets = |text: &String| glob(text).is_ok_and(|glob| glob.meets(token, budget));
+            globs.iter().any(|text| meets(text) || token.matches(text, budget))
+        };
+        same && match self.tokens.get(*at) {
+            None => self.tokens.last() == Some(&Token::Star),
+            Some(Token::Star) => true,
+            Some(Token::Word(glob)) => meets(glob),
+        }
     }
 
     /// For rules that allow: whether it covers each word and what that word can do, in whichever of
-    /// `dirs` the command runs.
+    /// `dirs` the command runs. A `*` covers those that are `inert`, by their place.
     pub fn covers(
         &self,
         words: &[String],
+        inert: &[bool],
         dirs: &[Spot],
         ground: &Ground<'_>,
         budget: &Budget,
     ) -> bool {
-        let kind = self.operands;
-        let inert = |word: &str| kind.is_some_and(|k| inert::is_inert(k, word, dirs, ground));
+        let inert = |at: usize, _: &str| inert.get(at).is_some_and(|inert| *inert);
         self.fit(words, budget, inert, |_, glob, word| {
             let plain = || glob.is_literal() || inert::is_plain(word, glob.text(), dirs, ground);
             glob.matches(word, budget) && plain()
         })
     }
 
-    /// Whether `programs.txt` has its program: then what is piped into it is only text to it, which
-    /// to `bash *` it would not be.
-    pub fn knows_its_program(&self) -> bool {
-        self.operands.is_some()
-    }
-
     fn fit(
         &self,
         words: &[String],
         budget: &Budget,
-        star: impl Fn(&str) -> bool,
+        star: impl Fn(usize, &str) -> bool,
         word: impl Fn(usize, &Glob, &str) -> bool,
     ) -> bool {
         let ends_open = self.tokens.last() == Some(&Token::Star);
@@ -181,10 +196,19 @@ impl Words {
         let (first, rest) = words.split_at(fixed);
         let all =
             first.iter().zip(&self.tokens).enumerate().all(|(at, (text, token))| match token {
-                Token::Star => star(text),
+                Token::Star => star(at, text),
                 Token::Word(glob) => word(at, glob, text),
             });
-        all && rest.iter().all(|text| star(text))
+        all && rest.iter().enumerate().all(|(at, text)| star(fixed + at, text))
+    }
+
+    /// Whether these are its own words.
+    pub fn says(&self, words: &[String]) -> bool {
+        let same = |(token, word): (&Token, &String)| match token {
+            Token::Word(glob) => glob.is_literal() && glob.text() == word,
+            Token::Star => false,
+        };
+        self.tokens.len() == words.len() && self.tokens.iter().zip(words).all(same)
     }
 
     /// Whether it has no wildcards, and so means what it says: `cd *` is about directories of the
@@ -199,7 +223,7 @@ impl Words {
 pub struct Paths {
     text: String,
     base: Base,
-    parts: Vec<Part>,
+    parts: Vec<Name>,
     names_secret: bool,
 }
 
@@ -208,12 +232,6 @@ enum Base {
     Root,
     Home,
     Project,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Part {
-    Many,
-    Name(Glob),
 }
 
 impl Paths {
@@ -239,9 +257,9 @@ impl Paths {
                 "" => return Err(format!("has an empty name in {text:?}; below it is `/**`")),
                 "." | ".." => return Err(format!("has a `{part}` in {text:?}; write it without")),
                 // Two of them cover what one does, in the square of the time.
-                "**" if parts.last() == Some(&Part::Many) => continue,
-                "**" => Part::Many,
-                part => Part::Name(Glob::parse(part)?),
+                "**" if parts.last() == Some(&Name::Many) => continue,
+                "**" => Name::Many,
+                part => Name::One(Glob::parse(part)?),
             });
         }
         let names = text.split('/').map(|name| name.trim_end_matches('*'));
@@ -259,6 +277,24 @@ impl Paths {
         let written = self.fits(&spot.written, ground, false, budget);
         // Mostly both are the same, and so is the answer.
         written || !ground.is_plain(spot) && self.fits(&spot.real, ground, true, budget)
+    }
+
+    /// For rules that deny or ask: whether it is about anything that a shell's pattern could mean.
+    pub fn meets(&self, many: &Many, ground: &Ground<'_>, budget: &Budget) -> bool {
+        let bases = [(&many.base.written, false), (&many.base.real, true)];
+        bases.into_iter().any(|(base, real)| {
+            let dir = match self.base {
+                Base::Root => "/",
+                Base::Home => pick(&ground.home, real),
+                Base::Project => pick(&ground.project, real),
+            };
+            let names = |path: &str| {
+                let names = path.split('/').filter(|name| !name.is_empty());
+                names.map(|name| Name::One(Glob::literal(name))).collect::<Vec<_>>()
+            };
+            let one = [names(base), many.names.clone()].concat();
+            glob::meet(&one, &[names(dir), self.parts.clone()].concat(), budget)
+        })
     }
 
     /// For rules that allow: whether it is about what the spot truly is.
@@ -284,10 +320,10 @@ fn pick(both: &(String, String), real: bool) -> &str {
 }
 
 /// As [`Glob::matches`] does it for characters, with `**` for the star.
-fn fit_names(parts: &[Part], path: &str, budget: &Budget) -> bool {
+fn fit_names(parts: &[Name], path: &str, budget: &Budget) -> bool {
     // Most patterns fail by the last name.
     let last = path.rsplit('/').next().unwrap_or(path);
-    if matches!(parts.last(), Some(Part::Name(glob)) if !glob.matches(last, budget)) {
+    if matches!(parts.last(), Some(Name::One(glob)) if !glob.matches(last, budget)) {
         return false;
     }
     let (mut part, mut rest) = (0, path);
@@ -295,12 +331,12 @@ fn fit_names(parts: &[Part], path: &str, budget: &Budget) -> bool {
     while budget.step() {
         match (parts.get(part), split_name(rest)) {
             (None, None) => return true,
-            (Some(Part::Many), _) => {
+            (Some(Name::Many), _) => {
                 many = Some((part, rest));
                 part += 1;
                 continue;
             }
-            (Some(Part::Name(glob)), Some((name, behind))) if glob.matches(name, budget) => {
+            (Some(Name::One(glob)), Some((name, behind))) if glob.matches(name, budget) => {
                 part += 1;
                 rest = behind;
                 continue;

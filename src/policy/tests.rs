@@ -4,6 +4,8 @@
 mod corpus;
 #[cfg(test)]
 mod fuzz;
+#[cfg(test)]
+mod real;
 
 use super::*;
 use crate::base::json;

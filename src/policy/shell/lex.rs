@@ -4,13 +4,17 @@
 //! 2. bash, zsh and dash MUST all read an accepted text in the same way.
 //! 3. Time and memory MUST grow with the text only; nothing here calls itself.
 
+mod redirect;
+mod word;
+
 use crate::limits;
 use crate::policy::visible;
 
 /// How a command hangs on the one before it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Link {
     /// It is the first, or stands behind `;` or a newline.
+    #[default]
     Then,
     /// `&&`: it runs if the one before went well.
     And,
@@ -21,14 +25,32 @@ pub enum Link {
 }
 
 /// A program and its arguments, as the shell passes them on.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Simple<'a> {
     /// As it was written, for people.
     pub text: &'a str,
-    /// Never empty.
+    /// Never empty. A word that is in `many` stands here as it was written.
     pub words: Vec<String>,
+    /// Words, by their place, that the shell takes for several: as globs, one of which each of
+    /// them fits. A word that fits nothing is passed on as it was written.
+    pub many: Vec<(usize, Vec<String>)>,
+    /// `NAME=value` in front of it.
+    pub sets: Vec<String>,
+    /// Files that it is redirected to, but for `/dev/null`.
+    pub files: Vec<Redirect>,
+    /// It has text or a file for its input.
+    pub is_fed: bool,
     /// What stands before it.
     pub link: Link,
+}
+
+/// A redirection to or from a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Redirect {
+    /// To it, or else from it.
+    pub writes: bool,
+    /// The file, as it was written.
+    pub path: String,
 }
 
 /// Words that are no program's name where a command begins.
@@ -50,20 +72,22 @@ const KEYWORDS: &[&str] = &[
     "select",
     "repeat",
     "function",
-    "time",
     "coproc",
     "nocorrect",
     "noglob",
     "always",
     "in",
     "-",
+    "!",
 ];
 
 type Lexed<T> = Result<T, &'static str>;
 
-/// The commands of `text` in their order: literal words joined by `;`, `&&`, `||`, `|` and
-/// newlines, with comments, continued lines, and redirections to `/dev/null` or between output and
-/// error output. An error says what else is in it.
+/// The commands of `text` in their order: words joined by `;`, `&&`, `||`, `|` and newlines, with
+/// comments, continued lines, literal variables in front, redirections to and from literal files
+/// or between output and error output, and here-documents in which nothing is replaced. Words are
+/// literal, but that they may have `*`, `?`, `[a-z]`, `{a,b}`, a `~/` in front, and `$?`. An error
+/// says what else is in it.
 pub fn split(text: &str) -> Lexed<Vec<Simple<'_>>> {
     if text.len() > limits::COMMAND_BYTES {
         return Err("it is too long");
@@ -71,10 +95,10 @@ pub fn split(text: &str) -> Lexed<Vec<Simple<'_>>> {
     if text.chars().any(visible::is_hidden) {
         return Err("it has characters that cannot be seen");
     }
-    let mut lexer = Lexer { text, at: 0, words: 0 };
+    let mut lexer = Lexer { text, at: 0, words: 0, ends: Vec::new() };
     let (mut list, mut link) = (Vec::new(), Link::Then);
     loop {
-        lexer.skip(true);
+        lexer.skip(true)?;
         if lexer.peek().is_none() {
             break;
         }
@@ -85,6 +109,7 @@ pub fn split(text: &str) -> Lexed<Vec<Simple<'_>>> {
         link = lexer.link()?;
     }
     match link {
+        _ if !lexer.ends.is_empty() => Err("it has a here-document that does not end"),
         Link::Then if list.is_empty() => Err("it is empty"),
         Link::Then => Ok(list),
         _ => Err("it ends in an operator"),
@@ -95,12 +120,9 @@ struct Lexer<'a> {
     text: &'a str,
     at: usize,
     words: usize,
-}
-
-/// A word, and whether any of it was quoted.
-struct Word {
-    text: String,
-    quoted: bool,
+    /// The last lines of here-documents that begin with the next line, and whether in them a
+    /// backslash or a `$` means nothing.
+    ends: Vec<(&'a str, bool)>,
 }
 
 impl<'a> Lexer<'a> {
@@ -121,13 +143,18 @@ impl<'a> Lexer<'a> {
     }
 
     /// Goes past blanks, continued lines and a comment, and past newlines where `lines` says so.
-    fn skip(&mut self, lines: bool) {
+    fn skip(&mut self, lines: bool) -> Lexed<()> {
         loop {
-            if self.take(" ") || self.take("\t") || self.take("\\\n") || lines && self.take("\n") {
+            if self.take(" ") || self.take("\t") {
+                continue;
+            }
+            if self.here("\\\n") || lines && self.here("\n") {
+                self.no_document()?;
+                self.at += if self.here("\n") { 1 } else { 2 };
                 continue;
             }
             if !self.here("#") {
-                return;
+                return Ok(());
             }
             let rest = &self.text[self.at..];
             self.at += rest.find('\n').unwrap_or(rest.len());
@@ -136,42 +163,44 @@ impl<'a> Lexer<'a> {
 
     fn simple(&mut self, link: Link) -> Lexed<Simple<'a>> {
         let (start, mut end) = (self.at, self.at);
-        let (mut words, mut quoted) = (Vec::new(), false);
+        let mut simple = Simple { link, ..Simple::default() };
+        // Up to the second word, whether any of it was quoted.
+        let mut quoted = Vec::new();
         loop {
-            self.skip(false);
+            self.skip(false)?;
             match self.peek() {
                 None | Some('\n' | ';' | '|') => break,
                 Some('&') if self.here("&&") => break,
                 Some('&') if !self.here("&>") => {
                     return Err("it starts something in the background");
                 }
-                Some('<' | '>' | '&') => self.redirection("")?,
+                Some('<' | '>' | '&') => self.redirection("", &mut simple)?,
                 Some('(' | ')') => return Err("it has a subshell or a function"),
                 Some(_) => {
                     let word = self.word()?;
                     let number = !word.quoted && word.text.bytes().all(|b| b.is_ascii_digit());
                     if number && (self.here("<") || self.here(">")) {
-                        self.redirection(&word.text)?;
+                        self.redirection(&word.text, &mut simple)?;
+                    } else if simple.words.is_empty() && word.sets && word.many.is_empty() {
+                        simple.sets.push(word.text);
                     } else {
-                        quoted |= words.is_empty() && word.quoted;
-                        words.push(word.text);
+                        quoted.push(word.quoted);
+                        if !word.many.is_empty() {
+                            simple.many.push((simple.words.len(), word.many));
+                        }
+                        simple.words.push(word.text);
                     }
                 }
             }
             end = self.at;
         }
-        self.words += words.len();
-        let first = words.first().ok_or("a command is missing in it")?;
+        self.words += simple.words.len() + simple.sets.len() + simple.files.len();
         if self.words > limits::COMMAND_WORDS {
             return Err("it has too many words");
         }
-        if first.contains('=') {
-            return Err("it sets a variable");
-        }
-        if !quoted && KEYWORDS.contains(&first.as_str()) {
-            return Err("it has a keyword of the shell");
-        }
-        Ok(Simple { text: &self.text[start..end], words, link })
+        simple.text = &self.text[start..end];
+        begins_with_a_program(&simple, &quoted)?;
+        Ok(simple)
     }
 
     fn link(&mut self) -> Lexed<Link> {
@@ -187,103 +216,41 @@ impl<'a> Lexer<'a> {
         if self.take("|") {
             return Ok(Link::Pipe);
         }
-        let _ = self.take(";") || self.take("\n");
-        Ok(Link::Then)
-    }
-
-    /// Takes a redirection that changes no file. `number` is what stands before the sign.
-    fn redirection(&mut self, number: &str) -> Lexed<()> {
-        const OTHER: &str = "it has a redirection other than to /dev/null";
-        let output = matches!(number, "" | "1" | "2");
-        if self.take(">&") {
-            let known = output && (self.take("1") || self.take("2"));
-            return if known && self.at_end_of_word() { Ok(()) } else { Err(OTHER) };
+        if !self.take(";") && self.take("\n") {
+            self.documents()?;
         }
-        let known = (number.is_empty() && (self.take("&>>") || self.take("&>")))
-            || (output && (self.take(">>") || self.take(">")))
-            || (matches!(number, "" | "0") && self.take("<"));
-        while self.take(" ") || self.take("\t") {}
-        let null = known && self.take("/dev/null");
-        if null && self.at_end_of_word() { Ok(()) } else { Err(OTHER) }
+        Ok(Link::Then)
     }
 
     fn at_end_of_word(&self) -> bool {
         matches!(self.peek(), None | Some(' ' | '\t' | '\n' | ';' | '|' | '&' | '<' | '>'))
     }
+}
 
-    fn word(&mut self) -> Lexed<Word> {
-        let mut word = Word { text: String::new(), quoted: false };
-        let mut before = None;
-        while let Some(c) = self.peek() {
-            match c {
-                ' ' | '\t' | '\n' | ';' | '|' | '&' | '<' | '>' | '(' | ')' => break,
-                '\'' => self.single(&mut word)?,
-                '"' => self.double(&mut word)?,
-                '\\' => self.escaped(&mut word)?,
-                '$' | '`' => return Err("it has a variable or a substitution"),
-                '*' | '?' | '[' | ']' => return Err("it has a pattern for file names"),
-                '{' | '}' => return Err("it has braces"),
-                '!' => return Err("it has a `!`"),
-                // Patterns in a zsh that was told so, whatever they are elsewhere.
-                '^' | '#' => return Err("it has a `^` or `#` outside of quotes"),
-                '=' if before.is_none() => return Err("it has a word that begins with `=`"),
-                '~' if matches!(before, None | Some(':' | '=')) => return Err("it has a `~`"),
-                c => {
-                    word.text.push(c);
-                    self.at += c.len_utf8();
-                }
-            }
-            before = Some(c);
+/// Whether the first words are those of a program, which `time` alone may stand before.
+fn begins_with_a_program(simple: &Simple<'_>, quoted: &[bool]) -> Lexed<()> {
+    for (at, word) in simple.words.iter().enumerate() {
+        if word.contains('=') {
+            return Err("it sets a variable");
         }
-        Ok(word)
-    }
-
-    fn single(&mut self, word: &mut Word) -> Lexed<()> {
-        let inside = &self.text[self.at + 1..];
-        let length = inside.find('\'').ok_or("a quote in it does not end")?;
-        word.text.push_str(&inside[..length]);
-        word.quoted = true;
-        self.at += length + 2;
-        Ok(())
-    }
-
-    /// In double quotes a backslash is one, except before the four that it takes the meaning from.
-    fn double(&mut self, word: &mut Word) -> Lexed<()> {
-        word.quoted = true;
-        self.at += 1;
-        loop {
-            let c = self.peek().ok_or("a quote in it does not end")?;
-            self.at += c.len_utf8();
-            match c {
-                '"' => return Ok(()),
-                '$' | '`' => return Err("it has a variable or a substitution"),
-                '!' => return Err("it has a `!`"),
-                '\\' => match self.peek() {
-                    Some(c @ ('"' | '\\' | '$' | '`')) => {
-                        word.text.push(c);
-                        self.at += 1;
-                    }
-                    Some('\n') => self.at += 1,
-                    _ => word.text.push('\\'),
-                },
-                c => word.text.push(c),
-            }
+        if !quoted[at] && word.starts_with('~') {
+            return Err("it has a `~` where a program's name stands");
+        }
+        let is_keyword = |word: &str| KEYWORDS.contains(&word) || at == 1 && word.starts_with('-');
+        if !quoted[at] && is_keyword(word) {
+            return Err("it has a keyword of the shell");
+        }
+        if simple.many.iter().any(|(place, _)| *place == at) {
+            return Err("it has a pattern where a program's name stands");
+        }
+        if quoted[at] || word != "time" {
+            return Ok(());
+        }
+        if at == 1 {
+            break;
         }
     }
-
-    /// A backslash outside of quotes, before a mark or a blank: before a letter nobody means it.
-    fn escaped(&mut self, word: &mut Word) -> Lexed<()> {
-        match self.text[self.at + 1..].chars().next() {
-            Some('\n') => {}
-            Some(c) if c == ' ' || c.is_ascii_punctuation() => {
-                word.text.push(c);
-                word.quoted = true;
-            }
-            _ => return Err("it has a backslash before a letter"),
-        }
-        self.at += 2;
-        Ok(())
-    }
+    Err("a command is missing in it")
 }
 
 #[cfg(test)]

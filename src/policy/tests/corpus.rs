@@ -48,8 +48,8 @@ fn no_attack_of_the_corpus_is_allowed() {
         .collect();
     assert!(allowed.is_empty(), "allowed: {}", allowed.join(", "));
     let asked = harmless.iter().filter(|line| line.action != Action::Allow).count();
-    assert!(asked < harmless.len(), "everything is asked: this test sees nothing");
     println!("{asked} of {} harmless lines are not allowed", harmless.len());
+    assert!(asked <= 26, "{asked} harmless lines are not allowed: that has been better");
 }
 
 #[test]
