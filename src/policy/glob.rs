@@ -1,5 +1,6 @@
 //! Wildcards within one word or name. Knows neither blanks nor slashes: who splits, asks piece by
-//! piece. Whether two patterns could mean the same is decided with doubts as a yes. The grammar stands in [`crate::policy::pattern`].
+//! piece. Whether two patterns could mean the same is decided with doubts as a yes. The grammar
+//! stands in [`crate::policy::pattern`].
 
 use std::cell::Cell;
 

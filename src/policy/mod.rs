@@ -5,8 +5,8 @@
 //! 3. A call that is not understood to its last piece MUST NOT be allowed by any rule.
 //!
 //! A call is taken apart ([`part`]) into commands ([`shell`]) and effects ([`effect`]); each piece
-//! is judged ([`judge`]) by rules ([`rule`]) and their patterns ([`pattern`]). What programs, tools
-//! and names mean stands in the text files beside this one, not in code.
+//! is judged ([`judge`]) by rules ([`rule`]) and their patterns ([`pattern`]). What programs
+//! ([`program`]), tools and names mean stands in the text files beside this one, not in code.
 
 pub mod built_in;
 pub mod effect;

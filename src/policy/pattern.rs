@@ -38,15 +38,23 @@
 //! | `*` `?` `[…]` in a path | characters of one name | the same, but no *secret* |
 //! | `**` in a path | any number of names, or none | the same, but no *secret* |
 //!
-//! *Inert* is a word that is an operand of a program of `programs.txt`, is no option, and names
-//! nothing outside of the project and no secret. *Plain* is one that is a name, a number or a path,
-//! is an option only if the token begins with `-`, and names nothing outside of the project and no
-//! secret. *Secret* is what has a name of `secret_names.txt` on its path; an allow rule is about it
-//! if its own text has such a name.
+//! *Inert* is a word that gives its program nothing to do but what it does anyway, by the files of
+//! `programs/` ([`crate::policy::program`]): an option that they list, with its value; an operand
+//! that is only text, or that names nothing outside of the project and no secret. What a word
+//! makes the program write is an effect, and needs a rule with `write`, unless the rule about the
+//! command has no wildcards. A directory is read with all that is in it. *Plain* is one that is a
+//! name, a number or a path, is an option only if the token begins with `-`, and names nothing
+//! outside of the project and no secret. *Secret* is what has a name of `secret_names.txt` on its
+//! path; an allow rule is about it if its own text has such a name.
 //!
-//! What is piped into a command is an argument as well: a pattern with wildcards allows that only
-//! for a program of `programs.txt`. An allow rule with `command` and without `cwd` is only about
-//! commands that run below the project; and no allow rule is about a call that is not understood.
+//! What is piped or redirected into a command is an argument as well: a pattern with wildcards
+//! allows that only for a program of `programs/` that takes it for data. Redirections are effects.
+//! Where a command is run by another that `programs/unwrapped.txt` has, as in `timeout 9 make`,
+//! rules that allow are about the inner one, or the whole as it is written, and rules that deny or
+//! ask are about each. Words that the shell takes for several (`src/*.rs`, `{a,b}`) are what all
+//! of them could be; which of them are links is not known. An allow rule with `command` and
+//! without `cwd` is only about commands that run below the project; and no allow rule is about a
+//! call that is not understood.
 
 use crate::policy::glob;
 use crate::policy::glob::Budget;

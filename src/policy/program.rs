@@ -26,7 +26,7 @@
 //! |---|---|
 //! | `text` | words that are not opened, and begin with no dash |
 //! | `any` | words that are not opened, whatever they are |
-//! | `number` `name` `word` | digits with a unit; letters and digits; those and marks, but no slash |
+//! | `number` `name` `word` | digits with a unit; letters and digits; those and marks, no slash |
 //! | `a\|b` | one of these |
 //! | `read` | a file or directory below the project, and no secret; or a word like one |
 //! | `write` | a file or directory that is written |

@@ -68,7 +68,9 @@ pub fn read(words: &[String], many: Many<'_>, dirs: &[Spot], ground: &Ground<'_>
     if let Some(first) = inert[open.len()..].iter().position(|inert| !inert) {
         inert[open.len() + first..].fill(false);
     }
-    Reading { inert, is_known: true, is_understood, writes: judge.writes }
+    // Whatever a task is, it may run what it is fed.
+    let is_known = !profile.operands.contains(&Kind::Task);
+    Reading { inert, is_known, is_understood, writes: judge.writes }
 }
 
 /// What a wrapper wraps, and the directory that it goes to before; `None` if it is no wrapper, or

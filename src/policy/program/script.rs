@@ -14,7 +14,8 @@ pub fn fits(kind: &Kind, word: &str) -> bool {
         Kind::Any | Kind::Text => true,
         Kind::Number => is_number(word),
         Kind::Name => {
-            !word.is_empty() && word.chars().all(|c| c.is_ascii_alphanumeric() || "_-,".contains(c))
+            word.starts_with(|c: char| c.is_ascii_alphanumeric())
+                && word.chars().all(|c| c.is_ascii_alphanumeric() || "_-,".contains(c))
         }
         Kind::Word => {
             let plain = |c: char| c.is_ascii_alphanumeric() || "_-,.:+%@=".contains(c);
@@ -50,7 +51,7 @@ fn is_task(word: &str) -> bool {
     });
     let plain = |c: char| c.is_ascii_alphanumeric() || "_-:.".contains(c);
     let (name, budget) = (word.to_ascii_lowercase(), Budget::new(u64::MAX));
-    !word.is_empty()
+    word.starts_with(|c: char| c.is_ascii_alphanumeric())
         && word.chars().all(plain)
         && !OTHERS.iter().any(|other| other.matches(&name, &budget))
 }
@@ -150,20 +151,24 @@ fn sed_address(text: &str) -> Option<&str> {
 /// What stands before the next `mark` that has no backslash before it, and what stands behind.
 /// A mark in brackets, which some take for the end and some do not, is refused.
 fn sed_until(text: &str, mark: char) -> Option<(&str, &str)> {
-    let (mut escaped, mut bracket) = (false, None);
-    for (at, c) in text.char_indices() {
+    let (mut bracket, mut at) = (None, 0);
+    while let Some(c) = text[at..].chars().next() {
+        let behind = &text[at + c.len_utf8()..];
         match (c, bracket) {
-            _ if escaped => escaped = false,
-            ('\\', _) => escaped = true,
+            ('\\', _) => at += behind.chars().next()?.len_utf8(),
             ('\n', _) => return None,
-            (c, None) if c == mark => return Some((&text[..at], &text[at + c.len_utf8()..])),
+            (c, None) if c == mark => return Some((&text[..at], behind)),
             (c, Some(_)) if c == mark => return None,
+            // A class within brackets, as in `[[:alpha:]_]`.
+            ('[', Some(_)) if behind.starts_with(':') => at += behind.find(":]")? + 2,
+            ('[', Some(_)) if behind.starts_with(['.', '=']) => return None,
             ('[', None) => bracket = Some(at),
             (']', Some(from)) if !text[from..at].trim_start_matches(['[', '^']).is_empty() => {
                 bracket = None;
             }
             _ => {}
         }
+        at += c.len_utf8();
     }
     None
 }

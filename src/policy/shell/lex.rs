@@ -4,10 +4,11 @@
 //! 2. bash, zsh and dash MUST all read an accepted text in the same way.
 //! 3. Time and memory MUST grow with the text only; nothing here calls itself.
 
-mod redirect;
+pub mod redirect;
 mod word;
 
 use crate::limits;
+use crate::policy::shell::lex::redirect::Redirect;
 use crate::policy::visible;
 
 /// How a command hangs on the one before it.
@@ -42,15 +43,6 @@ pub struct Simple<'a> {
     pub is_fed: bool,
     /// What stands before it.
     pub link: Link,
-}
-
-/// A redirection to or from a file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Redirect {
-    /// To it, or else from it.
-    pub writes: bool,
-    /// The file, as it was written.
-    pub path: String,
 }
 
 /// Words that are no program's name where a command begins.

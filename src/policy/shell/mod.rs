@@ -11,8 +11,8 @@ use crate::policy::program::reading;
 use crate::policy::program::reading::Inner;
 use crate::policy::program::script;
 use crate::policy::shell::lex::Link;
-use crate::policy::shell::lex::Redirect;
 use crate::policy::shell::lex::Simple;
+use crate::policy::shell::lex::redirect::Redirect;
 use std::rc::Rc;
 
 /// A simple command and where it runs.
@@ -42,8 +42,8 @@ const WANDERERS: &[&str] =
 
 /// Takes a command line apart; the error says what in it is not understood.
 ///
-/// Of a wrapper that `programs/unwrapped.txt` has, the command that it runs is what counts, and of a
-/// shell's `-c` the commands of its script.
+/// Of a wrapper that `programs/unwrapped.txt` has, the command that it runs is what counts, and of
+/// a shell's `-c` the commands of its script.
 pub fn commands<'a>(
     text: &'a str,
     start: Option<Spot>,
@@ -146,8 +146,8 @@ fn unwrapped(
 fn both(dirs: &Rc<Vec<Spot>>, dir: &str, ground: &Ground<'_>) -> Rc<Vec<Spot>> {
     let there = dirs.iter().map(|from| ground.spot(dir, &from.written));
     let there = there.collect::<Option<Vec<Spot>>>().unwrap_or_default();
-    let known = !there.is_empty();
-    Rc::new(dirs.iter().cloned().filter(|_| known).chain(there).collect())
+    let here = dirs.iter().filter(|_| !there.is_empty()).cloned();
+    Rc::new(here.chain(there.iter().cloned()).collect())
 }
 
 /// What redirections read and write, in each directory that the shell may stand in.
@@ -205,7 +205,8 @@ impl Walk {
             let only_looks = program == "command" && first == "-v";
             // What it runs may do more than that, but not this: its rule names it.
             let python = matches!(program, "." | "source") && first.ends_with("/bin/activate");
-            if !only_looks && !(python && words.len() == 2) {
+            let stays = only_looks || python && words.len() == 2;
+            if !stays {
                 self.get_lost();
             }
             return Ok(false);

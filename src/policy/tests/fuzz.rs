@@ -107,6 +107,52 @@ fn unquoted(text: &str) -> String {
 }
 
 #[test]
+fn what_is_slipped_into_a_harmless_command_is_never_allowed() {
+    let dir = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/policy");
+    let text = |name: &str| std::fs::read_to_string(dir.join(name)).unwrap();
+    let policies = policies(&rules(json::parse(text("developer_policy.json").as_bytes()).unwrap()));
+    let place = Place { project: "/home/u/proj", home: "/home/u", resolve: &normal };
+    let is_allowed = |command: &str| {
+        let call = call("Bash", json!({"command": command}), "/home/u/proj");
+        evaluate(&policies, &call, &place).action == Action::Allow
+    };
+    let lines = text("real_commands.jsonl");
+    let lines = lines.lines().map(|line| json::parse(line.as_bytes()).unwrap());
+    let commands = lines.map(|line| line["command"].as_str().unwrap().to_string());
+    let harmless: Vec<String> = commands.filter(|c| !c.contains("<<") && is_allowed(c)).collect();
+    let (mut dice, mut slipped) = (Dice::new(13), 0);
+    let pieces = ["$x", "`x`", "$(x)", "(", ")", "&x ", "<(x)", "$'x'", "\u{202e}"];
+    for _ in 0..6_000 {
+        let command = dice.pick(&harmless);
+        let mut at = dice.roll(command.len() + 1);
+        while !command.is_char_boundary(at) {
+            at -= 1;
+        }
+        let piece = dice.pick(&pieces);
+        let odd = format!("{}{piece}{}", &command[..at], &command[at..]);
+        if is_allowed(&odd) {
+            slipped += 1;
+            let bare = unquoted(&odd);
+            let quoted = bare.matches(piece).count() == unquoted(command).matches(piece).count();
+            assert!(quoted || piece.starts_with('&') && odd.contains("&&"), "{odd:?} is allowed");
+        }
+    }
+    println!("{slipped} of 6000 pieces stood in quotes");
+    assert!(slipped > 50, "nothing was ever allowed: this test sees nothing");
+    let takes_all = ["echo", ":", "true", "false"];
+    for command in &harmless {
+        let Ok(list) = lex::split(command) else { continue };
+        let last = list.last().unwrap();
+        let program = last.words[0].as_str();
+        if last.words.iter().any(|word| word == "--") || takes_all.contains(&program) {
+            continue;
+        }
+        let odd = format!("{} --no-such-option", command.trim_end());
+        assert!(command.contains('#') || !is_allowed(&odd), "{odd:?} is allowed");
+    }
+}
+
+#[test]
 fn a_patch_of_nonsense_never_names_fewer_files_than_it_has_marks() {
     let pieces = [
         "*** Begin Patch\n",
@@ -189,9 +235,9 @@ fn words_are_those_that_bash_passes_on() {
         }
     }
     // Each program is unknown to bash, which then calls this. It writes past all redirections.
-    let mut script =
-        "PATH=/nowhere; HOME='~'; set -f; command_not_found_handle() { printf '<%s>' \"$@\" >&9; printf . >&9; }\n"
-            .to_string();
+    let mut script = "PATH=/nowhere; HOME='~'; set -f\n\
+         command_not_found_handle() { printf '<%s>' \"$@\" >&9; printf . >&9; }\n"
+        .to_string();
     for text in &texts {
         script +=
             &format!("eval -- '{}'\nprintf '\\n%s\\n' END >&9\n", text.replace('\'', "'\\''"));

@@ -2,8 +2,16 @@
 
 use super::Lexed;
 use super::Lexer;
-use super::Redirect;
 use super::Simple;
+
+/// A redirection to or from a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Redirect {
+    /// To it, or else from it.
+    pub writes: bool,
+    /// The file, as it was written.
+    pub path: String,
+}
 
 impl<'a> Lexer<'a> {
     /// Takes a redirection between output and error output, or to or from a literal file.
@@ -21,7 +29,8 @@ impl<'a> Lexer<'a> {
         }
         let writes = (number.is_empty() && (self.take("&>>") || self.take("&>")))
             || (output && (self.take(">>") || self.take(">")));
-        if !writes && !(matches!(number, "" | "0") && self.take("<")) {
+        let reads = !writes && matches!(number, "" | "0") && self.take("<");
+        if !writes && !reads {
             return Err(OTHER);
         }
         while self.take(" ") || self.take("\t") {}

@@ -59,7 +59,8 @@ const REFUSED: &[&str] = &[
     // Patterns
     "*", "l* x", "{a,b} x", "$? x", "ls 'a'*", "ls a*\\ ", "ls a]", "ls [!a]x", "ls [^a]x",
     "ls x[", "ls [[:alpha:]]x", "ls x[-a]", "ls x[a/b]", "ls {a}", "ls {1..3}", "ls {a,{b,c}}",
-    "ls {a,'b'}", "ls {a,$x}", "ls {-a,b}", "ls {a,-b}x", "ls {,-b}x", "ls {a,..}", "ls a{b", "ls a}",
+    "ls {a,'b'}", "ls {a,$x}", "ls {-a,b}", "ls {a,-b}x", "ls {,-b}x", "ls {a,..}", "ls a{b",
+    "ls a}",
     "ls {a,b}{a,b}{a,b}{a,b}{a,b}{a,b}", "ls a*$?", "ls {a,b}$?", "ls x{a,b c}",
     // Here-documents
     "cat <<E", "cat <<E\n", "cat <<E\nx", "cat <<E\n E\n", "cat <<-E\nE", "cat <<$E\n$E",

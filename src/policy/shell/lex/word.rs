@@ -190,8 +190,8 @@ impl Lexer<'_> {
     }
 
     /// Takes the text of a here-document, as agents write what is to be committed:
-    /// `$(cat <<'END'`, lines, and a line `END`, and one `)`. There must be nothing in it that could
-    /// end it earlier for a shell that looks for the `)` first.
+    /// `$(cat <<'END'`, lines, and a line `END`, and one `)`. There must be nothing in it that
+    /// could end it earlier for a shell that looks for the `)` first.
     fn text_of_document(&mut self, word: &mut Open) -> Lexed<()> {
         const ODD: &str = "it has a substitution with a here-document that is not plain";
         self.no_document()?;
