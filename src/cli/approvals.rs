@@ -179,7 +179,7 @@ fn show(call: &Invocation<'_>, approval: &Value) -> Result<()> {
         agent => format!(" (subagent {})", text::clean(agent)),
     };
     let head = format!("{}  {session} ({provider}){agent}", approval["id"]);
-    let asked = text::parse_time(word(approval, "createdAt")).unwrap_or(0);
+    let asked = time::parse_rfc3339(word(approval, "createdAt")).unwrap_or(0);
     let age = text::age(time::unix_ms() - asked);
     let head = call.out.paint(Color::Bold, &head);
     call.out.line(&match pending {
