@@ -1,4 +1,4 @@
-//! What a call does to files, by the table of the agents' tools. Knows no rules.
+//! What a call does to files, hosts and programs, by the table of the agents' tools. Knows no rules.
 //!
 //! 1. A call whose input is not what the table expects MUST be refused as not understood.
 
@@ -9,13 +9,62 @@ use serde_json::Value;
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-/// One thing that a call does to a file or directory.
+/// One thing that a call does.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Effect {
-    /// It writes, or else it reads.
-    pub writes: bool,
-    /// What.
-    pub spot: Spot,
+pub enum Effect {
+    /// It reads a file or directory.
+    Read(Spot),
+    /// It writes a file or directory.
+    Write(Spot),
+    /// It speaks to a host, by its canonical name; see [`crate::policy::host`].
+    Net(String),
+    /// It runs a program of this name.
+    Exec(String),
+}
+
+impl Effect {
+    /// It reads what is there.
+    pub fn read(spot: Spot) -> Effect {
+        Effect::Read(spot)
+    }
+
+    /// It writes, makes or removes what is there.
+    pub fn write(spot: Spot) -> Effect {
+        Effect::Write(spot)
+    }
+
+    /// The file or directory that it is about, if it is about one.
+    pub fn spot(&self) -> Option<&Spot> {
+        match self {
+            Effect::Read(spot) | Effect::Write(spot) => Some(spot),
+            Effect::Net(_) | Effect::Exec(_) => None,
+        }
+    }
+
+    /// Whether it writes a file or directory.
+    pub fn writes(&self) -> bool {
+        matches!(self, Effect::Write(_))
+    }
+
+    /// What it is, in words that a host, a path or a program follows.
+    pub fn verb(&self) -> &'static str {
+        match self {
+            Effect::Read(_) => "reading",
+            Effect::Write(_) => "writing",
+            Effect::Net(_) => "asking the host",
+            Effect::Exec(_) => "starting",
+        }
+    }
+
+    /// The word for what it does, and what it does it to: `read`, `/p/a`.
+    pub fn words(&self) -> (&'static str, &str) {
+        match self {
+            Effect::Read(spot) => ("read", &spot.written),
+            Effect::Write(spot) => ("write", &spot.written),
+            Effect::Net(host) => ("net", host),
+            Effect::Exec(program) => ("exec", program),
+        }
+    }
 }
 
 /// How a tool reaches files.
@@ -74,16 +123,16 @@ impl Tool {
             return patch_effects(self.text(input)?, dir, ground);
         }
         self.check(input)?;
-        let writes = self.kind == Kind::Write;
+        let does = if self.kind == Kind::Write { Effect::write } else { Effect::read };
         if self.kind == Kind::Search {
             let base = self.field(self.fields[0], input, dir, ground)?;
             let pattern = text(input, self.fields[1])?.ok_or("its input has no pattern")?;
             let spot = ground.spot(search_base(pattern)?, &base.written);
             let spot = spot.ok_or("its pattern is not one for plain paths")?;
-            return Ok(vec![Effect { writes, spot: base }, Effect { writes, spot }]);
+            return Ok(vec![Effect::Read(base), Effect::Read(spot)]);
         }
         let spots = self.fields.iter().map(|field| self.field(field, input, dir, ground));
-        spots.map(|spot| Ok(Effect { writes, spot: spot? })).collect()
+        spots.map(|spot| Ok(does(spot?))).collect()
     }
 
     fn check(&self, input: &Value) -> Result<(), Why> {
@@ -117,7 +166,7 @@ pub fn patch_effects(text: &str, dir: &str, ground: &Ground<'_>) -> Result<Vec<E
         // Who applies it knows no home: `~` is a directory like any other, and a trap for people.
         let spot = ground.spot(name, dir).filter(|_| !name.starts_with('~'));
         let spot = spot.ok_or("the patch names what is not a plain path")?;
-        Ok(Effect { writes: true, spot })
+        Ok(Effect::write(spot))
     };
     patch::files(text)?.into_iter().map(effect).collect()
 }
@@ -176,9 +225,9 @@ mod tests {
 
     fn effects(name: &str, input: &Value) -> Result<Vec<String>, Why> {
         let resolve = |path: &str| normal(path);
-        let ground = Ground::new(&Place { project: "/p", home: "/h", resolve: &resolve });
+        let ground = Ground::new(&Place { project: "/p", home: "/h", own: &[], resolve: &resolve });
         let list = tool(name).expect("a tool of the table").effects(input, "/p/a", &ground)?;
-        let shown = |e: &Effect| format!("{} {}", if e.writes { "w" } else { "r" }, e.spot.written);
+        let shown = |e: &Effect| format!("{} {}", &e.words().0[..1], e.words().1);
         Ok(list.iter().map(shown).collect())
     }
 

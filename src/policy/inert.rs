@@ -46,7 +46,7 @@ mod tests {
 
     fn ask<T>(question: impl FnOnce(&Ground<'_>) -> T) -> T {
         let resolve = |path: &str| normal(path);
-        question(&Ground::new(&Place { project: "/p", home: "/h", resolve: &resolve }))
+        question(&Ground::new(&Place { project: "/p", home: "/h", own: &[], resolve: &resolve }))
     }
 
     #[test]
@@ -104,7 +104,7 @@ mod tests {
     #[test]
     fn a_place_on_the_net_is_not_harmless_however_large_the_project_is() {
         let resolve = |path: &str| normal(path);
-        let ground = Ground::new(&Place { project: "/", home: "/h", resolve: &resolve });
+        let ground = Ground::new(&Place { project: "/", home: "/h", own: &[], resolve: &resolve });
         let dirs = [ground.dir("/").unwrap()];
         assert!(is_harmless("/etc/hosts", &dirs, &ground));
         assert!(!is_harmless("https://x.example/", &dirs, &ground));

@@ -111,7 +111,7 @@ impl<'a> Bench<'a> {
                 (Some(found), _) => found.rule.action,
                 (None, Some(own)) if takes_the_parts(own.rule, effect) => continue,
                 (None, Some(own)) if at < part.said && says_it_all(own.rule, part) => continue,
-                (None, None) if effect.spot.is_inside => continue,
+                (None, None) if effect.spot().is_some_and(|spot| spot.is_inside) => continue,
                 (None, _) => default,
             };
             give(Answer { action, found, part: part.name, effect: Some(effect) });
@@ -202,8 +202,11 @@ impl<'a> Bench<'a> {
     }
 
     fn fits_effect(&self, rule: &Rule, part: &Part<'_>, effect: &Effect) -> bool {
-        let list = if effect.writes { &rule.write } else { &rule.read };
-        let spot = &effect.spot;
+        let (list, spot) = match effect {
+            Effect::Read(spot) => (&rule.read, spot),
+            Effect::Write(spot) => (&rule.write, spot),
+            Effect::Net(_) | Effect::Exec(_) => return false,
+        };
         let named = |paths: &Paths| match rule.action {
             Action::Allow => paths.covers(spot, self.ground, &self.budget),
             Action::Deny | Action::Ask => paths.catches(spot, self.ground, &self.budget),
@@ -251,7 +254,7 @@ fn says_it_all(own: &Rule, part: &Part<'_>) -> bool {
 
 /// Whether an effect that no rule names is part of what the rule about its tool says.
 fn takes_the_parts(own: &Rule, effect: &Effect) -> bool {
-    let Spot { is_inside, is_secret, is_guarded, .. } = effect.spot;
+    let Some(&Spot { is_inside, is_secret, is_guarded, .. }) = effect.spot() else { return false };
     let plain = is_inside && !is_secret;
-    plain && (!effect.writes || !is_guarded && !own.tool.is_empty())
+    plain && (!effect.writes() || !is_guarded && !own.tool.is_empty())
 }

@@ -57,6 +57,8 @@ pub struct Place<'a> {
     pub project: &'a str,
     /// The user's home, absolute.
     pub home: &'a str,
+    /// The daemon's own directories and sockets, absolute: no rule opens them to a call.
+    pub own: &'a [String],
     /// What an absolute path truly is, with its links resolved as the kernel would; of a path that
     /// does not exist, as much of it as does. It may have `..` in it.
     pub resolve: &'a dyn Fn(&str) -> String,

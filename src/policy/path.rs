@@ -260,7 +260,12 @@ mod tests {
             }
             at
         };
-        ask(&Ground::new(&Place { project: "/home/u/p", home: "/home/u", resolve: &resolve }))
+        ask(&Ground::new(&Place {
+            project: "/home/u/p",
+            home: "/home/u",
+            own: &[],
+            resolve: &resolve,
+        }))
     }
 
     #[test]

@@ -21,12 +21,12 @@ pub fn verdict(answer: &Answer<'_>, parts: usize, call: &ToolCall) -> Verdict {
         }
         (Some(found), _) => format!("{subject} is {} by {}", done(answer.action), source(found)),
         (None, Some(effect)) => {
-            let spot = &effect.spot;
-            let what = match () {
-                () if !spot.is_inside => "outside of the project",
-                () if spot.is_secret => "a name that secrets have",
-                () if spot.is_guarded => "a name that decides what runs",
-                () => "more than the rule about the command says",
+            let what = match effect.spot() {
+                None => "something that needs a rule of its own",
+                Some(spot) if !spot.is_inside => "outside of the project",
+                Some(spot) if spot.is_secret => "a name that secrets have",
+                Some(spot) if spot.is_guarded => "a name that decides what runs",
+                Some(_) => "more than the rule about the command says",
             };
             format!("{subject} is {what}, and no rule names it")
         }
@@ -69,8 +69,8 @@ fn finish(action: Action, found: Option<&Found<'_>>, words: &str) -> Verdict {
 fn subject(answer: &Answer<'_>, call: &ToolCall) -> String {
     match answer.effect {
         Some(effect) => {
-            let verb = if effect.writes { "writing" } else { "reading" };
-            format!("{verb} {}", visible::shown(&effect.spot.written, NAME))
+            let (what, whom) = (effect.verb(), effect.words().1);
+            format!("{what} {}", visible::shown(whom, NAME))
         }
         None if answer.part == call.tool => visible::shown(&call.tool, NAME),
         None => format!("`{}`", visible::shown(answer.part, NAME)),

@@ -15,7 +15,7 @@ use serde_json::Value;
 use serde_json::json;
 
 /// Where the tests stand, on a disk without links.
-pub const PLACE: Place<'_> = Place { project: "/p", home: "/h", resolve: &normal };
+pub const PLACE: Place<'_> = Place { project: "/p", home: "/h", own: &[], resolve: &normal };
 
 /// One policy named `mine` of these rules, that asks for the rest.
 pub fn policies(rules: &[Rule]) -> Policies {

@@ -105,7 +105,12 @@ impl Service {
 
     fn judge(&self, live: &Live, call: &ToolCall) -> Result<Verdict> {
         let row = live.row();
-        let place = Place { project: &row.cwd, home: &self.user_home, resolve: &resolve::path };
+        let place = Place {
+            project: &row.cwd,
+            home: &self.user_home,
+            own: &self.own,
+            resolve: &resolve::path,
+        };
         Ok(self.effective(&row.id)?.judge(call, &place))
     }
 

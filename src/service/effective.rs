@@ -176,7 +176,8 @@ mod tests {
     use serde_json::Value;
     use serde_json::json;
 
-    const PLACE: Place<'_> = Place { project: "/p", home: "/h", resolve: &|path| path.to_string() };
+    const PLACE: Place<'_> =
+        Place { project: "/p", home: "/h", own: &[], resolve: &|path| path.to_string() };
 
     fn stored(name: &str, rules: Value) -> StoredPolicy {
         StoredPolicy {

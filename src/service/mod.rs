@@ -70,6 +70,8 @@ pub struct Service {
     pub records: Arc<Records>,
     /// The user's home directory, for rules that speak of it.
     pub user_home: String,
+    /// Our own directories and sockets, which no tool call may touch.
+    pub own: Vec<String>,
     /// What sessions' environments start from.
     pub login_env: LoginEnv,
     /// What agents bill by token with.
@@ -104,8 +106,10 @@ impl Service {
         let (reserved, rules) = (Reserved::default(), Cache::default());
         let watched = Watched::new(&paths.hook_dir());
         let watched = watched.inspect_err(|error| log::error!("{}", error.chain())).ok();
+        let own = [paths.home(), paths.control()].map(|path| path.to_string_lossy().into_owned());
         let service = Service {
             paths,
+            own: own.to_vec(),
             records,
             user_home: user_home().to_string_lossy().into_owned(),
             login_env,

@@ -7,7 +7,7 @@ use crate::policy::path::normal;
 /// The possible directories of each command.
 fn dirs(text: &str) -> Vec<Vec<String>> {
     let resolve = |path: &str| normal(path);
-    let ground = Ground::new(&Place { project: "/p", home: "/h", resolve: &resolve });
+    let ground = Ground::new(&Place { project: "/p", home: "/h", own: &[], resolve: &resolve });
     let commands = commands(text, ground.spot("/p", "/"), &ground).expect(text);
     commands.iter().map(|c| c.dirs.iter().map(|dir| dir.written.clone()).collect()).collect()
 }
@@ -46,7 +46,7 @@ fn nobody_knows_where_the_shell_stands_after_what_is_not_a_plain_cd() {
 #[test]
 fn only_a_cd_within_the_project_does_not_leave_it() {
     let resolve = |path: &str| normal(path);
-    let ground = Ground::new(&Place { project: "/p", home: "/h", resolve: &resolve });
+    let ground = Ground::new(&Place { project: "/p", home: "/h", own: &[], resolve: &resolve });
     let leaves = |text: &str| {
         let list = commands(text, ground.spot("/p", "/"), &ground).expect(text);
         list.iter().any(|command| command.leaves)
@@ -62,7 +62,7 @@ fn only_a_cd_within_the_project_does_not_leave_it() {
 #[test]
 fn so_many_cds_that_nobody_could_tell_are_not_understood() {
     let ground_of = |path: &str| normal(path);
-    let ground = Ground::new(&Place { project: "/p", home: "/h", resolve: &ground_of });
+    let ground = Ground::new(&Place { project: "/p", home: "/h", own: &[], resolve: &ground_of });
     let text = "cd x;".repeat(limits::COMMAND_DIRS);
     assert!(commands(&text, ground.spot("/p", "/"), &ground).is_err());
 }

@@ -21,7 +21,7 @@ fn run(swap: impl Fn(&mut Value)) -> Vec<Line> {
             |name: &str, or: &str| line["context"][name].as_str().unwrap_or(or).to_string();
         let home = context("home", "/home/u");
         let project = context("project", "/home/u/proj");
-        let place = Place { project: &project, home: &home, resolve: &normal };
+        let place = Place { project: &project, home: &home, own: &[], resolve: &normal };
         let call = call("Bash", json!({"command": line["command"]}), &context("cwd", &project));
         let mut rules = line["rules"].clone();
         swap(&mut rules);
