@@ -287,6 +287,24 @@ pub const PATCH_BYTES: usize = 4 * 1024 * 1024;
 pub const PATCH_FILES: usize = 500;
 /// Strings in the input of an unknown tool that are looked at as paths.
 pub const CALL_STRINGS: usize = 256;
+/// Effects of one call that are listed: a page of a dialog.
+pub const EFFECTS: usize = 64;
+/// Characters of each.
+pub const EFFECT_CHARS: usize = 512;
+/// Rules that an explanation lists; the rest is counted.
+pub const EXPLAINED_RULES: usize = 1000;
+/// Bytes of the policy that a repository brings.
+pub const REPOSITORY_POLICY_BYTES: usize = 256 * 1024;
+/// Sessions whose repository's policy is kept in memory; beyond that all are read again.
+pub const TIGHTENED_SESSIONS: usize = 256;
+/// Bytes of one case of `policy eval`: a rule and a command of the most that either may have.
+pub const EVAL_LINE_BYTES: usize = 4 * 1024 * 1024;
+/// Fields of a call's input that one rule may name.
+pub const RULE_ARGS: usize = 64;
+/// Examples below one rule.
+pub const RULE_EXAMPLES: usize = 100;
+/// Examples in all of a policy: each is judged when it is loaded.
+pub const POLICY_EXAMPLES: usize = 2000;
 /// Steps of comparing that one call may cost, some 30 ms; what is not judged by then is asked.
 pub const POLICY_STEPS: u64 = 4_000_000;
 /// Patterns in one field of a rule.

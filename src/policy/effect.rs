@@ -2,6 +2,7 @@
 //!
 //! 1. A call whose input is not what the table expects MUST be refused as not understood.
 
+use crate::policy::host;
 use crate::policy::patch;
 use crate::policy::path::Ground;
 use crate::policy::path::Spot;
@@ -56,18 +57,18 @@ impl Effect {
         }
     }
 
-    /// The word for what it does, and what it does it to: `read`, `/p/a`.
+    /// The word for what it does, and what it truly does it to: `read`, `/p/a`.
     pub fn words(&self) -> (&'static str, &str) {
         match self {
-            Effect::Read(spot) => ("read", &spot.written),
-            Effect::Write(spot) => ("write", &spot.written),
+            Effect::Read(spot) => ("read", &spot.real),
+            Effect::Write(spot) => ("write", &spot.real),
             Effect::Net(host) => ("net", host),
             Effect::Exec(program) => ("exec", program),
         }
     }
 }
 
-/// How a tool reaches files.
+/// What a tool reaches, and how.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// Through a command line.
@@ -80,12 +81,20 @@ pub enum Kind {
     Search,
     /// It applies a patch.
     Patch,
+    /// It asks the host of a URL.
+    Net,
+    /// It has the net searched.
+    Query,
+    /// It starts something that works on its own, by the word of its row.
+    Exec,
+    /// It does nothing outside of the agent.
+    Nothing,
 }
 
 /// A row of `tools.txt`.
 #[derive(Debug)]
 pub struct Tool {
-    /// How it reaches files.
+    /// What it reaches.
     pub kind: Kind,
     fields: Vec<&'static str>,
     unless: Vec<&'static str>,
@@ -106,6 +115,8 @@ impl Tool {
         let mut given = self.fields.iter().filter_map(|name| present(input, name));
         match (given.next(), given.next()) {
             (Some(Value::String(text)), None) => Ok(text),
+            (Some(Value::Array(list)), None) => shell_script(list)
+                .ok_or_else(|| format!("its {} is neither a string nor a shell's", self.fields[0])),
             (None, _) => Err(format!("its input has no {}", self.fields[0])),
             (Some(_), None) => Err(format!("its {} is not one string", self.fields[0])),
             (Some(_), Some(_)) => Err("its input has more than one command".to_string()),
@@ -119,20 +130,31 @@ impl Tool {
         dir: &str,
         ground: &Ground<'_>,
     ) -> Result<Vec<Effect>, Why> {
-        if self.kind == Kind::Patch {
-            return patch_effects(self.text(input)?, dir, ground);
-        }
         self.check(input)?;
-        let does = if self.kind == Kind::Write { Effect::write } else { Effect::read };
-        if self.kind == Kind::Search {
-            let base = self.field(self.fields[0], input, dir, ground)?;
-            let pattern = text(input, self.fields[1])?.ok_or("its input has no pattern")?;
-            let spot = ground.spot(search_base(pattern)?, &base.written);
-            let spot = spot.ok_or("its pattern is not one for plain paths")?;
-            return Ok(vec![Effect::Read(base), Effect::Read(spot)]);
+        let field = |field: &str| self.field(field, input, dir, ground);
+        let each = |does: fn(Spot) -> Effect| {
+            self.fields.iter().map(|name| field(name).map(does)).collect()
+        };
+        match self.kind {
+            Kind::Read => each(Effect::read),
+            Kind::Write => each(Effect::write),
+            Kind::Patch => patch_effects(self.text(input)?, dir, ground),
+            Kind::Search => {
+                let base = field(self.fields[0])?;
+                let pattern = text(input, self.fields[1])?.ok_or("its input has no pattern")?;
+                let spot = ground.spot(search_base(pattern)?, &base.written);
+                let spot = spot.ok_or("its pattern is not one for plain paths")?;
+                Ok(vec![Effect::Read(base), Effect::Read(spot)])
+            }
+            Kind::Net => {
+                let name = self.fields[0];
+                let url = text(input, name)?.ok_or_else(|| format!("its input has no {name}"))?;
+                Ok(vec![Effect::Net(host::of_url(url)?)])
+            }
+            Kind::Query => queried(input, self.fields[0]),
+            Kind::Exec => Ok(vec![Effect::Exec(self.fields[0].to_string())]),
+            Kind::Shell | Kind::Nothing => Ok(Vec::new()),
         }
-        let spots = self.fields.iter().map(|field| self.field(field, input, dir, ground));
-        spots.map(|spot| Ok(does(spot?))).collect()
     }
 
     fn check(&self, input: &Value) -> Result<(), Why> {
@@ -158,6 +180,27 @@ impl Tool {
         };
         ground.spot(path, dir).ok_or_else(|| format!("its {name} is not a plain path"))
     }
+}
+
+/// Codex has its own shell read a line: `["bash", "-lc", LINE]`.
+fn shell_script(list: &[Value]) -> Option<&str> {
+    let [program, option, line] = list else { return None };
+    let is = |value: &Value, names: &[&str]| value.as_str().is_some_and(|v| names.contains(&v));
+    let shell = is(program, &["bash", "/bin/bash", "/usr/bin/bash"]) && is(option, &["-lc", "-c"]);
+    line.as_str().filter(|_| shell)
+}
+
+/// A search asks the one who searches, and is as good as a question to each host that it names.
+fn queried(input: &Value, field: &str) -> Result<Vec<Effect>, Why> {
+    let mut effects = vec![Effect::Net(host::SEARCH.to_string())];
+    let odd = || format!("its {field} is not a list of hosts");
+    if let Some(value) = present(input, field) {
+        for name in value.as_array().ok_or_else(odd)? {
+            let host = name.as_str().and_then(host::canonical).ok_or_else(odd)?;
+            effects.push(Effect::Net(host));
+        }
+    }
+    Ok(effects)
 }
 
 /// The writes of a patch that is applied in the directory `dir`.
@@ -202,16 +245,21 @@ static TABLE: LazyLock<HashMap<&str, Tool>> = LazyLock::new(|| {
 /// The table is part of the program: a broken line is found by the tests below.
 fn row(line: &'static str) -> (&'static str, Tool) {
     let (name, rest) = line.split_once(": ").expect("TOOL: KIND FIELD in tools.txt");
-    let (kind, fields) = rest.split_once(' ').expect("a field in tools.txt");
+    let (kind, fields) = rest.split_once(' ').unwrap_or((rest, ""));
     let kind = match kind {
         "shell" => Kind::Shell,
         "read" => Kind::Read,
         "write" => Kind::Write,
         "search" => Kind::Search,
         "patch" => Kind::Patch,
+        "net" => Kind::Net,
+        "query" => Kind::Query,
+        "exec" => Kind::Exec,
+        "nothing" => Kind::Nothing,
         other => panic!("unknown kind {other} in tools.txt"),
     };
-    let (unless, fields) = fields.split(' ').partition(|field| field.starts_with('!'));
+    let (unless, fields) =
+        fields.split_ascii_whitespace().partition(|field| field.starts_with('!'));
     let unless = Vec::into_iter(unless).map(|field: &str| &field[1..]).collect();
     (name, Tool { kind, fields, unless })
 }
@@ -246,6 +294,17 @@ mod tests {
             ("Glob", json!({"pattern": "../../x/a[b"}), vec!["r /p/a", "r /x"]),
             ("apply_patch", json!({"command": patch}), vec!["w /p/a/x", "w /etc/y"]),
             ("apply_patch", json!({"input": patch}), vec!["w /p/a/x", "w /etc/y"]),
+            ("view_image", json!({"path": "x.png"}), vec!["r /p/a/x.png"]),
+            ("WebFetch", json!({"url": "https://A.example/x"}), vec!["n a.example"]),
+            ("WebSearch", json!({"query": "x"}), vec!["n search"]),
+            (
+                "WebSearch",
+                json!({"query": "x", "allowed_domains": ["a.example"]}),
+                vec!["n search", "n a.example"],
+            ),
+            ("Task", json!({"prompt": "rm -rf /"}), vec!["e agent"]),
+            ("Agent", json!({"prompt": "x"}), vec!["e agent"]),
+            ("TodoWrite", json!({"todos": ["/etc/passwd"]}), vec![]),
         ] {
             assert_eq!(
                 effects(name, &input),
@@ -268,6 +327,11 @@ mod tests {
             ("Glob", json!({"path": "b"})),
             ("Glob", json!({"pattern": "**/../../x"})),
             ("Glob", json!({"pattern": "{/etc/x,b}"})),
+            ("WebFetch", json!({"url": "https://a@b.example"})),
+            ("WebFetch", json!({"url": ["https://b.example"]})),
+            ("WebFetch", json!({})),
+            ("WebSearch", json!({"query": "x", "allowed_domains": "a.example"})),
+            ("WebSearch", json!({"query": "x", "allowed_domains": ["a.example/x"]})),
             ("apply_patch", json!({"command": "x"})),
             ("apply_patch", json!({"command": "x", "input": "y"})),
             (
@@ -284,11 +348,14 @@ mod tests {
         let bash = tool("Bash").unwrap();
         assert_eq!(bash.text(&json!({"command": "ls", "timeout": 5})), Ok("ls"));
         assert_eq!(bash.text(&json!({"cmd": "ls", "env": null})), Ok("ls"));
+        assert_eq!(bash.text(&json!({"command": ["bash", "-lc", "ls"]})), Ok("ls"));
         assert_eq!(bash.text(&json!({"cmd": "ls", "dangerouslyDisableSandbox": false})), Ok("ls"));
         for bad in [
             json!({}),
             json!({"command": null}),
             json!({"command": ["ls"]}),
+            json!({"command": ["env", "-lc", "ls"]}),
+            json!({"command": ["bash", "-lc", "ls", "x"]}),
             json!({"command": "ls", "cmd": "ls"}),
             json!({"command": "ls", "dangerouslyDisableSandbox": true}),
             json!({"command": "ls", "sandbox_permissions": "require_escalated"}),

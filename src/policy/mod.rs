@@ -8,19 +8,26 @@
 //! is judged ([`judge`]) by rules ([`rule`]) and their patterns ([`pattern`]). What programs
 //! ([`program`]), tools and names mean stands in the text files beside this one, not in code.
 
+pub mod about;
 pub mod built_in;
 pub mod effect;
+pub mod example;
+pub mod explain;
 pub mod glob;
+pub mod host;
 pub mod inert;
 pub mod judge;
+pub mod lines;
 pub mod part;
 pub mod patch;
 pub mod path;
 pub mod pattern;
 pub mod program;
+pub mod protect;
 pub mod reason;
 pub mod rule;
 pub mod shell;
+pub mod source;
 pub mod visible;
 
 use crate::model::call::Action;
@@ -46,6 +53,9 @@ pub struct Policy {
 pub struct Policies {
     /// The policies in force, in any order.
     pub list: Vec<Policy>,
+    /// Policies that can only tighten, as those of a repository: what of them would allow is
+    /// passed over.
+    pub tighten: Vec<Policy>,
     /// What becomes of a call that no rule is about: `ask`, or `deny` where nobody can answer.
     pub default: Action,
 }

@@ -10,6 +10,7 @@ use crate::policy::effect::Effect;
 use crate::policy::effect::Kind;
 use crate::policy::effect::Tool;
 use crate::policy::effect::Why;
+use crate::policy::host;
 use crate::policy::patch;
 use crate::policy::path::Ground;
 use crate::policy::path::Many;
@@ -20,6 +21,7 @@ use crate::policy::program::reading;
 use crate::policy::shell;
 use crate::policy::shell::Command;
 use crate::policy::shell::lex;
+use crate::policy::visible;
 use serde_json::Value;
 use std::collections::HashSet;
 use std::rc::Rc;
@@ -30,6 +32,8 @@ use std::sync::LazyLock;
 pub struct Part<'a> {
     /// What reasons call it, not yet fit for people.
     pub name: &'a str,
+    /// The whole input of the call.
+    pub input: &'a Value,
     /// The names of the tool that it is a call of.
     pub tools: Vec<&'a str>,
     /// The command, for a part that is one.
@@ -54,7 +58,7 @@ pub struct Part<'a> {
     pub dirs: Rc<Vec<Spot>>,
     /// It goes to a directory outside of the project.
     pub leaves: bool,
-    /// What it does to files.
+    /// What it is known to do.
     pub effects: Vec<Effect>,
     /// How many of these, at the front, its words alone say.
     pub said: usize,
@@ -66,6 +70,49 @@ pub struct Part<'a> {
     pub might_meet: Vec<Many>,
     /// What it writes is among its effects: these it might only read.
     pub only_reads: bool,
+    /// Hosts that it might speak to; filled by [`Part::guess_hosts`] alone.
+    pub might_reach: Vec<String>,
+}
+
+impl Part<'_> {
+    /// Notes each host that its words name, or for an unknown tool the strings of its input.
+    pub fn guess_hosts(&mut self) {
+        let list = &mut self.might_reach;
+        let mut put = |host: String| list.push(host);
+        for word in self.words.iter().flatten().chain(self.might_run.iter().flatten()) {
+            host::mentioned(word, &mut put);
+        }
+        if self.words.is_none() {
+            let strings = strings(self.input).take(limits::CALL_STRINGS);
+            strings.for_each(|text| host::mentioned(text, &mut put));
+        }
+    }
+
+    /// What it does, a line for each: `exec git`, `read /p/a`.
+    pub fn shown(&self) -> impl Iterator<Item = String> {
+        let program = self.words.as_deref().and_then(<[String]>::first);
+        let line = |(verb, what): (&str, &str)| {
+            format!("{verb} {}", visible::shown(what, limits::EFFECT_CHARS))
+        };
+        let effects = self.effects.iter().map(move |effect| line(effect.words()));
+        program.map(|program| line(("exec", program))).into_iter().chain(effects)
+    }
+}
+
+/// All strings in a value, in no order.
+pub fn strings(value: &Value) -> impl Iterator<Item = &str> {
+    let mut open = vec![value];
+    std::iter::from_fn(move || {
+        while let Some(value) = open.pop() {
+            match value {
+                Value::String(text) => return Some(text.as_str()),
+                Value::Array(list) => open.extend(list),
+                Value::Object(map) => open.extend(map.values()),
+                _ => {}
+            }
+        }
+        None
+    })
 }
 
 /// Takes a call apart; `touches` asks for what it might touch as well. The error says what is not
@@ -90,6 +137,7 @@ pub fn parts<'a>(
 fn blank<'a>(name: &'a str, call: &'a ToolCall, ground: &Ground<'_>) -> Part<'a> {
     Part {
         name,
+        input: &call.input,
         tools: vec![&call.tool],
         words: None,
         many: Vec::new(),
@@ -108,6 +156,7 @@ fn blank<'a>(name: &'a str, call: &'a ToolCall, ground: &Ground<'_>) -> Part<'a>
         might_touch: Vec::new(),
         might_meet: Vec::new(),
         only_reads: false,
+        might_reach: Vec::new(),
     }
 }
 
@@ -119,18 +168,9 @@ fn unknown<'a>(call: &'a ToolCall, ground: &Ground<'_>, touches: bool) -> Part<'
             part.might_run.extend(list.into_iter().map(|simple| simple.words));
         }
     }
-    let (mut open, mut strings) = (vec![&call.input], 0);
-    while let Some(value) = open.pop().filter(|_| touches && strings < limits::CALL_STRINGS) {
-        match value {
-            Value::String(text) => {
-                strings += 1;
-                let path = text.strip_prefix("file://").unwrap_or(text);
-                touch(&mut part.might_touch, path, &call.cwd, ground);
-            }
-            Value::Array(list) => open.extend(list),
-            Value::Object(map) => open.extend(map.values()),
-            _ => {}
-        }
+    for text in strings(&call.input).take(limits::CALL_STRINGS).filter(|_| touches) {
+        let path = text.strip_prefix("file://").unwrap_or(text);
+        touch(&mut part.might_touch, path, &call.cwd, ground);
     }
     part
 }

@@ -47,6 +47,8 @@ pub struct Ground<'a> {
     pub project: (String, String),
     /// The home, as given and in truth.
     pub home: (String, String),
+    /// The daemon's own directories and sockets, as given and in truth.
+    pub own: Vec<String>,
     is_plain: bool,
 }
 
@@ -56,7 +58,18 @@ impl<'a> Ground<'a> {
         let both = |path: &str| (normal(path), normal(&(place.resolve)(path)));
         let (project, home) = (both(place.project), both(place.home));
         let is_plain = project.0 == project.1 && home.0 == home.1;
-        Ground { place: *place, project, home, is_plain }
+        let own = place.own.iter().map(|path| both(path)).flat_map(|(given, truth)| [given, truth]);
+        Ground { place: *place, project, home, own: own.collect(), is_plain }
+    }
+
+    /// The same in small letters, for what is compared without regard to case.
+    pub fn folded(&self) -> Ground<'a> {
+        let low = |(given, truth): &(String, String)| {
+            (given.to_ascii_lowercase(), truth.to_ascii_lowercase())
+        };
+        let own = self.own.iter().map(|path| path.to_ascii_lowercase()).collect();
+        let (project, home) = (low(&self.project), low(&self.home));
+        Ground { place: self.place, project, home, own, is_plain: self.is_plain }
     }
 
     /// The spot that `text` names for a program in the directory `dir`; `None` where that is not

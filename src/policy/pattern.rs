@@ -5,19 +5,35 @@
 //! ```text
 //! rule    = { "action": "allow" | "deny" | "ask", "id"?: line, "reason"?: line,
 //!             "tool"?: names, "command"?: commands,
-//!             "read"?: paths, "write"?: paths, "cwd"?: paths }
+//!             "read"?: paths, "write"?: paths, "host"?: hosts, "cwd"?: paths,
+//!             "args"?: { field: globs, … }, "match"?: calls, "noMatch"?: calls }
 //! names   = name | [ name … ]        and so for commands and paths: one of the list must fit
 //! name    = glob                     over the tool's name: "Read", "mcp__github__*", "*"
 //! command = token { blanks token }   over the words of one simple command: "git log *"
 //! token   = "*" | glob
 //! path    = [ "/" | "~/" ] part { "/" part }
 //! part    = "**" | glob              over one name of the path: "src/**", "~/.ssh/**", "**/*.pem"
+//! host    = glob                     over the canonical name: "docs.rs", "*.example.com"
 //! glob    = { character | "*" | "?" | "[" [ "!" ] characters "]" }
 //! ```
 //!
+//! The same as lines ([`crate::policy::lines`]), a rule each, `#` before a comment:
+//!
+//! ```text
+//! line    = action clause { ";" clause }
+//! clause  = ( "tool" | "read" | "write" | "host" | "cwd" ) word { blanks word }
+//!         | "args" word word { blanks word }      the field, and what it must be
+//!         | ( "shell" | "id" | "reason" ) rest    one command, name or sentence
+//! example = blanks ( "match:" | "no-match:" ) call      below its rule, to the line's end
+//! word    = characters without blanks, quotes and ";" | JSON string
+//! rest    = words with one blank between them | JSON string
+//! call    = a shell command | TOOL JSON-object          see crate::policy::example
+//! ```
+//!
 //! A rule is about a call if all its fields fit, and it must have one of `tool`, `command`, `read`,
-//! `write`, `cwd`. With `read` or `write` it is about what the call does to files, without them
-//! about the tool or the command itself. A path without `/` or `~/` in front is below the project;
+//! `write`, `host`, `args`, `cwd`. With `read`, `write` or `host` it is about what the call does to
+//! files and hosts, without them about the tool or the command itself. Of `args` every field must
+//! be in the input and fit; what is no string is compared as JSON. A path without `/` or `~/` in front is below the project;
 //! one that begins with `**/` is anywhere. `cwd` is where the call stands, for a part of a shell
 //! command behind the `cd`s before it. Quotes mean nothing in a pattern: a star is written `[*]`.
 //!
@@ -37,6 +53,10 @@
 //! | `rm` as the first token | `rm` and `/bin/rm` | `rm` |
 //! | `*` `?` `[…]` in a path | characters of one name | the same, but no *secret* |
 //! | `**` in a path | any number of names, or none | the same, but no *secret* |
+//! | `a.example` as a host | it, and every name below it | it |
+//! | `*.a.example` as a host | the same | every name below it |
+//! | `*` at the front or the end of a host | any characters | refused, but for `*` and `*.` |
+//! | `*` `?` `[…]` in `args` | any characters, also of a value within | any characters |
 //!
 //! *Inert* is a word that gives its program nothing to do but what it does anyway, by the files of
 //! `programs/` ([`crate::policy::program`]): an option that they list, with its value; an operand

@@ -6,6 +6,7 @@ use crate::model::call::ToolCall;
 use crate::model::call::Verdict;
 use crate::policy::judge::Answer;
 use crate::policy::judge::Found;
+use crate::policy::protect;
 use crate::policy::visible;
 
 /// Characters of a command, tool or path in a reason: what matters stands at its front, and the
@@ -14,6 +15,11 @@ const NAME: usize = 160;
 
 /// The verdict that an answer is, for a call of so many parts.
 pub fn verdict(answer: &Answer<'_>, parts: usize, call: &ToolCall) -> Verdict {
+    if let Some(why) = &answer.protected {
+        let verdict = Verdict::new(answer.action, visible::shown(why, limits::REASON_CHARS));
+        let (policy, rule) = protect::SOURCE;
+        return Verdict { policy: Some(policy.into()), rule: Some(rule.into()), ..verdict };
+    }
     let subject = subject(answer, call);
     let words = match (&answer.found, answer.effect) {
         (Some(found), _) if answer.action == Action::Allow && parts > 1 => {
@@ -69,8 +75,8 @@ fn finish(action: Action, found: Option<&Found<'_>>, words: &str) -> Verdict {
 fn subject(answer: &Answer<'_>, call: &ToolCall) -> String {
     match answer.effect {
         Some(effect) => {
-            let (what, whom) = (effect.verb(), effect.words().1);
-            format!("{what} {}", visible::shown(whom, NAME))
+            let whom = effect.spot().map_or(effect.words().1, |spot| &spot.written);
+            format!("{} {}", effect.verb(), visible::shown(whom, NAME))
         }
         None if answer.part == call.tool => visible::shown(&call.tool, NAME),
         None => format!("`{}`", visible::shown(answer.part, NAME)),
@@ -81,7 +87,8 @@ fn source(found: &Found<'_>) -> String {
     format!("{} ({})", visible::shown(&found.policy.name, NAME), rule_name(found))
 }
 
-fn rule_name(found: &Found<'_>) -> String {
+/// What a rule is called: its id, else its number.
+pub fn rule_name(found: &Found<'_>) -> String {
     found.rule.id.clone().unwrap_or_else(|| format!("rule {}", found.at + 1))
 }
 

@@ -5,6 +5,7 @@ use crate::base::error::{Error, Result};
 use crate::limits;
 use crate::model::call::Action;
 use crate::policy::glob::Glob;
+use crate::policy::host::Hosts;
 use crate::policy::pattern::Paths;
 use crate::policy::pattern::Words;
 use crate::policy::visible;
@@ -27,14 +28,23 @@ pub struct Rule {
     pub read: Vec<Paths>,
     /// What is written.
     pub write: Vec<Paths>,
+    /// Hosts that are spoken to.
+    pub host: Vec<Hosts>,
+    /// Fields of the tool's input, all of which must fit.
+    pub args: Vec<(String, Vec<Glob>)>,
     /// Where the call stands.
     pub cwd: Vec<Paths>,
     /// Words for the agent and the person.
     pub reason: Option<String>,
+    /// Calls that it must be about, or it is not loaded; see [`crate::policy::example`].
+    pub matches: Vec<String>,
+    /// Calls that it must not be about.
+    pub no_match: Vec<String>,
 }
 
 /// The fields that a rule may have.
-const FIELDS: &str = "id, action, tool, command, read, write, cwd, reason";
+const FIELDS: &str =
+    "id, action, tool, command, read, write, host, args, cwd, reason, match, noMatch";
 
 /// Reads a list of rules; their grammar stands in [`crate::policy::pattern`]. Whatever is not
 /// understood is an error that names the rule's number and the field: half a rule could allow what
@@ -68,9 +78,11 @@ pub fn to_json(rules: &[Rule]) -> Value {
     Value::Array(rules.iter().map(one_to_json).collect())
 }
 
-type Parsed<T> = std::result::Result<T, String>;
+/// What a field says, or what is wrong with it.
+pub type Parsed<T> = std::result::Result<T, String>;
 
-fn parse_one(value: &Value) -> Parsed<Rule> {
+/// Reads one rule; the error names the field.
+pub fn parse_one(value: &Value) -> Parsed<Rule> {
     let map = value.as_object().ok_or("must be a JSON object")?;
     let action = map.get("action").map(parse_action).transpose()?;
     let action = action.ok_or("field \"action\" is missing; it is allow, deny or ask")?;
@@ -81,8 +93,12 @@ fn parse_one(value: &Value) -> Parsed<Rule> {
         command: Vec::new(),
         read: Vec::new(),
         write: Vec::new(),
+        host: Vec::new(),
+        args: Vec::new(),
         cwd: Vec::new(),
         reason: None,
+        matches: Vec::new(),
+        no_match: Vec::new(),
     };
     // Every member is looked at by name: a `null` is a wrong type here, not an absent restriction.
     for (key, value) in map {
@@ -98,13 +114,21 @@ fn parse_one(value: &Value) -> Parsed<Rule> {
             "read" => rule.read = patterns(key, value, Paths::parse)?,
             "write" => rule.write = patterns(key, value, Paths::parse)?,
             "cwd" => rule.cwd = patterns(key, value, Paths::parse)?,
+            "host" => {
+                let parse = |text: &str| Hosts::parse(text, action == Action::Allow);
+                rule.host = patterns(key, value, parse)?;
+            }
+            "args" => rule.args = args(value)?,
+            "match" => rule.matches = examples(key, value)?,
+            "noMatch" => rule.no_match = examples(key, value)?,
             _ => return Err(format!("unknown field {key:?}; known are {FIELDS}")),
         }
     }
-    let Rule { tool, command, read, write, cwd, .. } = &rule;
-    let names = [tool.len(), command.len(), read.len(), write.len(), cwd.len()];
-    if names.iter().all(|count| *count == 0) {
-        let fields = "\"tool\", \"command\", \"read\", \"write\" and \"cwd\"";
+    let Rule { tool, command, read, write, host, args, cwd, .. } = &rule;
+    let files = [read.len(), write.len(), cwd.len()];
+    let names = [tool.len(), command.len(), host.len(), args.len()];
+    if files.iter().chain(&names).all(|count| *count == 0) {
+        let fields = "\"tool\", \"command\", \"read\", \"write\", \"host\", \"args\" and \"cwd\"";
         return Err(format!("has none of {fields}; \"tool\": \"*\" is about every call"));
     }
     Ok(rule)
@@ -164,7 +188,38 @@ fn patterns<T>(
     Ok(patterns)
 }
 
-fn one_to_json(rule: &Rule) -> Value {
+/// Patterns by the name of the field that they are about.
+fn args(value: &Value) -> Parsed<Vec<(String, Vec<Glob>)>> {
+    let map = value.as_object().filter(|map| !map.is_empty());
+    let map = map.ok_or("field \"args\" must be an object of patterns by field")?;
+    if map.len() > limits::RULE_ARGS {
+        return Err(format!("field \"args\" may have {} fields", limits::RULE_ARGS));
+    }
+    let mut all = Vec::with_capacity(map.len());
+    for (name, value) in map {
+        line("args", &Value::from(name.as_str()), limits::NAME_CHARS)?;
+        let globs = patterns("args", value, Glob::parse)
+            .map_err(|what| format!("{what} (for {name:?})"))?;
+        all.push((name.clone(), globs));
+    }
+    all.sort_by(|a, b| a.0.cmp(&b.0));
+    Ok(all)
+}
+
+/// Calls in words; whether they fit is for [`crate::policy::example`] to say.
+fn examples(name: &str, value: &Value) -> Parsed<Vec<String>> {
+    let list = match value {
+        Value::Array(list) => list.as_slice(),
+        one => std::slice::from_ref(one),
+    };
+    if list.is_empty() || list.len() > limits::RULE_EXAMPLES {
+        return Err(format!("field {name:?} has one to {} examples", limits::RULE_EXAMPLES));
+    }
+    list.iter().map(|value| line(name, value, limits::PATTERN_BYTES)).collect()
+}
+
+/// The JSON of one rule.
+pub fn one_to_json(rule: &Rule) -> Value {
     let mut map = Map::new();
     let mut put = |name: &str, value: Value| map.insert(name.to_string(), value);
     put("action", rule.action.word().into());
@@ -174,21 +229,33 @@ fn one_to_json(rule: &Rule) -> Value {
     if let Some(reason) = &rule.reason {
         put("reason", reason.as_str().into());
     }
-    let lists: [(&str, Vec<&str>); 5] = [
+    if !rule.args.is_empty() {
+        let texts = |globs: &[Glob]| several(globs.iter().map(Glob::text).collect());
+        let fields = rule.args.iter().map(|(name, globs)| (name.clone(), texts(globs)));
+        put("args", Value::Object(fields.collect()));
+    }
+    let lists: [(&str, Vec<&str>); 8] = [
         ("tool", rule.tool.iter().map(Glob::text).collect()),
         ("command", rule.command.iter().map(Words::text).collect()),
         ("read", rule.read.iter().map(Paths::text).collect()),
         ("write", rule.write.iter().map(Paths::text).collect()),
+        ("host", rule.host.iter().map(Hosts::text).collect()),
         ("cwd", rule.cwd.iter().map(Paths::text).collect()),
+        ("match", rule.matches.iter().map(String::as_str).collect()),
+        ("noMatch", rule.no_match.iter().map(String::as_str).collect()),
     ];
-    for (name, texts) in lists {
-        match texts.as_slice() {
-            [] => None,
-            [one] => put(name, (*one).into()),
-            many => put(name, many.into()),
-        };
+    for (name, texts) in lists.into_iter().filter(|(_, texts)| !texts.is_empty()) {
+        put(name, several(texts));
     }
     Value::Object(map)
+}
+
+/// One as itself, several as a list.
+fn several(texts: Vec<&str>) -> Value {
+    match texts.as_slice() {
+        [one] => (*one).into(),
+        many => many.into(),
+    }
 }
 
 #[cfg(test)]
@@ -205,6 +272,9 @@ mod tests {
             {"action": "deny", "read": ["~/.ssh/**", "**/*.pem", "/etc"], "write": "src/**/x"},
             {"action": "allow", "command": "make", "cwd": ["/srv/**", "."]},
             {"action": "deny", "command": ["*", "[ *", "[["]},
+            {"action": "allow", "host": ["*.a.example", "b.example"], "tool": "WebFetch"},
+            {"action": "ask", "args": {"b c": "x*", "a": ["1", "true"]}},
+            {"action": "deny", "command": "ls *", "match": ["ls", "ls -l"], "noMatch": "lsx"},
         ]);
         let rules = parse(&written).unwrap();
         assert_eq!(to_json(&rules), written);
@@ -216,8 +286,17 @@ mod tests {
         let long = "x".repeat(limits::PATTERN_BYTES + 1);
         for (rule, want) in [
             (json!({"action": "allow", "tools": "Bash"}), "unknown field \"tools\""),
-            (json!({"action": "deny", "host": "*"}), "unknown field \"host\""),
-            (json!({"action": "deny", "args": {}}), "unknown field \"args\""),
+            (json!({"action": "deny", "host": ""}), "field \"host\" has an empty pattern"),
+            (json!({"action": "deny", "host": "A.b"}), "field \"host\" has \"A.b\"; a host"),
+            (json!({"action": "allow", "host": "*a.b"}), "field \"host\" has \"*a.b\", which"),
+            (json!({"action": "deny", "args": {}}), "field \"args\" must be an object"),
+            (json!({"action": "deny", "args": ["a"]}), "field \"args\" must be an object"),
+            (json!({"action": "deny", "args": {"a": 1}}), "field \"args\" must be a string"),
+            (json!({"action": "deny", "args": {"a": ""}}), "field \"args\" has an empty"),
+            (json!({"action": "deny", "args": {"": "a"}}), "field \"args\" is empty"),
+            (json!({"action": "deny", "tool": "a", "match": []}), "field \"match\" has one"),
+            (json!({"action": "deny", "tool": "a", "noMatch": 1}), "field \"noMatch\" must"),
+            (json!({"action": "deny", "match": "a"}), "has none of \"tool\""),
             (json!({"action": "Allow", "tool": "A"}), "field \"action\" is \"Allow\""),
             (json!({"action": 1}), "field \"action\""),
             (json!({"tool": "Bash"}), "field \"action\" is missing"),

@@ -5,6 +5,8 @@ mod corpus;
 #[cfg(test)]
 mod fuzz;
 #[cfg(test)]
+mod protection;
+#[cfg(test)]
 mod real;
 
 use super::*;
@@ -20,7 +22,7 @@ pub const PLACE: Place<'_> = Place { project: "/p", home: "/h", own: &[], resolv
 /// One policy named `mine` of these rules, that asks for the rest.
 pub fn policies(rules: &[Rule]) -> Policies {
     let policy = Policy { name: "mine".into(), priority: 0, version: None, rules: rules.to_vec() };
-    Policies { list: vec![policy], default: Action::Ask }
+    Policies { list: vec![policy], tighten: Vec::new(), default: Action::Ask }
 }
 
 /// A call from this directory.
@@ -133,7 +135,11 @@ fn the_order_of_rules_and_policies_changes_no_action() {
             };
             let (one, two) = (policy("a", 5, one), policy("b", -5, two));
             for list in [vec![one.clone(), two.clone()], vec![two, one]] {
-                let verdict = evaluate(&Policies { list, default: Action::Ask }, &call, &PLACE);
+                let verdict = evaluate(
+                    &Policies { list, tighten: Vec::new(), default: Action::Ask },
+                    &call,
+                    &PLACE,
+                );
                 assert!(want.starts_with(verdict.action.word()), "{line}: {rules:?}");
             }
         }
@@ -219,8 +225,11 @@ fn of_rules_that_say_the_same_the_first_of_the_highest_priority_is_named() {
         policy("first", 5, "deny"),
         policy("second", 5, "deny"),
     ];
-    let verdict =
-        evaluate(&Policies { list, default: Action::Ask }, &call("A", Value::Null, "/p"), &PLACE);
+    let verdict = evaluate(
+        &Policies { list, tighten: Vec::new(), default: Action::Ask },
+        &call("A", Value::Null, "/p"),
+        &PLACE,
+    );
     assert_eq!(verdict.action, Action::Deny, "a priority allows nothing");
     assert_eq!(
         (verdict.policy.as_deref(), verdict.rule.as_deref()),

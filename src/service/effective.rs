@@ -9,17 +9,25 @@ use crate::base::error::Result;
 use crate::model::call::Action;
 use crate::model::call::ToolCall;
 use crate::model::call::Verdict;
+use crate::model::policy::Scope;
 use crate::model::policy::StoredPolicy;
+use crate::model::session::Session;
 use crate::policy;
 use crate::policy::Place;
 use crate::policy::Policies;
 use crate::policy::Policy;
 use crate::policy::built_in;
+use crate::policy::explain;
+use crate::policy::explain::Explanation;
+use crate::policy::judge::strictness;
 use crate::policy::rule;
 use crate::service::Service;
 use crate::service::policy_rows::problem;
+use crate::service::resolve;
 use crate::service::settings::DEFAULT_ACTION;
+use crate::service::settings::DEFAULT_SET;
 use crate::service::settings::default_action;
+use crate::service::settings::default_set;
 use crate::store::policies;
 use crate::store::policy_sets;
 use crate::store::settings;
@@ -45,8 +53,13 @@ impl Effective {
         stored: Vec<StoredPolicy>,
         default: Action,
     ) -> Effective {
-        let built_in = built_in::sets().into_iter().filter(|set| sets.iter().any(|s| s == set.id));
-        let mut list: Vec<Policy> = built_in.flat_map(|set| set.policies).collect();
+        let (mut list, mut default): (Vec<Policy>, Action) = (Vec::new(), default);
+        for set in built_in::sets().into_iter().filter(|set| sets.iter().any(|s| s == set.id)) {
+            if strictness(set.default) > strictness(default) {
+                default = set.default;
+            }
+            list.extend(set.policies);
+        }
         let mut unreadable = None;
         for one in stored {
             match rule::parse(&one.rules) {
@@ -61,7 +74,21 @@ impl Effective {
                 }
             }
         }
-        Effective { parts, policies: Policies { list, default }, unreadable }
+        Effective { parts, policies: Policies { list, tighten: Vec::new(), default }, unreadable }
+    }
+
+    /// The same with a policy that can only make it stricter.
+    pub fn tightened(&self, policy: Policy) -> Effective {
+        let mut policies = self.policies.clone();
+        policies.tighten.push(policy);
+        Effective { parts: self.parts.clone(), policies, unreadable: self.unreadable.clone() }
+    }
+
+    /// Why a call is judged as it is; the verdict is that of [`Effective::judge`].
+    pub fn explain(&self, call: &ToolCall, place: &Place<'_>) -> Explanation {
+        let mut said = explain::explain(&self.policies, call, place);
+        said.verdict = self.judge(call, place);
+        said
     }
 
     /// Judges a call. A policy that cannot be read leaves nothing but a denial as it is.
@@ -153,7 +180,7 @@ impl Service {
     /// What decides in a session; from memory, where nothing has changed since the last call.
     pub fn effective(&self, session: &str) -> Result<Arc<Effective>> {
         let lives = |id: &str| self.records.live(id).is_some();
-        self.rules.known_or(session, lives, || {
+        let base = self.rules.known_or(session, lives, || {
             self.store().read(|conn| {
                 let sets = policy_sets::applied(conn, session)?;
                 let mut parts: Vec<String> = sets.iter().map(|id| format!("set {id}")).collect();
@@ -165,6 +192,37 @@ impl Service {
                 let stored = policies::effective(conn, session)?;
                 Ok(Arc::new(Effective::new(parts, &sets, stored, default)))
             })
+        })?;
+        Ok(match self.records.live(session) {
+            Some(live) => self.tightened.with(session, base, &live.row().cwd),
+            None => base,
+        })
+    }
+
+    /// What would decide in a new session: the global policies and the default set.
+    pub fn effective_by_default(&self) -> Result<Effective> {
+        self.store().read(|conn| {
+            let set = default_set(settings::get(conn, DEFAULT_SET)?.as_ref());
+            let members = policy_sets::memberships(conn)?;
+            let listed = |policy: &StoredPolicy| {
+                members.iter().any(|m| Some(&m.set) == set.as_ref() && m.policy == policy.id)
+            };
+            let holds = |p: &StoredPolicy| p.enabled && (p.scope == Scope::Global || listed(p));
+            let stored = policies::list(conn)?.into_iter().filter(holds).collect();
+            let default = default_action(settings::get(conn, DEFAULT_ACTION)?.as_ref());
+            let sets: Vec<String> = set.into_iter().collect();
+            Ok(Effective::new(Vec::new(), &sets, stored, default))
+        })
+    }
+
+    /// Why a call is judged as it is in a session, or would be in a new one.
+    pub fn explain(&self, session: Option<&Session>, call: &ToolCall) -> Result<Explanation> {
+        let project = session.map_or(&call.cwd, |row| &row.cwd);
+        let home = &self.user_home;
+        let place = Place { project, home, own: &self.own, resolve: &resolve::path };
+        Ok(match session {
+            Some(row) => self.effective(&row.id)?.explain(call, &place),
+            None => self.effective_by_default()?.explain(call, &place),
         })
     }
 }
@@ -172,7 +230,6 @@ impl Service {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::policy::Scope;
     use serde_json::Value;
     use serde_json::json;
 

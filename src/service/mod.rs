@@ -42,6 +42,7 @@ pub mod settings;
 pub mod settle;
 pub mod start;
 pub mod tail;
+pub mod tighten;
 pub mod waits;
 
 use crate::base::error::Result;
@@ -94,6 +95,8 @@ pub struct Service {
     reserved: Reserved,
     /// What decides in the running sessions.
     rules: Cache,
+    /// What their repositories add to that.
+    tightened: tighten::Known,
     /// Which agents' gates are proven, and who waits for that.
     proofs: Proofs,
 }
@@ -123,6 +126,7 @@ impl Service {
             approvals: Approvals::default(),
             reserved,
             rules,
+            tightened: tighten::Known::default(),
             proofs: Proofs::default(),
         };
         Ok(Arc::new(service))

@@ -9,6 +9,7 @@ use crate::model::policy;
 use crate::model::policy::Scope;
 use crate::model::policy::StoredPolicy;
 use crate::model::session;
+use crate::policy::example;
 use crate::policy::rule;
 use crate::service::policies::all_built_in;
 use crate::store::policies::Head;
@@ -63,9 +64,11 @@ pub fn need_name(text: &str) -> Result<String> {
     session::clean_name(text)?.ok_or_else(|| Error::invalid("field \"name\" is empty"))
 }
 
-/// The rules in the one form that is stored, or what is wrong with them.
+/// The rules in the one form that is stored, or what is wrong with them or their examples.
 pub fn canonical(rules: &Value) -> Result<Value> {
-    rule::parse(rules).map(|rules| rule::to_json(&rules))
+    let rules = rule::parse(rules)?;
+    example::check(&rules)?;
+    Ok(rule::to_json(&rules))
 }
 
 fn check_priority(priority: i64) -> Result<i64> {

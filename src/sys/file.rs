@@ -9,6 +9,8 @@ use crate::base::time;
 use crate::limits;
 use nix::fcntl::Flock;
 use nix::fcntl::FlockArg;
+use nix::fcntl::OFlag;
+use nix::sys::stat::Mode;
 use nix::sys::stat::SFlag;
 use std::fs;
 use std::fs::File;
@@ -71,14 +73,47 @@ pub struct Stamp {
 pub fn stamp(path: &Path) -> Result<Stamp> {
     let meta =
         fs::metadata(path).code(Code::NotFound, || format!("cannot look at {}", path.display()))?;
-    let ns = |seconds: i64, rest: i64| i128::from(seconds) * 1_000_000_000 + i128::from(rest);
-    Ok(Stamp {
-        device: meta.dev(),
-        inode: meta.ino(),
-        size: meta.size(),
-        modified_ns: ns(meta.mtime(), meta.mtime_nsec()),
-        changed_ns: ns(meta.ctime(), meta.ctime_nsec()),
-    })
+    Ok(Stamp::of(&meta))
+}
+
+impl Stamp {
+    fn of(meta: &fs::Metadata) -> Stamp {
+        let ns = |seconds: i64, rest: i64| i128::from(seconds) * 1_000_000_000 + i128::from(rest);
+        Stamp {
+            device: meta.dev(),
+            inode: meta.ino(),
+            size: meta.size(),
+            modified_ns: ns(meta.mtime(), meta.mtime_nsec()),
+            changed_ns: ns(meta.ctime(), meta.ctime_nsec()),
+        }
+    }
+}
+
+/// Opens the regular file that `names` lead to below the directory `dir`, following no link on the
+/// way; `None` where there is none. The error names the file.
+pub fn open_beneath(dir: &Path, names: &[&str]) -> Result<Option<(File, Stamp)>> {
+    let shown = || format!("{}", names.join("/"));
+    let flags = OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK;
+    let Ok(mut at) = File::open(dir) else { return Ok(None) };
+    for (i, name) in names.iter().enumerate() {
+        let kind = if i + 1 < names.len() { OFlag::O_DIRECTORY } else { OFlag::empty() };
+        match nix::fcntl::openat(&at, *name, flags | kind, Mode::empty()) {
+            Ok(fd) => at = File::from(fd),
+            Err(nix::Error::ENOENT) => return Ok(None),
+            Err(e) => {
+                let what = match e {
+                    nix::Error::ELOOP | nix::Error::ENOTDIR => "a link or no directory".to_string(),
+                    e => e.desc().to_string(),
+                };
+                return Err(Error::invalid(format!("cannot read {}: {what}", shown())));
+            }
+        }
+    }
+    let meta = at.metadata().code(Code::Invalid, || format!("cannot look at {}", shown()))?;
+    if !meta.is_file() {
+        return Err(Error::invalid(format!("{} is not a file", shown())));
+    }
+    Ok(Some((at, Stamp::of(&meta))))
 }
 
 /// Whether what is written to `fd` goes nowhere. The runtime puts the null device in the place of a

@@ -337,7 +337,7 @@ impl Judge<'_> {
         }
         for dir in self.dirs {
             let Some(spot) = self.ground.spot(word, &dir.written) else { return false };
-            let effect = Effect { writes: true, spot };
+            let effect = Effect::write(spot);
             if !self.writes.contains(&effect) {
                 self.writes.push(effect);
             }

@@ -9,7 +9,7 @@ use crate::policy::shell::lex;
 
 /// How a command is read in `/p`: the inert words, and what is written.
 fn reading(text: &str) -> Reading {
-    let ground = Ground::new(&Place { project: "/p", home: "/h", resolve: &normal });
+    let ground = Ground::new(&Place { project: "/p", home: "/h", own: &[], resolve: &normal });
     let list = lex::split(text).unwrap_or_else(|why| panic!("{text}: {why}"));
     let dirs = [ground.spot("/p", "/").unwrap()];
     read(&list[0].words, &list[0].many, &dirs, &ground)
@@ -60,9 +60,10 @@ fn what_is_written_is_an_effect() {
         ("chmod +x a", vec!["/p/a"]),
     ] {
         let writes = reading(text).writes;
-        let written: Vec<&str> = writes.iter().map(|effect| effect.spot.written.as_str()).collect();
+        let written: Vec<&str> =
+            writes.iter().map(|effect| effect.spot().unwrap().written.as_str()).collect();
         assert_eq!(written, want, "{text}");
-        assert!(writes.iter().all(|effect| effect.writes));
+        assert!(writes.iter().all(|effect| effect.writes()));
     }
 }
 

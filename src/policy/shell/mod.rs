@@ -164,7 +164,7 @@ fn files(
         for dir in dirs {
             let spot = ground.spot(path, &dir.written);
             let spot = spot.ok_or("it has a redirection that is not to a plain file")?;
-            effects.push(Effect { writes: *writes, spot });
+            effects.push(if *writes { Effect::write(spot) } else { Effect::read(spot) });
         }
     }
     Ok(effects)

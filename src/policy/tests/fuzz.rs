@@ -111,7 +111,7 @@ fn what_is_slipped_into_a_harmless_command_is_never_allowed() {
     let dir = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/policy");
     let text = |name: &str| std::fs::read_to_string(dir.join(name)).unwrap();
     let policies = policies(&rules(json::parse(text("developer_policy.json").as_bytes()).unwrap()));
-    let place = Place { project: "/home/u/proj", home: "/home/u", resolve: &normal };
+    let place = Place { project: "/home/u/proj", home: "/home/u", own: &[], resolve: &normal };
     let is_allowed = |command: &str| {
         let call = call("Bash", json!({"command": command}), "/home/u/proj");
         evaluate(&policies, &call, &place).action == Action::Allow

@@ -22,7 +22,8 @@ fn run() -> Vec<Line> {
     let judge = |line: &str| {
         let text = json::parse(line.as_bytes()).expect(line);
         let field = |name: &str| text[name].as_str().expect(name);
-        let place = Place { project: field("project"), home: field("home"), resolve: &normal };
+        let place =
+            Place { project: field("project"), home: field("home"), own: &[], resolve: &normal };
         let call = call("Bash", json!({"command": text["command"]}), field("cwd"));
         let verdict = evaluate(&policies, &call, &place);
         Line { action: verdict.action, reason: verdict.reason, text }
