@@ -7,9 +7,13 @@ use crate::cli::command::Command;
 use crate::cli::command::Group;
 use crate::cli::command::Opt;
 use crate::cli::command::Words;
+use crate::cli::command::switch;
 use crate::cli::command::value;
 use crate::cli::describe::word;
 use crate::cli::out::Color;
+use crate::cli::policy_eval;
+use crate::cli::policy_explain;
+use crate::cli::policy_file;
 use crate::cli::policy_load;
 use crate::cli::policy_words::history;
 use crate::cli::policy_words::items;
@@ -35,6 +39,7 @@ const SCOPE: Opt = value(&["--scope"], "S", "global (default), or set: only wher
 const RULES: Opt = value(&["--rules"], "JSON|@FILE|-", "all its rules");
 const ENABLED: Opt = value(&["--enabled"], "true|false", "whether it decides anything");
 const PRIORITY: Opt = value(&["--priority"], "N", "which of equal rules is named: the highest");
+const LINES: Opt = switch(&["--lines"], "only its rules, as lines for a file");
 const ABOUT: Opt = value(&["--description"], "TEXT", "what it is for");
 
 const DETAILS: &str = "\
@@ -50,6 +55,8 @@ string or a list of strings of which one must fit; all that are given must fit:
   read     a file that is read: src/** below the project, ~/.ssh/** at home,
            /etc/* as it stands, **/*.pem anywhere
   write    a file that is written, in the same way
+  host     a host that is spoken to: docs.rs, *.example.com
+  args     an object: fields of the tool's input and what they must be
   cwd      where the call stands
 
 A * at the end of a command is any further words: all of them where a rule
@@ -65,8 +72,17 @@ nothing outside the project. A line of several commands runs only if each may.
   ]}' | codepiper policy load -
 
 A file for load is such an object (name, description, priority, enabled, scope,
-rules) or a list of rules; its name is then the file's. A policy is named by its
-id, by the start of its id, or by its name.";
+rules) or a list of rules; its name is then the file's. Rules may be lines, too,
+with examples that must hold (in JSON: \"match\" and \"noMatch\"):
+
+  allow shell cargo test ; shell cat *    # several of a kind: one must fit
+    match: cat src/main.rs
+    no-match: cat /etc/passwd
+  allow tool Write Edit ; write src/** ; id edits
+  deny host *.evil.example ; reason \"not there\"
+
+A policy is named by its id, by the start of its id, or by its name. The file
+.codepiper/policy in a project makes its sessions stricter, never milder.";
 
 /// The command of this file.
 pub const COMMANDS: &[Command] = &[Command {
@@ -102,7 +118,7 @@ const VERBS: &[Verb] = &[
         aliases: &["get"],
         usage: "ID",
         about: "Show a policy, its rules one a line",
-        options: &[],
+        options: &[LINES],
         words: (1, 1),
         run: show,
     },
@@ -169,6 +185,9 @@ const VERBS: &[Verb] = &[
         words: (0, 1),
         run: default,
     },
+    policy_file::TEST,
+    policy_eval::EVAL,
+    policy_explain::EXPLAIN,
 ];
 
 fn list(call: &Invocation<'_>) -> Result<i32> {
@@ -202,6 +221,9 @@ fn show(call: &Invocation<'_>) -> Result<i32> {
         return call.out.body(&body).map(|()| 0);
     }
     let policy = &body["policy"];
+    if call.args.has("--lines") {
+        return call.out.bytes(rules::lines(policy)?.as_bytes()).map(|()| 0);
+    }
     let plain = |name: &str| text::clean(word(policy, name));
     let facts = [
         ("id", plain("id")),

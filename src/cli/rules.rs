@@ -5,6 +5,9 @@ use crate::base::error::{Code, Context, Error, Result};
 use crate::base::json;
 use crate::cli::text;
 use crate::limits;
+use crate::policy::lines;
+use crate::policy::rule;
+use crate::policy::source;
 use serde_json::Value;
 use std::io::Read;
 
@@ -16,12 +19,25 @@ pub fn read(word: &str, input: impl Read) -> Result<Value> {
     match word.strip_prefix('@') {
         Some(path) => read_file(path, input),
         None if word == "-" => read_file(word, input),
-        None => named("--rules", json::parse(word.as_bytes())),
+        None => parsed("--rules", word.as_bytes()),
     }
 }
 
-/// The JSON in a file, or in all of `input` for `-`.
+/// The JSON in a file, or in all of `input` for `-`; what is written as lines becomes JSON here.
 pub fn read_file(path: &str, input: impl Read) -> Result<Value> {
+    let shown = if path == "-" { "standard input" } else { path };
+    parsed(shown, &read_bytes(path, input)?)
+}
+
+fn parsed(name: &str, bytes: &[u8]) -> Result<Value> {
+    match source::is_json(bytes) {
+        true => named(name, json::parse(bytes)),
+        false => source::rules(name, bytes).map(|rules| rule::to_json(&rules)),
+    }
+}
+
+/// All of a file, or all of `input` for `-`.
+pub fn read_bytes(path: &str, input: impl Read) -> Result<Vec<u8>> {
     let most = limits::BODY_BYTES as u64;
     let mut bytes = Vec::new();
     let shown = if path == "-" { "standard input" } else { path };
@@ -37,11 +53,16 @@ pub fn read_file(path: &str, input: impl Read) -> Result<Value> {
     if bytes.len() as u64 > most {
         return Err(Error::invalid(format!("{shown} has more than {most} bytes")));
     }
-    named(shown, json::parse(&bytes))
+    Ok(bytes)
 }
 
 fn named(what: &str, parsed: Result<Value>) -> Result<Value> {
     parsed.map_err(|error| Error { message: format!("{what}: {}", error.message), ..error })
+}
+
+/// The rules of a policy as a file of lines, which [`read_file`] takes.
+pub fn lines(policy: &Value) -> Result<String> {
+    rule::parse(&policy["rules"]).map(|rules| lines::print(&rules))
 }
 
 /// A rule as one harmless line: `deny   tool Bash  command git push  (pushing is mine)`.

@@ -75,6 +75,7 @@ pub const ROUTES: &[Route<Api>] = &[
     row(Method::Get, "/audit/:seq", "one row", Run::Now(audit::show)),
     row(Method::Get, "/policies", "list policies", Run::Now(policies::list)),
     row(Method::Post, "/policies", "make a policy", Run::Now(policies::create)),
+    row(Method::Post, "/policies/explain", "why a call is judged", Run::Now(policies::explain)),
     row(Method::Get, "/policies/:id", "show a policy", Run::Now(policies::show)),
     row(Method::Get, "/policies/:id/history", "its versions", Run::Now(policies::history)),
     row(Method::Put, "/policies/:id", "change a policy", Run::Now(policies::update)),

@@ -27,6 +27,7 @@ mod peers;
 mod policies;
 mod policy_cli;
 mod policy_input;
+mod policy_lang;
 mod proof;
 mod starts;
 mod state_dir;

@@ -207,7 +207,7 @@ fn json_of_every_verb_is_the_apis_own() {
     let set = json(&["policy-set", "create", "--name", "s", "--policy", "mine"]);
     assert_eq!(set["policySet"]["policies"][0]["name"], "mine");
     assert_eq!(json(&["policy-set", "show", "s"])["policySet"]["name"], "s");
-    assert_eq!(json(&["policy-set", "list"])["policySets"][1]["name"], "s");
+    assert_eq!(json(&["policy-set", "list"])["policySets"][3]["name"], "s");
     assert_eq!(json(&["policy-set", "update", "s", "--name", "t"])["policySet"]["name"], "t");
     assert_eq!(json(&["policy-set", "apply", "t", &id])["applied"], true);
     assert_eq!(json(&["policy-set", "unapply", "t", &id])["success"], true);
