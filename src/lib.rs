@@ -76,6 +76,7 @@
 //! | db-writer | 1 | the writing connection | writes, 256 | wait 5 s, then `Busy` |
 //! | watch | 1 | changes of the files that hooks stand on | the kernel's | looks at all |
 //! | waits | 1 | deadlines of parked requests; sleeps while there are none | 256 | `Busy` |
+//! | approvals | 1 | approvals that end by themselves; mostly asleep | news, 256 | looks in time |
 //! | proof | at most 1 | proofs of the gate ([`service::proof`]) | starts, 64 | `Busy` |
 //! | proof-model | 1 a proof | a scripted model on loopback, 16 connections | none | dropped |
 //! | adopt, adopt-ID, check | at start | old sessions; the database check | | |

@@ -69,7 +69,7 @@ pub const COMMANDS: &[Command] = &[
         options: &[value(&["-r", "--reason"], "TEXT", "what the agent's model is told")],
         words: Words::Count(1, 1),
         details: "",
-        examples: &["codepiper deny 12 --reason \"use the staging database\""],
+        examples: &["codepiper deny 12 --reason later"],
         run: deny,
     },
 ];

@@ -34,6 +34,7 @@ use crate::service::gate::Said;
 use crate::service::live::Live;
 use crate::service::proof::script;
 use crate::service::resolve;
+use crate::service::settings::HOLD;
 use crate::store::approvals;
 use crate::store::audit;
 use crate::store::events;
@@ -41,6 +42,7 @@ use crate::store::tx::Tx;
 use crate::sys::proc;
 use serde_json::Value;
 use serde_json::json;
+use std::time::Duration;
 
 /// A decision on its way into the store.
 struct Draft {
@@ -132,7 +134,7 @@ impl Service {
             (grants::moment(&self.boot_id), grants::key(&live.id, call, outside));
         let held = (verdict.action == Action::Ask && held).then(|| {
             let asked = ask::Question { session: &live.id, request: asked.request, outside, call };
-            asked.approval(now.at_ms, limits::HOLD_GATE)
+            asked.approval(now.at_ms, Duration::from_secs(self.number(HOLD)))
         });
         let row = entry(live, asked, call, &verdict);
         let epoch = live.row().epoch;

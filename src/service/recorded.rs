@@ -35,16 +35,33 @@ pub fn alarm(session: &str, text: &str) -> NewEntry {
     row
 }
 
-/// A session begins that is let off a protection: its repository's own settings count.
+/// A session begins that is let off a protection: its repository's own settings count, or what
+/// policy would ask runs for a while.
 pub fn begun(tx: &Tx<'_>, session: &Session) -> Result<()> {
-    if !session.project_settings {
-        return Ok(());
-    }
-    let reason = "started with the repository's own settings";
+    let reason = match (session.project_settings, session.dangerous.is_some()) {
+        (false, false) => return Ok(()),
+        (true, false) => "started with the repository's own settings",
+        (false, true) => "started in dangerous mode",
+        (true, true) => "started in dangerous mode, with the repository's own settings",
+    };
     let mut row = NewEntry::new(Kind::Session, time::unix_ms(), Decider::Person, reason);
     row.session = Some(session.id.clone());
     row.details = Some(json!({"provider": session.provider, "cwd": session.cwd}));
     audit::append(tx, &row).map(drop)
+}
+
+/// Whether an event of a session belongs on record: it is stopped or goes on whole, or what policy
+/// would ask is let run for a while. Dangerous mode that ends by itself was nobody's doing.
+pub fn session(session: &str, kind: &str, payload: &Value) -> Option<NewEntry> {
+    if !["frozen", "thawed", "dangerous on", "dangerous off"].contains(&kind) {
+        return None;
+    }
+    let asked = payload["why"].as_str().is_none_or(|why| why == "asked for");
+    let decider = if asked { Decider::Person } else { Decider::Daemon };
+    let mut row = NewEntry::new(Kind::Session, time::unix_ms(), decider, kind);
+    row.session = Some(session.to_string());
+    row.details = Some(payload.clone());
+    Some(row)
 }
 
 /// A person's change, with what it was in detail.
@@ -126,6 +143,15 @@ fn without(these: &[String], those: &[String]) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_lets_a_session_off_or_holds_it_is_on_record() {
+        let row = |kind: &str, payload: Value| session("s", kind, &payload);
+        assert_eq!(row("frozen", json!({})).unwrap().decider, Decider::Person);
+        let off = row("dangerous off", json!({"why": "the time is over"})).unwrap();
+        assert_eq!((off.decider, off.reason.as_str()), (Decider::Daemon, "dangerous off"));
+        assert!(row("state", json!({})).is_none());
+    }
 
     #[test]
     fn a_difference_has_each_rule_that_came_or_went() {

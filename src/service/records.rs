@@ -114,9 +114,13 @@ impl Records {
             change(row);
             row.updated_ms = time::unix_ms();
         });
+        let on_record = recorded::session(&row.id, kind, &payload);
         let event = session_event(&row.id, kind, payload);
         let stored = self.store.write(move |tx| {
             sessions::update(tx, &row)?;
+            if let Some(row) = &on_record {
+                audit::append(tx, row)?;
+            }
             events::append(tx, &event).map(drop)
         });
         self.waits.notify(&live.id);

@@ -18,6 +18,8 @@ use serde_json::json;
 pub const DEFAULT_ACTION: &str = "defaultPolicyAction";
 /// The set that new sessions get.
 pub const DEFAULT_SET: &str = "defaultPolicySet";
+/// How long a call is held for an approval, in seconds.
+pub const HOLD: &str = "holdSeconds";
 /// What [`DEFAULT_SET`] is until somebody says otherwise.
 const STANDARD_SET: &str = "standard";
 
@@ -54,6 +56,13 @@ pub const SETTINGS: &[Setting] = &[
             false => Err(Error::invalid(format!("{DEFAULT_SET} is a policy set or null"))),
         },
         nullable: true,
+    },
+    Setting {
+        key: HOLD,
+        about: "seconds that a call waits for its approval where the agent has no dialog",
+        default: || json!(limits::HOLD_GATE.as_secs()),
+        check: |value| check_number(HOLD, value, 1, limits::HOLD_GATE.as_secs()),
+        nullable: false,
     },
     Setting {
         key: "maxSessions",

@@ -1,4 +1,4 @@
-//! `claude -p` under the gate: nobody can be asked, and the end is an end.
+//! `claude -p` under the gate: only codepiper can ask its person, and the end is an end.
 
 use crate::claude::agent::Agent;
 use crate::claude::agent::Home;
@@ -9,7 +9,7 @@ use crate::support::space::Space;
 use serde_json::json;
 
 #[test]
-fn without_a_terminal_what_would_be_asked_does_not_run_and_the_end_is_told() {
+fn without_a_terminal_what_is_asked_waits_for_its_person_and_the_end_is_told() {
     let space = Space::new();
     let calls = [touch("allowed"), touch("denied"), touch("asked")];
     let script = Script::new()
@@ -19,6 +19,7 @@ fn without_a_terminal_what_would_be_asked_does_not_run_and_the_end_is_told() {
     let args = ["-p", "do three things"];
     let agent = Agent::launch(&space, &script, &Home::default(), &args);
 
+    space.answer(&["deny"]);
     let end = space.cli(&["wait", &agent.id, "--for", "ended", "--timeout", "60s"]).expect(0);
     assert!(end.stdout.contains("exit code 0"), "{}", end.stdout);
     let row = agent.row();

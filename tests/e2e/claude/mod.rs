@@ -1,6 +1,7 @@
 //! Claude Code 2.1.330 under the gate.
 
 pub mod agent;
+mod approvals;
 mod dialog;
 mod driving;
 mod failures;

@@ -2,6 +2,7 @@
 
 use crate::support::daemon::BINARY;
 use crate::support::space::Space;
+use crate::support::wait::SOON;
 use crate::support::wait::wait_for;
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -48,6 +49,18 @@ impl Out {
 }
 
 impl Space {
+    /// Answers the one approval that is pending, once there is one; its number.
+    #[track_caller]
+    pub fn answer(&self, words: &[&str]) -> String {
+        let id = wait_for("an approval", SOON, || {
+            let found = self.cli(&["approvals", "--json"]).run().json();
+            let found = found["approvals"].as_array().filter(|list| list.len() == 1)?.clone();
+            Some(found[0]["id"].to_string())
+        });
+        self.cli(&[&words[..1], &[id.as_str()], &words[1..]].concat()).expect(0);
+        id
+    }
+
     /// `codepiper ARGS` in the project directory; [`Cli::expect`] runs it.
     pub fn cli<S: AsRef<str>>(&self, args: &[S]) -> Cli<'_> {
         Cli {
