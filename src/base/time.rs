@@ -20,15 +20,6 @@ pub fn now() -> Instant {
     Instant::now()
 }
 
-/// Milliseconds since the machine's boot, sleep included. Nobody can set it back, and it says the
-/// same to every process until the next boot.
-pub fn boot_ms() -> i64 {
-    let clock = nix::time::ClockId::CLOCK_BOOTTIME;
-    // Linux has had this clock for ever; without it a deadline has passed.
-    nix::time::clock_gettime(clock)
-        .map_or(i64::MAX, |at| at.tv_sec() * 1000 + at.tv_nsec() / 1_000_000)
-}
-
 /// What is left until `deadline`, zero when it has passed.
 pub fn until(deadline: Instant) -> Duration {
     deadline.saturating_duration_since(now())

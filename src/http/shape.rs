@@ -18,10 +18,10 @@ use serde_json::Value;
 use serde_json::json;
 
 /// A session: `{id, provider, cwd, status, createdAt, updatedAt, name?, pid?, ptyRows, ptyCols,
-/// program, args, transcriptPath?, endedAt?, exitCode?, exitSignal?, reason?, epoch, frozen, guarded,
-/// gateProof, adopting, logBytes, logDegraded, lastLine?, agent?, alarm?, dangerousUntil?, turns, queued,
-/// metadata}`. What is not known is absent, never null. `gateProof` is `proven`, `unclear`,
-/// `disproved`, `none` or `n/a`.
+/// program, args, transcriptPath?, endedAt?, exitCode?, exitSignal?, reason?, epoch, frozen,
+/// guarded, gateProof, adopting, logBytes, logDegraded, lastLine?, agent?, alarm?, dangerousUntil?,
+/// turns, queued, metadata}`. What is not known is absent, never null. `gateProof` is `proven`,
+/// `unclear`, `disproved`, `none` or `n/a`.
 pub fn session(service: &Service, row: &Session) -> Value {
     let live = service.records.live(&row.id);
     let view = live.as_ref().map(|live| live.view());

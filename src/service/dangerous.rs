@@ -17,6 +17,7 @@ use crate::model::session::Session;
 use crate::provider;
 use crate::service::Service;
 use crate::service::live::Live;
+use crate::sys::clock;
 use serde_json::json;
 use std::time::Duration;
 
@@ -53,13 +54,13 @@ pub fn until(wait: Duration) -> Result<Dangerous> {
         return Err(Error::invalid(format!("dangerous mode lasts from 1s to {most}h")));
     }
     let ms = wait.as_millis() as i64;
-    let (until_ms, until_boot_ms) = (time::unix_ms() + ms, time::boot_ms().saturating_add(ms));
+    let (until_ms, until_boot_ms) = (time::unix_ms() + ms, clock::boot_ms().saturating_add(ms));
     Ok(Dangerous { until_ms, until_boot_ms })
 }
 
 /// Dangerous mode of a session, as long as it holds.
 pub fn of(row: &Session) -> Option<Dangerous> {
-    row.dangerous.filter(|d| d.holds(time::unix_ms(), time::boot_ms()))
+    row.dangerous.filter(|d| d.holds(time::unix_ms(), clock::boot_ms()))
 }
 
 /// Refuses it where nothing of the session's comes to our gate.
@@ -190,6 +191,6 @@ mod tests {
             assert!(until(bad).is_err());
         }
         let on = until(Duration::from_secs(60)).unwrap();
-        assert!(on.holds(time::unix_ms(), time::boot_ms()));
+        assert!(on.holds(time::unix_ms(), clock::boot_ms()));
     }
 }

@@ -1,8 +1,8 @@
 //! The panic button: all processes of a session stand still at once, and go on when a person says
 //! so. Knows nothing of how the kernel does that.
 //!
-//! 1. A session that is shown as frozen MUST be, by the kernel's word; where a part runs on, whoever
-//!    asked is told which.
+//! 1. A session that is shown as frozen MUST be, by the kernel's word; where a part runs on,
+//!    whoever asked is told which.
 //! 2. A full disk or a damaged database MUST NOT keep anybody from freezing.
 
 use crate::base::error::{Code, Error, Result};

@@ -2,6 +2,7 @@
 //!
 //! Knows files, sockets, processes, terminals; has no idea what they are used for.
 
+pub mod clock;
 pub mod epoll;
 pub mod file;
 pub mod inotify;

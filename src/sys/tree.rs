@@ -196,7 +196,8 @@ mod tests {
         check("import os,time\nfor _ in range(60):\n if os.fork(): break\ntime.sleep(60)", 3);
         check(
             "import os,signal,time\nif os.fork()==0:\n [signal.signal(s,signal.SIG_IGN) for s in \
-             (1,2,3,15,18,20,21,22)]\n t=time.time()+60\n while time.time()<t: pass\ntime.sleep(60)",
+             (1,2,3,15,18,20,21,22)]\n t=time.time()+60\n while time.time()<t: pass\n\
+             time.sleep(60)",
             1,
         );
         // The leader is gone and looks like a zombie, its thread works on.
@@ -208,8 +209,9 @@ mod tests {
         );
         // One wakes its brother as fast as it can.
         check(
-            "import os,signal,time\na=os.fork()\nif a==0:\n t=time.time()+60\n while time.time()<t: pass\nif os.fork()==0:\n \
-             t=time.time()+60\n while time.time()<t: os.kill(a,signal.SIGCONT)\ntime.sleep(60)",
+            "import os,signal,time\na=os.fork()\nt=time.time()+60\nif a==0:\n \
+             while time.time()<t: pass\nif os.fork()==0:\n \
+             while time.time()<t: os.kill(a,signal.SIGCONT)\ntime.sleep(60)",
             2,
         );
     }
@@ -223,7 +225,9 @@ mod tests {
         let tree = tree(script, 1);
         let stopped = stop(tree.0.id() as i32);
         if stopped.is_whole {
-            assert_eq!((stopped.running, stopped.count), (vec![], 1), "never taken for nothing");
+            // One, or two where it was caught between fork and end.
+            assert_eq!(stopped.running, []);
+            assert!((1..=2).contains(&stopped.count), "never taken for nothing: {stopped:?}");
         }
     }
 

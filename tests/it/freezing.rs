@@ -1,5 +1,5 @@
-//! The promise: freeze stops every process of a session at once, whatever it does, until thaw; it is
-//! shown everywhere, outlives the daemon, and takes nothing from stop and kill.
+//! The promise: freeze stops every process of a session at once, whatever it does, until thaw; it
+//! is shown everywhere, outlives the daemon, and takes nothing from stop and kill.
 
 use crate::support::daemon::BINARY;
 use crate::support::daemon::Daemon;
@@ -120,7 +120,7 @@ fn stop_and_kill_end_a_frozen_session_and_an_ended_one_cannot_be_frozen() {
     let asked = daemon.start_session(&[
         "sh",
         "-c",
-        "trap 'exit 7' TERM; echo up; while :; do sleep 0.01; done",
+        "trap '' HUP; trap 'exit 7' TERM; echo up; while :; do sleep 0.01; done",
     ]);
     daemon.wait_screen(&asked, "up");
     let killed = busy(&daemon);

@@ -51,10 +51,11 @@ pub fn show(api: &Api, _: &Request, params: &Params) -> Result<Reply> {
 }
 
 /// Takes `{provider, cwd, args?, name?, env?, cols?, rows?, billingMode?, projectSettings?,
-/// dangerousSeconds?, providerResume?}`, where the last is `{providerSessionId, mode?: resume|fork}`; answers 201
-/// `{session}` once the program runs. A failed start is 422 `{error, code, output}` with what the
-/// program had printed, and leaves nothing behind. The first start of an agent's program waits for
-/// the proof of its gate, and is 403 where the gate does not hold.
+/// dangerousSeconds?, providerResume?}`, where the last is `{providerSessionId,
+/// mode?: resume|fork}`; answers 201 `{session}` once the program runs. A failed start is 422
+/// `{error, code, output}` with what the program had printed, and leaves nothing behind. The
+/// first start of an agent's program waits for the proof of its gate, and is 403 where the gate
+/// does not hold.
 pub fn start(api: &Api, request: Request, _: &Params, answer: Answer) {
     let asked = match parse_start(&request) {
         Ok(asked) => asked,

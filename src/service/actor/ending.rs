@@ -11,6 +11,7 @@ use crate::output::index;
 use crate::output::index::Mark;
 use crate::service::actor::Actor;
 use crate::service::live::Command;
+use crate::sys::clock;
 use crate::sys::proc;
 use crate::sys::signal::Name;
 use serde_json::json;
@@ -43,7 +44,7 @@ impl Actor {
 
     /// When dangerous mode is over.
     pub(super) fn dangerous_until(&self) -> Option<Instant> {
-        let left = self.start.live.row().dangerous?.until_boot_ms - time::boot_ms();
+        let left = self.start.live.row().dangerous?.until_boot_ms - clock::boot_ms();
         Some(time::now() + Duration::from_millis(left.max(0) as u64))
     }
 
