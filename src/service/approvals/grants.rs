@@ -21,6 +21,7 @@ use crate::store::approvals;
 use crate::store::audit;
 use crate::store::grants;
 use crate::store::tx::Tx;
+use crate::sys::clock;
 use serde_json::Value;
 use serde_json::json;
 
@@ -38,7 +39,7 @@ pub fn key(session: &str, call: &ToolCall, outside: bool) -> [u8; 32] {
 
 /// Now, by both clocks.
 pub fn moment(boot_id: &str) -> Moment {
-    let (at_ms, boot_ms) = (time::unix_ms(), time::boot_ms());
+    let (at_ms, boot_ms) = (time::unix_ms(), clock::boot_ms());
     Moment { at_ms, boot_ms, boot_id: boot_id.to_string() }
 }
 
