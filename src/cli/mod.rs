@@ -26,6 +26,7 @@ pub mod message;
 pub mod near;
 pub mod out;
 pub mod policy;
+pub mod policy_default;
 pub mod policy_eval;
 pub mod policy_explain;
 pub mod policy_file;

@@ -11,6 +11,7 @@ use crate::cli::command::switch;
 use crate::cli::command::value;
 use crate::cli::describe::word;
 use crate::cli::out::Color;
+use crate::cli::policy_default;
 use crate::cli::policy_eval;
 use crate::cli::policy_explain;
 use crate::cli::policy_file;
@@ -183,7 +184,7 @@ const VERBS: &[Verb] = &[
         about: "Show or set what becomes of a call that no rule is about",
         options: &[],
         words: (0, 1),
-        run: default,
+        run: policy_default::run,
     },
     policy_file::TEST,
     policy_eval::EVAL,
@@ -334,23 +335,6 @@ fn toggle(call: &Invocation<'_>) -> Result<i32> {
     let on = policy["enabled"] != json!(true);
     let answer = call.client.put(&path(word(policy, "id")), &json!({"enabled": on}))?;
     told(call, &answer, if on { "switched on" } else { "switched off" })
-}
-
-fn default(call: &Invocation<'_>) -> Result<i32> {
-    const TARGET: &str = "/settings/daemon";
-    let body = match call.args.words.first() {
-        None => call.client.get(TARGET)?,
-        Some(action) => call.client.put(TARGET, &json!({"defaultPolicyAction": action}))?,
-    };
-    let action = &body["settings"]["defaultPolicyAction"];
-    match call.out.json {
-        true => call.out.body(&body)?,
-        false => {
-            let action = text::clean(action.as_str().unwrap_or("?"));
-            call.out.line(&format!("a call that no rule is about: {action}"))?;
-        }
-    }
-    Ok(0)
 }
 
 #[cfg(test)]

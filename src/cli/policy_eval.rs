@@ -1,5 +1,5 @@
-//! `policy eval`: cases on standard input, a verdict for each on standard output. Needs no daemon and
-//! looks at no disk: paths are what their text says.
+//! `policy eval`: cases on standard input, a verdict for each on standard output. Needs no daemon
+//! and looks at no disk: paths are what their text says.
 //!
 //! 1. A case that is not understood MUST be answered with `ask`, and MUST NOT end the run.
 
@@ -185,7 +185,8 @@ mod tests {
             "reason": said["reason"]});
         assert_eq!(said, want);
         let said = ask(r#"{"tool": "Write", "input": {"file_path": "a"},
-            "rules": [{"action": "deny", "write": "src/**"}], "context": {"cwd": "/home/u/proj/src"}}"#);
+            "rules": [{"action": "deny", "write": "src/**"}],
+            "context": {"cwd": "/home/u/proj/src"}}"#);
         assert_eq!((&said["decision"], &said["rule"]), (&json!("deny"), &json!("rule 1")));
         assert_eq!(said["effects"], json!(["write /home/u/proj/src/a"]));
         let said =

@@ -1,4 +1,5 @@
-//! What a call does to files, hosts and programs, by the table of the agents' tools. Knows no rules.
+//! What a call does to files, hosts and programs, by the table of the agents' tools. Knows no
+//! rules.
 //!
 //! 1. A call whose input is not what the table expects MUST be refused as not understood.
 

@@ -379,5 +379,4 @@ fn phrase(text: &str) -> String {
 }
 
 #[cfg(test)]
-#[path = "tests/lines.rs"]
 mod tests;

@@ -30,12 +30,13 @@
 //! call    = a shell command | TOOL JSON-object          see crate::policy::example
 //! ```
 //!
-//! A rule is about a call if all its fields fit, and it must have one of `tool`, `command`, `read`,
-//! `write`, `host`, `args`, `cwd`. With `read`, `write` or `host` it is about what the call does to
-//! files and hosts, without them about the tool or the command itself. Of `args` every field must
-//! be in the input and fit; what is no string is compared as JSON. A path without `/` or `~/` in front is below the project;
-//! one that begins with `**/` is anywhere. `cwd` is where the call stands, for a part of a shell
-//! command behind the `cd`s before it. Quotes mean nothing in a pattern: a star is written `[*]`.
+//! A rule is about a call if all its fields fit, and it must have one of `tool`, `command`,
+//! `read`, `write`, `host`, `args`, `cwd`. With `read`, `write` or `host` it is about what the
+//! call does to files and hosts, without them about the tool or the command itself. Of `args`
+//! every field must be in the input and fit; what is no string is compared as JSON. A path
+//! without `/` or `~/` in front is below the project; one that begins with `**/` is anywhere.
+//! `cwd` is where the call stands, for a part of a shell command behind the `cd`s before it.
+//! Quotes mean nothing in a pattern: a star is written `[*]`.
 //!
 //! # What wildcards cover
 //!
@@ -192,8 +193,8 @@ impl Words {
         }
     }
 
-    /// For rules that allow: whether it covers each word and what that word can do, in whichever of
-    /// `dirs` the command runs. A `*` covers those that are `inert`, by their place.
+    /// For rules that allow: whether it covers each word and what that word can do, in whichever
+    /// of `dirs` the command runs. A `*` covers those that are `inert`, by their place.
     pub fn covers(
         &self,
         words: &[String],

@@ -14,8 +14,8 @@ pub fn is_json(bytes: &[u8]) -> bool {
     first.is_none_or(|byte| matches!(byte, b'[' | b'{'))
 }
 
-/// The rules of a text that is called `file`, their examples checked. JSON may be a list of rules or
-/// an object with one under `rules`.
+/// The rules of a text that is called `file`, their examples checked. JSON may be a list of rules
+/// or an object with one under `rules`.
 pub fn rules(file: &str, bytes: &[u8]) -> Result<Vec<Rule>> {
     let rules = rules_only(file, bytes)?;
     if is_json(bytes) {
@@ -71,7 +71,8 @@ mod tests {
             ("# nothing", "f: no rules"),
             ("{}", "f: rules must be a JSON list"),
             (
-                r#"[{"action":"deny","tool":"x","noMatch":"x"},{"action":"deny","tool":"*","noMatch":"x"}]"#,
+                r#"[{"action":"deny","tool":"x","noMatch":"x"},
+                {"action":"deny","tool":"*","noMatch":"x"}]"#,
                 "f: rule 2: ",
             ),
             ("allow tool \u{1b}", "f:1:12: field \"tool\" may not"),

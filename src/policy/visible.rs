@@ -2,8 +2,8 @@
 
 use std::fmt::Write;
 
-/// Whether `c` shows nothing, moves the cursor, turns the line around, or looks like a blank and is
-/// none. A tab and a newline are what they look like.
+/// Whether `c` shows nothing, moves the cursor, turns the line around, or looks like a blank and
+/// is none. A tab and a newline are what they look like.
 pub fn is_hidden(c: char) -> bool {
     match c {
         '\t' | '\n' | ' '..='~' => false,
@@ -55,8 +55,8 @@ pub fn shown(text: &str, chars_max: usize) -> String {
     out
 }
 
-/// All of `text`, line by line: what is hidden is written as `U+202E`, and so is what would be taken
-/// for the end of a line and is none.
+/// All of `text`, line by line: what is hidden is written as `U+202E`, and so is what would be
+/// taken for the end of a line and is none.
 pub fn lines(text: &str) -> Vec<String> {
     let shown = |line: &str| {
         let mut out = String::with_capacity(line.len());

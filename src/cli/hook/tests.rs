@@ -1,6 +1,7 @@
 //! hook-forward against a daemon that misbehaves in every way we could think of.
 
 mod daemon;
+#[cfg(test)]
 mod hold;
 
 use super::*;

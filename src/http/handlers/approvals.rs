@@ -10,7 +10,7 @@ use crate::http::handlers::waiting;
 use crate::http::message::Reply;
 use crate::http::message::Request;
 use crate::http::router::Params;
-use crate::http::shape;
+use crate::http::shape::approval;
 use crate::limits;
 use crate::model::approval::Reach;
 use crate::service::approvals::ANY;
@@ -22,8 +22,8 @@ use serde_json::Value;
 use serde_json::json;
 
 /// `{approvals: [approval], changes}`, the newest last; `?status=pending|all&sessionId=` select,
-/// pending ones are the default. With `wait=SECONDS&changes=N` it answers once anything has changed
-/// since `changes` was N, or when the time is over.
+/// pending ones are the default. With `wait=SECONDS&changes=N` it answers once anything has
+/// changed since `changes` was N, or when the time is over.
 pub fn list(api: &Api, request: Request, _: &Params, answer: Answer) {
     let asked = number(&request, "wait", 0)
         .and_then(|seconds| Ok((seconds, number(&request, "changes", 0)?, page(api, &request)?)));
@@ -35,7 +35,7 @@ pub fn list(api: &Api, request: Request, _: &Params, answer: Answer) {
     let read = move || {
         let changes = service.approvals.changes();
         let found = service.approvals(session.as_deref(), open)?;
-        let shown: Vec<Value> = found.iter().map(shape::approval::approval).collect();
+        let shown: Vec<Value> = found.iter().map(approval::approval).collect();
         Ok(Reply::json(200, &json!({"approvals": shown, "changes": changes})))
     };
     let reply = move || read().unwrap_or_else(|error| Reply::error(&error));
@@ -62,12 +62,12 @@ fn page(api: &Api, request: &Request) -> Result<(Option<String>, bool)> {
 /// `{approval}`.
 pub fn show(api: &Api, _: &Request, params: &Params) -> Result<Reply> {
     let view = api.approval(id("approval", params)?)?;
-    Ok(Reply::json(200, &json!({"approval": shape::approval::approval(&view)})))
+    Ok(Reply::json(200, &json!({"approval": approval::approval(&view)})))
 }
 
 /// `{reason?, forSeconds?, times?, session?, boundSha256?}`: the call may run, and with one of the
-/// three in the middle further ones that are the same may too. Answers `{approval}`; 409 where there
-/// is an answer already, or the call is not the one that was shown.
+/// three in the middle further ones that are the same may too. Answers `{approval}`; 409 where
+/// there is an answer already, or the call is not the one that was shown.
 pub fn approve(api: &Api, request: &Request, params: &Params) -> Result<Reply> {
     let body = request.json()?;
     let fields = Fields::of(&body)?;
@@ -116,14 +116,14 @@ fn reply(
             client: client(request),
         },
     )?;
-    Ok(Reply::json(200, &json!({"approval": shape::approval::approval(&api.approval(id)?)})))
+    Ok(Reply::json(200, &json!({"approval": approval::approval(&api.approval(id)?)})))
 }
 
 /// `{grants: [grant]}`, the oldest first; `?sessionId=` selects.
 pub fn grants(api: &Api, request: &Request, _: &Params) -> Result<Reply> {
     let session = request.query("sessionId").map(|id| api.resolve(id)).transpose()?;
     let found = api.grants(session.as_ref().map(|row| row.id.as_str()))?;
-    let shown: Vec<Value> = found.iter().map(shape::approval::grant).collect();
+    let shown: Vec<Value> = found.iter().map(approval::grant).collect();
     Ok(Reply::json(200, &json!({"grants": shown})))
 }
 

@@ -18,9 +18,9 @@ use crate::sys::proc;
 use serde_json::json;
 
 /// Takes `{sessionId, requestId, event, data}` with the session's secret in `X-CodePiper-Secret`;
-/// answers `{decision, allow, reason?, output}`, where `output` is what hook-forward prints. Where a
-/// person is asked it is `{decision: "hold"}` at first; the same request, sent again, is answered
-/// with the person's answer, or `hold` again after an hour.
+/// answers `{decision, allow, reason?, output}`, where `output` is what hook-forward prints.
+/// Where a person is asked it is `{decision: "hold"}` at first; the same request, sent again, is
+/// answered with the person's answer, or `hold` again after an hour.
 pub fn claude(api: &Api, request: Request, _: &Params, answer: Answer) {
     let reply = match ask(api, &request) {
         Ok(reply) => reply,

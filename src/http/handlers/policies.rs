@@ -70,8 +70,8 @@ pub fn create(api: &Api, request: &Request, _: &Params) -> Result<Reply> {
 }
 
 /// Takes `{tool, input, sessionId?, cwd?}`; answers `{explanation}`: the decision, its reason and
-/// effects, the parts of the call, and what each rule is about in it. Without a sessionId it is what
-/// a new session in `cwd` would say. Nothing is decided or stored.
+/// effects, the parts of the call, and what each rule is about in it. Without a sessionId it is
+/// what a new session in `cwd` would say. Nothing is decided or stored.
 pub fn explain(api: &Api, request: &Request, _: &Params) -> Result<Reply> {
     let body = request.json()?;
     let fields = Fields::of(&body)?;
@@ -114,8 +114,8 @@ pub fn history(api: &Api, _: &Request, params: &Params) -> Result<Reply> {
     Ok(Reply::json(200, &body))
 }
 
-/// Takes any of `{name, description, enabled, priority, scope, rules}`, and `version` to be refused
-/// where the rules have changed since; answers `{policy}`.
+/// Takes any of `{name, description, enabled, priority, scope, rules}`, and `version` to be
+/// refused where the rules have changed since; answers `{policy}`.
 pub fn update(api: &Api, request: &Request, params: &Params) -> Result<Reply> {
     const KNOWN: [&str; 6] = ["name", "description", "enabled", "priority", "scope", "rules"];
     let body = request.json()?;
@@ -138,8 +138,8 @@ pub fn update(api: &Api, request: &Request, params: &Params) -> Result<Reply> {
     one(api, 200, &changed.id)
 }
 
-/// Removes a policy; answers `{success: true, name, policySets: [{id, name}], sessionIds}` with the
-/// sets that listed it and the running sessions that it held for.
+/// Removes a policy; answers `{success: true, name, policySets: [{id, name}], sessionIds}` with
+/// the sets that listed it and the running sessions that it held for.
 pub fn remove(api: &Api, request: &Request, params: &Params) -> Result<Reply> {
     let gone = api.delete_policy(params.get("id"), &client(request))?;
     Ok(Reply::json(

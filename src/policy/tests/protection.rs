@@ -230,7 +230,8 @@ fn hosts_and_fields_are_judged_as_their_rules_say() {
     let list = rules(json!([
         {"id": "docs", "action": "allow", "host": "*.docs.example"},
         {"id": "evil", "action": "deny", "host": "*.evil.example"},
-        {"id": "mine", "action": "allow", "tool": "mcp__git__*", "args": {"repo": "me/*", "n": "1"}},
+        {"id": "mine", "action": "allow", "tool": "mcp__git__*",
+            "args": {"repo": "me/*", "n": "1"}},
         {"id": "force", "action": "deny", "args": {"force": "true"}},
     ]));
     let ask = |call: ToolCall| {

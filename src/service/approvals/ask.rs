@@ -66,8 +66,8 @@ impl Question<'_> {
 }
 
 impl Service {
-    /// An agent asks its person: its dialog stands, or will. Where we asked for that, our answer may
-    /// come first.
+    /// An agent asks its person: its dialog stands, or will. Where we asked for that, our answer
+    /// may come first.
     pub fn at_dialog(
         &self,
         live: &Live,

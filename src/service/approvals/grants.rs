@@ -1,7 +1,8 @@
 //! Grants: a person's yes to the same call again. Decides nothing that a rule denies.
 //!
 //! 1. A grant MUST answer only calls that are the same to the last byte of what they do.
-//! 2. It MUST end with its time, its count, its session's program and the boot, whichever is first.
+//! 2. It MUST end with its time, its count, its session's program and the boot, whichever is
+//!    first.
 
 use crate::base::error::{Error, Result};
 use crate::base::time;
@@ -25,9 +26,9 @@ use crate::sys::clock;
 use serde_json::Value;
 use serde_json::json;
 
-/// What a grant is about: session, tool, directory and input, and whether the call is to run outside
-/// of the agent's own sandbox. The words with which a model explains a shell command do nothing, and
-/// differ each time.
+/// What a grant is about: session, tool, directory and input, and whether the call is to run
+/// outside of the agent's own sandbox. The words with which a model explains a shell command do
+/// nothing, and differ each time.
 pub fn key(session: &str, call: &ToolCall, outside: bool) -> [u8; 32] {
     let mut input = call.input.clone();
     let shell = effect::tool(&call.tool).is_some_and(|tool| tool.kind == effect::Kind::Shell);

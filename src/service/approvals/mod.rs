@@ -3,7 +3,8 @@
 //!
 //! 1. An approval MUST take one answer, the first; the store's one writer decides which that is.
 //! 2. An answer MUST be stored and in the audit log before anybody hears of it.
-//! 3. An approval that nobody carries back any more MUST come to an end: nothing runs by a late yes.
+//! 3. An approval that nobody carries back any more MUST come to an end: nothing runs by a late
+//!    yes.
 //!
 //! | what ends it | status | decider |
 //! |---|---|---|
@@ -90,8 +91,8 @@ impl Approvals {
         self.book.lock().unwrap_or_else(|e| e.into_inner())
     }
 
-    /// An approval that is new, or known again after a restart. One that is open already keeps what
-    /// it has and gets the call.
+    /// An approval that is new, or known again after a restart. One that is open already keeps
+    /// what it has and gets the call.
     fn open(&self, approval: &Approval, call: Option<&ToolCall>, dialog: bool) {
         let left = approval.expires_ms.saturating_sub(time::unix_ms()).max(0);
         let call = call.map(|call| Arc::new(call.clone()));
@@ -221,8 +222,8 @@ enum Due {
 }
 
 impl Service {
-    /// Takes up the approvals that were open when the last daemon ended, and starts the thread that
-    /// ends those whose end has come.
+    /// Takes up the approvals that were open when the last daemon ended, and starts the thread
+    /// that ends those whose end has come.
     pub fn watch_approvals(self: &Arc<Service>) -> Result<()> {
         match self.store().read(|conn| approvals::list(conn, None, true, limits::APPROVALS)) {
             Ok(known) => {

@@ -1,4 +1,5 @@
-//! The ends of approvals: a person's answer from anywhere, the end of the time, the end of the call.
+//! The ends of approvals: a person's answer from anywhere, the end of the time, the end of the
+//! call.
 //!
 //! 1. The answer MUST be stored together with its row in the audit log, or not at all.
 //! 2. A late answer MUST be told what came before it, and MUST change nothing.
@@ -123,7 +124,8 @@ impl Service {
         self.end_or_retry(id, self.ending(Status::Expired, Decider::Expiry, reason, None));
     }
 
-    /// Its hook is gone. Under an agent's open dialog that means a no there: on a yes the hook stays.
+    /// Its hook is gone. Under an agent's open dialog that means a no there: on a yes the hook
+    /// stays.
     pub(super) fn lose(&self, id: i64) {
         let Some((session, dialog)) = self.approvals.is_away(id) else { return };
         let runs = |live: &Live| {

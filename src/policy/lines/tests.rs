@@ -35,7 +35,8 @@ fn a_line_is_a_rule() {
     ] {
         assert_eq!(read(line), json!([want]), "{line}");
     }
-    let text = "# mine\n\nallow shell ls *\n  match: ls --x  # no comment\n\n\tno-match: rm x\nask tool *\r\n";
+    let text = "# mine\n\nallow shell ls *\n  match: ls --x  # no comment\n\n\tno-match: rm x\n\
+        ask tool *\r\n";
     let want = json!([{"action": "allow", "command": "ls *", "noMatch": "rm x"},
         {"action": "ask", "tool": "*"}]);
     assert_eq!(read(&text.replace("  match: ls --x  # no comment\n", "")), want);
