@@ -1,8 +1,7 @@
 //! Every capacity and time-out of the program, each with its reason.
 
-mod gate;
+pub mod gate;
 
-pub use crate::limits::gate::*;
 use std::time::Duration;
 
 // Sessions.
@@ -205,7 +204,7 @@ pub const TARGET_BYTES: usize = 4 * 1024;
 /// Bytes of a JSON body. `send` takes 1 Mi characters, which JSON may escape to more.
 pub const BODY_BYTES: usize = 8 * 1024 * 1024;
 /// Bytes of a hook body: the hook's whole stdin plus our envelope.
-pub const HOOK_BODY_BYTES: usize = HOOK_STDIN_BYTES + 64 * 1024;
+pub const HOOK_BODY_BYTES: usize = gate::HOOK_STDIN_BYTES + 64 * 1024;
 /// From accept to a whole head.
 pub const HEAD_WAIT: Duration = Duration::from_secs(5);
 /// From head to a whole body.

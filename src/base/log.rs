@@ -86,7 +86,7 @@ impl Out {
         match self {
             Out::Stderr => std::io::stderr().write_all(line),
             Out::File { path, file, size } => {
-                if *size > limits::LOG_FILE_BYTES {
+                if *size > limits::gate::LOG_FILE_BYTES {
                     let mut old = path.clone().into_os_string();
                     old.push(".1");
                     std::fs::rename(&*path, old)?;

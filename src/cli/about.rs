@@ -131,7 +131,7 @@ fn settings(call: &Invocation<'_>) -> Result<i32> {
         Some(given) => {
             let value = setting_value(given, std::io::stdin().lock())?;
             let change = json!({ words[0].as_str(): value });
-            call.client.json("PUT", TARGET, Some(&change), limits::CLIENT_WAIT)?
+            call.client.json("PUT", TARGET, Some(&change), limits::gate::CLIENT_WAIT)?
         }
     };
     if call.out.json {

@@ -109,20 +109,20 @@ fn target(call: &Invocation<'_>, all: bool, more: &str) -> String {
 /// Shows each question as it comes, and each answer; goes on over restarts of the daemon.
 fn watch(call: &Invocation<'_>) -> Result<i32> {
     let mut known: HashMap<i64, String> = HashMap::new();
-    let (mut first, mut more, mut pause) = (true, String::new(), limits::RECONNECT);
+    let (mut first, mut more, mut pause) = (true, String::new(), limits::gate::RECONNECT);
     loop {
-        let patience = limits::PARK_WAIT + limits::CLIENT_WAIT;
+        let patience = limits::PARK_WAIT + limits::gate::CLIENT_WAIT;
         let body = match call.client.json("GET", &target(call, true, &more), None, patience) {
             Ok(body) => body,
             // The first time it is an error like any other.
             Err(error) if !first && matches!(error.code, Code::Unreachable | Code::Busy) => {
                 std::thread::sleep(pause);
-                (more, pause) = (String::new(), (pause * 2).min(limits::RECONNECT_MAX));
+                (more, pause) = (String::new(), (pause * 2).min(limits::gate::RECONNECT_MAX));
                 continue;
             }
             Err(error) => return Err(error),
         };
-        pause = limits::RECONNECT;
+        pause = limits::gate::RECONNECT;
         for approval in body["approvals"].as_array().map(Vec::as_slice).unwrap_or_default() {
             let (id, status) = (approval["id"].as_i64().unwrap_or(0), word(approval, "status"));
             let before = known.insert(id, status.to_string());

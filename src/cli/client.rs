@@ -1,7 +1,7 @@
 //! A client of the daemon: one HTTP/1.1 request per connection over its control socket.
 //!
 //! 1. The server's uid MUST be known to be ours before the first byte is sent (`sys::sock`).
-//! 2. Nothing that a server sends may take more memory than [`limits::ANSWER_BYTES`] or more time
+//! 2. Nothing that a server sends may take more memory than [`limits::gate::ANSWER_BYTES`] or more time
 //!    than the deadline, whatever it is.
 
 use crate::base::error::{Code, Context, Error, Result};
@@ -55,22 +55,22 @@ impl Client {
 
     /// GET, with the body as JSON.
     pub fn get(&self, target: &str) -> Result<Value> {
-        self.json("GET", target, None, limits::CLIENT_WAIT)
+        self.json("GET", target, None, limits::gate::CLIENT_WAIT)
     }
 
     /// POST, with the answer's body as JSON.
     pub fn post(&self, target: &str, body: &Value) -> Result<Value> {
-        self.json("POST", target, Some(body), limits::CLIENT_WAIT)
+        self.json("POST", target, Some(body), limits::gate::CLIENT_WAIT)
     }
 
     /// PUT, with the answer's body as JSON.
     pub fn put(&self, target: &str, body: &Value) -> Result<Value> {
-        self.json("PUT", target, Some(body), limits::CLIENT_WAIT)
+        self.json("PUT", target, Some(body), limits::gate::CLIENT_WAIT)
     }
 
     /// DELETE, with the answer's body as JSON.
     pub fn delete(&self, target: &str) -> Result<Value> {
-        self.json("DELETE", target, None, limits::CLIENT_WAIT)
+        self.json("DELETE", target, None, limits::gate::CLIENT_WAIT)
     }
 
     /// Any request; errors of the API come back as errors, a good answer as JSON.
@@ -89,7 +89,7 @@ impl Client {
 
     /// GET for a body that is not JSON.
     pub fn raw(&self, target: &str) -> Result<Reply> {
-        self.request("GET", target, None, limits::CLIENT_WAIT)?.good()
+        self.request("GET", target, None, limits::gate::CLIENT_WAIT)?.good()
     }
 
     /// One request and its whole answer within `wait`, whatever its status.
@@ -201,7 +201,7 @@ fn read_reply(stream: &mut UnixStream, deadline: Instant) -> Result<Reply> {
         }
         read_more(stream, &mut bytes, deadline)?;
     };
-    if length > limits::ANSWER_BYTES {
+    if length > limits::gate::ANSWER_BYTES {
         return Err(strange(&format!("a body of {length} bytes")));
     }
     while bytes.len() < head + length {

@@ -79,11 +79,11 @@ fn detach(call: &Invocation<'_>) -> Result<i32> {
     drop(crate::sys::file::open_append(&log)?);
     let before = std::fs::metadata(&log).map_or(0, |m| m.len());
     let mut child = spawn(call)?;
-    let deadline = time::now() + limits::DAEMON_READY;
+    let deadline = time::now() + limits::gate::DAEMON_READY;
     let pid = child.id();
     loop {
         // A daemon that answers is the one we started, or the one that was there before it.
-        if let Ok(version) = call.client.json("GET", "/version", None, limits::DAEMON_READY) {
+        if let Ok(version) = call.client.json("GET", "/version", None, limits::gate::DAEMON_READY) {
             started(call, &version)?;
             return Ok(0);
         }
@@ -97,7 +97,7 @@ fn detach(call: &Invocation<'_>) -> Result<i32> {
             let text = format!("the daemon (pid {pid}) does not answer yet; see {}", log.display());
             return Err(Error::new(Code::Unreachable, text + &said));
         }
-        std::thread::sleep(limits::LOOK_AGAIN);
+        std::thread::sleep(limits::gate::LOOK_AGAIN);
     }
 }
 
@@ -161,14 +161,14 @@ fn stop(call: &Invocation<'_>) -> Result<i32> {
     let pid = pid as i32;
     let start = crate::sys::proc::stat(pid).map(|stat| stat.start);
     crate::sys::proc::signal(pid, Signal::SIGTERM)?;
-    let deadline = time::now() + limits::DAEMON_STOP;
+    let deadline = time::now() + limits::gate::DAEMON_STOP;
     let runs = || start.is_some_and(|start| crate::sys::proc::is_alive(pid, start));
     while runs() || answers(call) {
         if time::until(deadline).is_zero() {
             let text = format!("the daemon (pid {pid}) has not ended yet; run: kill -9 {pid}");
             return Err(Error::new(Code::Timeout, text));
         }
-        std::thread::sleep(limits::LOOK_AGAIN);
+        std::thread::sleep(limits::gate::LOOK_AGAIN);
     }
     match call.out.json {
         true => call.out.body(&json!({"running": false, "pid": pid}))?,

@@ -33,7 +33,7 @@ pub fn follow(
                 if nobody_reads(None, Some(pause))? {
                     return Ok(());
                 }
-                pause = (pause * 2).clamp(limits::RECONNECT, limits::RECONNECT_MAX);
+                pause = (pause * 2).clamp(limits::gate::RECONNECT, limits::gate::RECONNECT_MAX);
                 continue;
             }
             Err(error) => return Err(error),

@@ -58,10 +58,10 @@ pub fn run() -> i32 {
             stdin: stdin.into(),
             env: &|name| std::env::var(name).ok(),
             waits: Waits {
-                gate: limits::HOOK_DEADLINE,
-                tell: limits::HOOK_TELL,
-                gate_hold: limits::HOLD_GATE + limits::HOLD_SPARE,
-                dialog_hold: limits::HOLD_DIALOG + limits::HOLD_SPARE,
+                gate: limits::gate::HOOK_DEADLINE,
+                tell: limits::gate::HOOK_TELL,
+                gate_hold: limits::gate::HOLD_GATE + limits::gate::HOLD_SPARE,
+                dialog_hold: limits::gate::HOLD_DIALOG + limits::gate::HOLD_SPARE,
             },
             withdrawn: withdrawn.as_fd(),
             orphaned: &|| proc::parent() != parent,
@@ -189,7 +189,7 @@ fn forward(mut call: Call<'_>, kind: &Cell<Kind>) -> Result<Vec<u8>> {
 }
 
 fn unknown(event: &str) -> String {
-    let shown: String = event.chars().take(limits::HOOK_EVENT_SHOWN).collect();
+    let shown: String = event.chars().take(limits::gate::HOOK_EVENT_SHOWN).collect();
     format!("neither Claude Code nor Codex has an event {shown:?}")
 }
 
@@ -224,7 +224,7 @@ fn read(stdin: &mut File, data: &mut Vec<u8>, patience: &Patience<'_>) -> Result
         })?;
         let had = data.len();
         // Grows with the input: most calls fit the first piece.
-        let more = had.clamp(*limits::HOOK_READ.start(), *limits::HOOK_READ.end());
+        let more = had.clamp(*limits::gate::HOOK_READ.start(), *limits::gate::HOOK_READ.end());
         data.try_reserve(more).map_err(|_| no_memory())?;
         data.resize(had + more, 0);
         let got = stdin.read(&mut data[had..]);
@@ -235,8 +235,8 @@ fn read(stdin: &mut File, data: &mut Vec<u8>, patience: &Patience<'_>) -> Result
             Err(e) if e.kind() == ErrorKind::Interrupted => {}
             Err(e) => return Err(Failure::Input.because(format!("cannot read stdin: {e}"))),
         }
-        if data.len() > limits::HOOK_STDIN_BYTES {
-            let most = limits::HOOK_STDIN_BYTES;
+        if data.len() > limits::gate::HOOK_STDIN_BYTES {
+            let most = limits::gate::HOOK_STDIN_BYTES;
             return Err(Failure::Input.because(format!("more than {most} bytes on stdin")));
         }
     }

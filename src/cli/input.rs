@@ -105,7 +105,7 @@ pub fn typed(
     body: &Value,
     waits: bool,
 ) -> Result<Value> {
-    let mut wait = limits::CLIENT_WAIT + limits::AGENT_UP + limits::INPUT_WAIT;
+    let mut wait = limits::gate::CLIENT_WAIT + limits::AGENT_UP + limits::INPUT_WAIT;
     for parks in [waits, body["queue"] == true] {
         wait += if parks { limits::PARK_WAIT } else { Duration::ZERO };
     }

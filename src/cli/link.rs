@@ -48,8 +48,8 @@ impl Link {
             .read_buffer_size(limits::WS_CHUNK)
             .write_buffer_size(0)
             .max_write_buffer_size(limits::WS_WRITE_BUFFER)
-            .max_message_size(Some(limits::WS_REPLY))
-            .max_frame_size(Some(limits::WS_REPLY));
+            .max_message_size(Some(limits::gate::WS_REPLY))
+            .max_frame_size(Some(limits::gate::WS_REPLY));
         let mut link = Link { stream: ours, state: State::Gone, unsent: false };
         // `first` is small and the socket new: should it not fit, the handshake fails and is tried
         // again by who called.

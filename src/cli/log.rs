@@ -51,7 +51,7 @@ impl<'a> Log<'a> {
     ) -> Result<u64> {
         let mut at = from;
         while at < until {
-            let piece = self.piece(at, (until - at).min(limits::TAIL_PIECE))?;
+            let piece = self.piece(at, (until - at).min(limits::gate::TAIL_PIECE))?;
             if piece.bytes.is_empty() || piece.from >= until {
                 break;
             }
@@ -77,7 +77,7 @@ impl<'a> Log<'a> {
         }
         let (mut until, mut seen) = (end, 0);
         while until > start {
-            let from = until.saturating_sub(limits::TAIL_PIECE).max(start);
+            let from = until.saturating_sub(limits::gate::TAIL_PIECE).max(start);
             let mut chunks: Vec<(u64, Vec<u8>)> = Vec::new();
             self.read(from, until, |offset, bytes| {
                 chunks.push((offset, bytes.to_vec()));

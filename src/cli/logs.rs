@@ -63,15 +63,15 @@ fn logs(call: &Invocation<'_>) -> Result<i32> {
     if !call.args.has("--follow") {
         return Ok(0);
     }
-    let mut pause = limits::RECONNECT;
+    let mut pause = limits::gate::RECONNECT;
     loop {
         match news(call, &id, &filter, &mut last) {
             Ok(true) => return Ok(0),
-            Ok(false) => pause = limits::RECONNECT,
+            Ok(false) => pause = limits::gate::RECONNECT,
             // The daemon is being restarted; nothing is lost, events have numbers.
             Err(e) if matches!(e.code, Code::Unreachable | Code::Busy) => {
                 std::thread::sleep(pause);
-                pause = (pause * 2).min(limits::RECONNECT_MAX);
+                pause = (pause * 2).min(limits::gate::RECONNECT_MAX);
             }
             Err(error) => return Err(error),
         }
@@ -85,7 +85,7 @@ fn news(call: &Invocation<'_>, id: &str, filter: &str, last: &mut i64) -> Result
     let live = is_live(&session["session"]);
     let wait = if live { NEWS_SECONDS } else { 0 };
     let query = format!("/events?since={last}&order=asc&limit=500&wait={wait}{filter}");
-    let patience = Duration::from_secs(wait) + limits::CLIENT_WAIT;
+    let patience = Duration::from_secs(wait) + limits::gate::CLIENT_WAIT;
     let answer = call.client.json("GET", &session_path(id, &query), None, patience);
     match answer {
         Ok(body) => {

@@ -38,7 +38,7 @@ fn run(call: &Invocation<'_>) -> Result<i32> {
     let mut line = Vec::new();
     loop {
         line.clear();
-        let most = limits::EVAL_LINE_BYTES as u64 + 1;
+        let most = limits::gate::EVAL_LINE_BYTES as u64 + 1;
         let mut some = input.by_ref().take(most);
         if some.read_until(b'\n', &mut line).invalid_input()? == 0 {
             return Ok(0);
@@ -47,7 +47,7 @@ fn run(call: &Invocation<'_>) -> Result<i32> {
         let answer = match long {
             true => {
                 skip_line(&mut input)?;
-                refused(None, &format!("a case may have {} bytes", limits::EVAL_LINE_BYTES))
+                refused(None, &format!("a case may have {} bytes", limits::gate::EVAL_LINE_BYTES))
             }
             false if line.trim_ascii().is_empty() => continue,
             false => judge(&line, &mut rules),

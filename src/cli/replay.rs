@@ -55,7 +55,7 @@ fn replay(call: &Invocation<'_>) -> Result<i32> {
     if !(speed.is_finite() && speed > 0.0) {
         return Err(Error::invalid("--speed takes a number above 0, like 2 or 0.5"));
     }
-    let idle = call.args.duration("--idle-max")?.unwrap_or(limits::REPLAY_IDLE);
+    let idle = call.args.duration("--idle-max")?.unwrap_or(limits::gate::REPLAY_IDLE);
     let export = call.args.value("--export");
     if export.is_some_and(|format| format != "cast") {
         return Err(Error::invalid("--export knows one format: cast"));

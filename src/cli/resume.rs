@@ -164,7 +164,7 @@ fn model(call: &Invocation<'_>) -> Result<i32> {
         }
         return Ok(0);
     };
-    let wait = limits::CLIENT_WAIT + limits::STOP_GRACE + limits::KILL_GRACE;
+    let wait = limits::gate::CLIENT_WAIT + limits::STOP_GRACE + limits::KILL_GRACE;
     let answer = call.client.json("PUT", &target, Some(&json!({"model": model})), wait)?;
     if call.out.json {
         call.out.body(&answer)?;

@@ -129,7 +129,7 @@ impl Screen {
         let last = format!("\x1b[?6l\x1b[{};1H\r\n", self.size.rows);
         self.push(last.as_bytes());
         // A terminal that takes nothing (a dead connection) must not keep us here.
-        let deadline = time::now() + limits::LEAVE_WAIT;
+        let deadline = time::now() + limits::gate::LEAVE_WAIT;
         while self.flush().is_ok() && self.wants_write() {
             let left = time::until(deadline);
             let mut watch = [Watch::new(&self.tty, false, true)];

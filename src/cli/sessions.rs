@@ -203,7 +203,7 @@ fn each(
     line: fn(&str, &Value) -> String,
 ) -> Result<i32> {
     // Stopping takes its grace, and then the kill its own.
-    let wait = limits::CLIENT_WAIT + limits::STOP_GRACE + limits::KILL_GRACE;
+    let wait = limits::gate::CLIENT_WAIT + limits::STOP_GRACE + limits::KILL_GRACE;
     let mut code = 0;
     for id in &call.args.words {
         let body = (method == "POST").then(|| json!({}));
@@ -247,7 +247,7 @@ fn rename(call: &Invocation<'_>) -> Result<i32> {
     let words = &call.args.words;
     let body = json!({"name": words.get(1)});
     let target = session_path(&words[0], "/name");
-    let answer = call.client.json("PUT", &target, Some(&body), limits::CLIENT_WAIT)?;
+    let answer = call.client.json("PUT", &target, Some(&body), limits::gate::CLIENT_WAIT)?;
     match call.out.json {
         true => call.out.body(&answer)?,
         false => call.out.line(&format!("it is called {} now", label(&answer["session"])))?,

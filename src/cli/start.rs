@@ -120,7 +120,7 @@ pub fn launch(
         body.insert("rows".into(), json!(size.rows.min(limits::ROWS_MAX)));
     }
     // The login shell's probe, the proof of the gate and the keeper may all take their time.
-    let wait = limits::CLIENT_WAIT + limits::SHELL_PROBE + limits::PROVE_WAIT;
+    let wait = limits::gate::CLIENT_WAIT + limits::SHELL_PROBE + limits::PROVE_WAIT;
     let reply = call.client.request("POST", target, Some(&Value::Object(body)), wait)?;
     let answer: Value = serde_json::from_slice(&reply.body).unwrap_or(Value::Null);
     if reply.status < 300 {

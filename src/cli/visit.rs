@@ -85,7 +85,7 @@ impl Visit {
             away: now,
             noted: false,
             next_try: now,
-            pause: limits::RECONNECT,
+            pause: limits::gate::RECONNECT,
             taken: now,
             resized: false,
         }
@@ -120,7 +120,7 @@ impl Visit {
         let mut timeout = None;
         let mut at_most = |t: Duration| timeout = Some(timeout.map_or(t, |u: Duration| u.min(t)));
         if !self.inside && !self.noted {
-            at_most(time::until(self.away + limits::REATTACH_NOTE));
+            at_most(time::until(self.away + limits::gate::REATTACH_NOTE));
         }
         if self.link.is_none() {
             at_most(time::until(self.next_try));
@@ -130,7 +130,7 @@ impl Visit {
         }
         let type_on = self.takes_keys();
         if !type_on {
-            at_most(time::until(self.taken + limits::REATTACH_NOTE));
+            at_most(time::until(self.taken + limits::gate::REATTACH_NOTE));
         }
         let mut watches = vec![Watch::new(signals, true, false)];
         if type_on {
@@ -154,7 +154,7 @@ impl Visit {
     /// does not get what is typed then, but the detach keys still work.
     fn takes_keys(&self) -> bool {
         self.input.len() < limits::INPUT_QUEUE
-            || time::until(self.taken + limits::REATTACH_NOTE).is_zero()
+            || time::until(self.taken + limits::gate::REATTACH_NOTE).is_zero()
     }
 
     fn heed(&mut self, signals: &Signals) -> Option<End> {
@@ -219,7 +219,7 @@ impl Visit {
         match heard {
             Heard::Attached => {
                 self.inside = true;
-                self.pause = limits::RECONNECT;
+                self.pause = limits::gate::RECONNECT;
                 self.taken = time::now();
             }
             Heard::Output { next, bytes } => {
@@ -291,7 +291,7 @@ impl Visit {
             self.attach.from = From::Screen;
         }
         self.attach.size = Some(self.screen.look());
-        self.pause = (self.pause * 2).min(limits::RECONNECT_MAX);
+        self.pause = (self.pause * 2).min(limits::gate::RECONNECT_MAX);
         match Link::open(&self.client, self.attach.message()) {
             Ok(link) => {
                 self.link = Some(link);
@@ -303,7 +303,7 @@ impl Visit {
     }
 
     fn say_if_away(&mut self) {
-        let patience_over = time::until(self.away + limits::REATTACH_NOTE).is_zero();
+        let patience_over = time::until(self.away + limits::gate::REATTACH_NOTE).is_zero();
         if self.inside || self.noted || !patience_over {
             return;
         }

@@ -71,20 +71,20 @@ fn until(
     what: &str,
     deadline: Option<std::time::Instant>,
 ) -> Result<Value> {
-    let mut pause = limits::RECONNECT;
+    let mut pause = limits::gate::RECONNECT;
     loop {
         let left = deadline.map_or(limits::PARK_WAIT, time::until).min(limits::PARK_WAIT);
         // Whole seconds, rounded up: the last request may come back a moment late, never early.
         let seconds = left.as_millis().div_ceil(1000);
         let target = session_path(id, &format!("/wait?for={what}&timeout={seconds}"));
-        let answer = call.client.json("GET", &target, None, left + limits::CLIENT_WAIT);
+        let answer = call.client.json("GET", &target, None, left + limits::gate::CLIENT_WAIT);
         let over = deadline.is_some_and(|d| time::until(d).is_zero());
         match answer {
             Ok(answer) => return Ok(answer),
-            Err(error) if error.code == Code::Timeout && !over => pause = limits::RECONNECT,
+            Err(error) if error.code == Code::Timeout && !over => pause = limits::gate::RECONNECT,
             Err(error) if may_pass(error.code) && !over => {
                 std::thread::sleep(pause.min(deadline.map_or(Duration::MAX, time::until)));
-                pause = (pause * 2).min(limits::RECONNECT_MAX);
+                pause = (pause * 2).min(limits::gate::RECONNECT_MAX);
             }
             Err(error) if may_pass(error.code) || error.code == Code::Timeout => {
                 return Err(Error::new(Code::Timeout, "the time is over"));

@@ -115,7 +115,7 @@ fn run(options: Options) -> Result<()> {
     service.approvals.stop();
     service.close_proofs();
     drop((control, hook, link));
-    server.shutdown(limits::SHUTDOWN_GRACE);
+    server.shutdown(limits::gate::SHUTDOWN_GRACE);
     let _ = std::fs::remove_file(paths.pid());
     store.close()
 }

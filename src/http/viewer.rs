@@ -213,7 +213,7 @@ impl Viewer {
                 Watch::new(&*self.waker, true, false),
             ];
             let timeout = match self.stuck {
-                Some(_) => limits::RECONNECT,
+                Some(_) => limits::gate::RECONNECT,
                 None => limits::WS_PING,
             };
             poll::wait(&mut watches, Some(timeout))?;

@@ -85,11 +85,11 @@ pub struct PolicySet {
     pub updated_ms: i64,
 }
 
-/// A description, trimmed: one line of at most [`limits::REASON_CHARS`] characters; empty is none.
+/// A description, trimmed: one line of at most [`limits::gate::REASON_CHARS`] characters; empty is none.
 pub fn clean_description(text: &str) -> Result<Option<String>> {
     let text = text.trim();
-    if text.chars().count() > limits::REASON_CHARS {
-        let most = limits::REASON_CHARS;
+    if text.chars().count() > limits::gate::REASON_CHARS {
+        let most = limits::gate::REASON_CHARS;
         return Err(Error::invalid(format!("a description may have {most} characters")));
     }
     if text.chars().any(char::is_control) {
@@ -101,8 +101,8 @@ pub fn clean_description(text: &str) -> Result<Option<String>> {
 /// Checks an id that its maker has chosen.
 pub fn check_id(id: &str) -> Result<()> {
     let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-';
-    if id.is_empty() || id.len() > limits::POLICY_ID_BYTES || !id.bytes().all(plain) {
-        let most = limits::POLICY_ID_BYTES;
+    if id.is_empty() || id.len() > limits::gate::POLICY_ID_BYTES || !id.bytes().all(plain) {
+        let most = limits::gate::POLICY_ID_BYTES;
         return Err(Error::invalid(format!(
             "field \"id\" must be 1 to {most} letters, digits and dashes; leave it out to get one"
         )));

@@ -71,8 +71,8 @@ pub fn run(rules: &[Rule]) -> Vec<Outcome> {
 /// Refuses rules of which an example comes out wrong.
 pub fn check(rules: &[Rule]) -> Result<()> {
     let count: usize = rules.iter().map(|rule| rule.matches.len() + rule.no_match.len()).sum();
-    if count > limits::POLICY_EXAMPLES {
-        let most = limits::POLICY_EXAMPLES;
+    if count > limits::gate::POLICY_EXAMPLES {
+        let most = limits::gate::POLICY_EXAMPLES;
         return Err(Error::invalid(format!("{count} examples, a policy may have {most}")));
     }
     let wrong = |outcome: Outcome| {

@@ -76,7 +76,7 @@ pub fn explain(policies: &Policies, call: &ToolCall, place: &Place<'_>) -> Expla
     let ground = Ground::new(place);
     let parts = judge::take_apart(policies, call, &ground);
     let verdict = judge::verdict(policies, call, &parts, &ground);
-    let about = About { ground: &ground, budget: Budget::new(limits::POLICY_STEPS) };
+    let about = About { ground: &ground, budget: Budget::new(limits::gate::POLICY_STEPS) };
     let list = policies.list.iter().map(|policy| (policy, false));
     let all = list.chain(policies.tighten.iter().map(|policy| (policy, true)));
     let known = parts.as_deref().unwrap_or_default();
@@ -85,13 +85,13 @@ pub fn explain(policies: &Policies, call: &ToolCall, place: &Place<'_>) -> Expla
         for (at, rule) in policy.rules.iter().enumerate() {
             let one = consider(policy, at, rule, tightens, known, &about, &verdict);
             let list = if one.about.is_empty() && !one.decides { &mut misses } else { &mut hits };
-            match list.len() < limits::EXPLAINED_RULES {
+            match list.len() < limits::gate::EXPLAINED_RULES {
                 true => list.push(one),
                 false => left_out += 1,
             }
         }
     }
-    let room = limits::EXPLAINED_RULES - hits.len();
+    let room = limits::gate::EXPLAINED_RULES - hits.len();
     left_out += misses.len().saturating_sub(room);
     hits.extend(misses.into_iter().take(room));
     Explanation {
@@ -108,7 +108,7 @@ fn piece(part: &Part<'_>) -> Piece {
     Piece {
         name: visible::shown(part.name, SHOWN),
         dirs: part.dirs.iter().map(|dir| visible::shown(&dir.real, SHOWN)).collect(),
-        effects: part.shown().take(limits::EFFECTS).collect(),
+        effects: part.shown().take(limits::gate::EFFECTS).collect(),
     }
 }
 
@@ -133,14 +133,14 @@ fn consider(
         }
         for effect in part.effects.iter().filter(|e| about.fits_effect(rule, part, e)) {
             let (verb, what) = effect.words();
-            found.push(format!("{verb} {}", visible::shown(what, limits::EFFECT_CHARS)));
+            found.push(format!("{verb} {}", visible::shown(what, limits::gate::EFFECT_CHARS)));
         }
         if about.fits_guess(rule, part) {
             found.push(format!("what `{shown}` might touch"));
         }
     }
     found.dedup();
-    found.truncate(limits::EFFECTS);
+    found.truncate(limits::gate::EFFECTS);
     let why_not = match () {
         () if !found.is_empty() => None,
         () if tightens && rule.action == Action::Allow => {

@@ -91,7 +91,7 @@ pub fn verdict(
     parts: &Parts<'_>,
     ground: &Ground<'_>,
 ) -> Verdict {
-    let about = || About { ground, budget: Budget::new(limits::POLICY_STEPS) };
+    let about = || About { ground, budget: Budget::new(limits::gate::POLICY_STEPS) };
     let bench = Bench {
         list: &policies.list,
         default: policies.default,
@@ -124,7 +124,7 @@ pub fn says(policy: &Policy, call: &ToolCall, place: &Place<'_>) -> bool {
         default: Action::Ask,
         tightens: false,
         protects: false,
-        about: About { ground: &ground, budget: Budget::new(limits::POLICY_STEPS) },
+        about: About { ground: &ground, budget: Budget::new(limits::gate::POLICY_STEPS) },
     };
     bench.verdict(call, &parts).rule.is_some()
 }
@@ -136,7 +136,7 @@ fn effects(parts: &Parts<'_>) -> Vec<String> {
         if list.contains(&line) {
             continue;
         }
-        if list.len() == limits::EFFECTS {
+        if list.len() == limits::gate::EFFECTS {
             list.push("…".to_string());
             break;
         }
@@ -245,12 +245,12 @@ impl<'a> Bench<'a> {
     /// about a host that stands somewhere in the call can say more than the default does.
     fn not_understood(&self, call: &ToolCall, why: &str) -> Verdict {
         let ground = self.about.ground;
-        let about = About { ground, budget: Budget::new(limits::POLICY_STEPS) };
+        let about = About { ground, budget: Budget::new(limits::gate::POLICY_STEPS) };
         let start = ground.dir(&call.cwd);
         let shell = effect::tool(&call.tool).is_some_and(|tool| tool.kind == Kind::Shell);
         let mut hosts = Vec::new();
         part::strings(&call.input)
-            .take(limits::CALL_STRINGS)
+            .take(limits::gate::CALL_STRINGS)
             .for_each(|text| host::mentioned(text, &mut |host| hosts.push(host)));
         let fits = |rule: &Rule| {
             let budget = &about.budget;

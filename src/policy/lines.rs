@@ -52,14 +52,14 @@ pub fn parse_only(file: &str, text: &str) -> Result<(Vec<Rule>, Vec<Places>)> {
             false => scan.rule().map(|draft| drafts.extend(draft)),
         };
         done.map_err(|what| error(file, what.at, &what.text))?;
-        if drafts.len() > limits::RULES {
-            let most = limits::RULES;
+        if drafts.len() > limits::gate::RULES {
+            let most = limits::gate::RULES;
             return Err(error(file, (number + 1, 1), &format!("a policy may have {most} rules")));
         }
     }
     let examples: usize = drafts.iter().map(|d| d.places.examples()).sum();
-    if examples > limits::POLICY_EXAMPLES {
-        let most = limits::POLICY_EXAMPLES;
+    if examples > limits::gate::POLICY_EXAMPLES {
+        let most = limits::gate::POLICY_EXAMPLES;
         return Err(Error::invalid(format!("{file}: {examples} examples, {most} are the most")));
     }
     let mut ids = std::collections::HashSet::new();

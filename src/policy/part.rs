@@ -83,7 +83,7 @@ impl Part<'_> {
             host::mentioned(word, &mut put);
         }
         if self.words.is_none() {
-            let strings = strings(self.input).take(limits::CALL_STRINGS);
+            let strings = strings(self.input).take(limits::gate::CALL_STRINGS);
             strings.for_each(|text| host::mentioned(text, &mut put));
         }
     }
@@ -92,7 +92,7 @@ impl Part<'_> {
     pub fn shown(&self) -> impl Iterator<Item = String> {
         let program = self.words.as_deref().and_then(<[String]>::first);
         let line = |(verb, what): (&str, &str)| {
-            format!("{verb} {}", visible::shown(what, limits::EFFECT_CHARS))
+            format!("{verb} {}", visible::shown(what, limits::gate::EFFECT_CHARS))
         };
         let effects = self.effects.iter().map(move |effect| line(effect.words()));
         program.map(|program| line(("exec", program))).into_iter().chain(effects)
@@ -168,7 +168,7 @@ fn unknown<'a>(call: &'a ToolCall, ground: &Ground<'_>, touches: bool) -> Part<'
             part.might_run.extend(list.into_iter().map(|simple| simple.words));
         }
     }
-    for text in strings(&call.input).take(limits::CALL_STRINGS).filter(|_| touches) {
+    for text in strings(&call.input).take(limits::gate::CALL_STRINGS).filter(|_| touches) {
         let path = text.strip_prefix("file://").unwrap_or(text);
         touch(&mut part.might_touch, path, &call.cwd, ground);
     }

@@ -12,7 +12,7 @@ const ODD: &str = "the patch has a line that is not understood";
 
 /// The files that a patch adds, changes, deletes or moves to, in its order.
 pub fn files(patch: &str) -> Result<Vec<&str>, &'static str> {
-    if patch.len() > limits::PATCH_BYTES {
+    if patch.len() > limits::gate::PATCH_BYTES {
         return Err("the patch is too long");
     }
     let mut lines = patch.trim_end_matches(['\r', '\n']).lines();
@@ -30,7 +30,7 @@ pub fn files(patch: &str) -> Result<Vec<&str>, &'static str> {
             };
         }
         body = take(line, body, &mut files)?;
-        if files.len() > limits::PATCH_FILES {
+        if files.len() > limits::gate::PATCH_FILES {
             return Err("the patch changes too many files");
         }
     }
@@ -131,7 +131,7 @@ mod tests {
             let error = files(bad).expect_err(bad);
             assert!(error.contains(why), "{bad:?}: {error}");
         }
-        let many = "*** Delete File: a\n".repeat(limits::PATCH_FILES + 1);
+        let many = "*** Delete File: a\n".repeat(limits::gate::PATCH_FILES + 1);
         assert!(files(&format!("{BEGIN}\n{many}{END}")).is_err());
     }
 

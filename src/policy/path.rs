@@ -75,7 +75,7 @@ impl<'a> Ground<'a> {
     /// The spot that `text` names for a program in the directory `dir`; `None` where that is not
     /// plain. `~` and `~/` are the home, as agents' tools have it.
     pub fn spot(&self, text: &str, dir: &str) -> Option<Spot> {
-        let odd = text.len() > limits::CALL_PATH_BYTES
+        let odd = text.len() > limits::gate::CALL_PATH_BYTES
             || text.contains('\n')
             || text.chars().any(visible::is_hidden)
             || text.trim() != text;

@@ -16,7 +16,7 @@ const NAME: usize = 160;
 /// The verdict that an answer is, for a call of so many parts.
 pub fn verdict(answer: &Answer<'_>, parts: usize, call: &ToolCall) -> Verdict {
     if let Some(why) = &answer.protected {
-        let verdict = Verdict::new(answer.action, visible::shown(why, limits::REASON_CHARS));
+        let verdict = Verdict::new(answer.action, visible::shown(why, limits::gate::REASON_CHARS));
         let (policy, rule) = protect::SOURCE;
         return Verdict { policy: Some(policy.into()), rule: Some(rule.into()), ..verdict };
     }
@@ -67,7 +67,7 @@ fn finish(action: Action, found: Option<&Found<'_>>, words: &str) -> Verdict {
         policy: found.map(|found| found.policy.name.clone()),
         rule: found.map(rule_name),
         version: found.and_then(|found| found.policy.version),
-        reason: own.unwrap_or_else(|| visible::shown(words, limits::REASON_CHARS)),
+        reason: own.unwrap_or_else(|| visible::shown(words, limits::gate::REASON_CHARS)),
         effects: Vec::new(),
     }
 }

@@ -51,8 +51,8 @@ const FIELDS: &str =
 /// the whole one denies.
 pub fn parse(value: &Value) -> Result<Vec<Rule>> {
     let list = value.as_array().ok_or_else(|| Error::invalid("rules must be a JSON list"))?;
-    if list.len() > limits::RULES {
-        let most = limits::RULES;
+    if list.len() > limits::gate::RULES {
+        let most = limits::gate::RULES;
         return Err(Error::invalid(format!("{} rules, a policy may have {most}", list.len())));
     }
     let mut ids = HashSet::new();
@@ -105,7 +105,7 @@ pub fn parse_one(value: &Value) -> Parsed<Rule> {
         match key.as_str() {
             "action" => {}
             "id" => rule.id = Some(line(key, value, limits::NAME_CHARS)?),
-            "reason" => rule.reason = Some(line(key, value, limits::REASON_CHARS)?),
+            "reason" => rule.reason = Some(line(key, value, limits::gate::REASON_CHARS)?),
             "tool" => rule.tool = patterns(key, value, Glob::parse)?,
             "command" => {
                 let parse = |text: &str| Words::parse(text, action == Action::Allow);
@@ -167,17 +167,17 @@ fn patterns<T>(
     if list.is_empty() {
         return Err(format!("field {name:?} is an empty list; leave it out to mean any"));
     }
-    if list.len() > limits::PATTERNS {
-        return Err(format!("field {name:?} may have {} patterns", limits::PATTERNS));
+    if list.len() > limits::gate::PATTERNS {
+        return Err(format!("field {name:?} may have {} patterns", limits::gate::PATTERNS));
     }
     let mut patterns = Vec::with_capacity(list.len());
     for value in list {
         let wrong = || format!("field {name:?} must be a string or a list of strings");
         let text = value.as_str().ok_or_else(wrong)?;
-        if text.len() > limits::PATTERN_BYTES {
+        if text.len() > limits::gate::PATTERN_BYTES {
             return Err(format!(
                 "field {name:?} may have {} bytes a pattern",
-                limits::PATTERN_BYTES
+                limits::gate::PATTERN_BYTES
             ));
         }
         if text.chars().any(|c| c.is_control() || visible::is_hidden(c)) {
@@ -192,8 +192,8 @@ fn patterns<T>(
 fn args(value: &Value) -> Parsed<Vec<(String, Vec<Glob>)>> {
     let map = value.as_object().filter(|map| !map.is_empty());
     let map = map.ok_or("field \"args\" must be an object of patterns by field")?;
-    if map.len() > limits::RULE_ARGS {
-        return Err(format!("field \"args\" may have {} fields", limits::RULE_ARGS));
+    if map.len() > limits::gate::RULE_ARGS {
+        return Err(format!("field \"args\" may have {} fields", limits::gate::RULE_ARGS));
     }
     let mut all = Vec::with_capacity(map.len());
     for (name, value) in map {
@@ -212,10 +212,10 @@ fn examples(name: &str, value: &Value) -> Parsed<Vec<String>> {
         Value::Array(list) => list.as_slice(),
         one => std::slice::from_ref(one),
     };
-    if list.is_empty() || list.len() > limits::RULE_EXAMPLES {
-        return Err(format!("field {name:?} has one to {} examples", limits::RULE_EXAMPLES));
+    if list.is_empty() || list.len() > limits::gate::RULE_EXAMPLES {
+        return Err(format!("field {name:?} has one to {} examples", limits::gate::RULE_EXAMPLES));
     }
-    list.iter().map(|value| line(name, value, limits::PATTERN_BYTES)).collect()
+    list.iter().map(|value| line(name, value, limits::gate::PATTERN_BYTES)).collect()
 }
 
 /// The JSON of one rule.
@@ -283,7 +283,7 @@ mod tests {
 
     #[test]
     fn whatever_is_not_understood_is_refused_by_number_and_field() {
-        let long = "x".repeat(limits::PATTERN_BYTES + 1);
+        let long = "x".repeat(limits::gate::PATTERN_BYTES + 1);
         for (rule, want) in [
             (json!({"action": "allow", "tools": "Bash"}), "unknown field \"tools\""),
             (json!({"action": "deny", "host": ""}), "field \"host\" has an empty pattern"),
@@ -340,8 +340,8 @@ mod tests {
         }
         assert!(parse(&json!({"rules": []})).is_err());
         let ask = json!({"action": "ask", "tool": "*"});
-        assert!(parse(&vec![ask; limits::RULES + 1].into()).is_err());
-        let many = vec!["x"; limits::PATTERNS + 1];
+        assert!(parse(&vec![ask; limits::gate::RULES + 1].into()).is_err());
+        let many = vec!["x"; limits::gate::PATTERNS + 1];
         assert!(parse(&json!([{"action": "ask", "tool": many}])).is_err());
     }
 }

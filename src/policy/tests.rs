@@ -208,7 +208,7 @@ fn the_reason_names_the_piece_the_policy_and_the_rule() {
     assert_eq!(read(".env"), "reading /p/.env is a name that secrets have, and no rule names it");
     let long = reason(bash(&format!("rm {}", "ä".repeat(2000))));
     assert!(long.ends_with("…` is denied by mine (rule 3)"), "{long}");
-    assert!(long.chars().count() <= limits::REASON_CHARS);
+    assert!(long.chars().count() <= limits::gate::REASON_CHARS);
     let hidden = reason(call("C\u{202e}\n", Value::Null, "/p"));
     assert_eq!(hidden, "no rule covers CU+202E⏎");
 }

@@ -121,7 +121,7 @@ fn check_given(given: &BTreeMap<String, String>) -> Result<()> {
 fn is_name(name: &str) -> bool {
     let starts_well = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
     let goes_on_well = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
-    starts_well && goes_on_well && name.len() <= limits::HOOK_WORD_BYTES
+    starts_well && goes_on_well && name.len() <= limits::gate::HOOK_WORD_BYTES
 }
 
 #[cfg(test)]

@@ -76,7 +76,7 @@ pub fn is_question(tool: &str) -> bool {
 }
 
 /// Reads a hook's stdin. `event` is what hook-forward took it for, and must be what it says. Words
-/// are at most [`limits::HOOK_WORD_BYTES`] and paths [`limits::CWD_BYTES`] bytes, without control
+/// are at most [`limits::gate::HOOK_WORD_BYTES`] and paths [`limits::CWD_BYTES`] bytes, without control
 /// characters; fields that are not read here are not looked at.
 pub fn parse(event: &str, data: &Value) -> Result<HookEvent> {
     let fields = Fields::of(data)?;
@@ -125,7 +125,7 @@ fn need_word(fields: &Fields<'_>, name: &str) -> Result<String> {
 }
 
 fn word(fields: &Fields<'_>, name: &str) -> Result<Option<String>> {
-    text(fields, name, limits::HOOK_WORD_BYTES)
+    text(fields, name, limits::gate::HOOK_WORD_BYTES)
 }
 
 fn text(fields: &Fields<'_>, name: &str, bytes_max: usize) -> Result<Option<String>> {
@@ -238,7 +238,7 @@ mod tests {
 
     #[test]
     fn a_call_that_is_not_whole_is_an_error_that_names_the_field() {
-        let long = "x".repeat(limits::HOOK_WORD_BYTES + 1);
+        let long = "x".repeat(limits::gate::HOOK_WORD_BYTES + 1);
         for (field, value) in [
             ("tool_name", Value::Null),
             ("tool_name", json!("")),

@@ -368,7 +368,7 @@ impl Actor {
         let row = self.start.live.row();
         let silent = row.hook_build.is_some() && !row.guarded && row.alarm.is_none();
         let due = agent == AgentState::Working && silent;
-        self.silent_until = due.then(|| time::now() + limits::GUARD_WAIT);
+        self.silent_until = due.then(|| time::now() + limits::gate::GUARD_WAIT);
     }
 
     fn picture(&self) -> Picture {

@@ -87,7 +87,7 @@ impl Service {
                 }
                 Err(error) if time::now() >= deadline => return Err(error),
                 // The keeper still holds the connection of a daemon that is just ending.
-                Err(_) => std::thread::sleep(limits::RECONNECT),
+                Err(_) => std::thread::sleep(limits::gate::RECONNECT),
             }
         };
         if self.is_proof(id, &connected.hello.cwd) {

@@ -57,7 +57,7 @@ impl Service {
         command.arg("--version").env_clear();
         command.envs(env.iter().filter(|(name, _)| ["PATH", "HOME", "LANG"].contains(&&***name)));
         let what = format!("{} --version", program.display());
-        let (wait, most) = (limits::PROGRAM_PROBE, limits::PROGRAM_PROBE_BYTES);
+        let (wait, most) = (limits::gate::PROGRAM_PROBE, limits::gate::PROGRAM_PROBE_BYTES);
         let printed = probe::output(command, &what, wait, most)?;
         let version = provider::parse_version(&String::from_utf8_lossy(&printed));
         let unknown = || Error::new(Code::Failed, format!("{what} does not print a version"));

@@ -33,7 +33,7 @@ impl Digests {
         // One that is written meanwhile has another stamp next time.
         if file::stamp(path)? == stamp {
             let mut known = self.known.lock().unwrap_or_else(|e| e.into_inner());
-            if known.len() >= limits::DIGESTS {
+            if known.len() >= limits::gate::DIGESTS {
                 known.clear();
             }
             known.insert(stamp, digest);

@@ -112,7 +112,7 @@ impl Service {
     /// Takes one hook call. An error is a refusal: hook-forward then blocks the call.
     pub fn hook(&self, call: &HookCall<'_>) -> Result<HookReply> {
         let live = self.authenticate(call)?;
-        if call.request.is_empty() || call.request.len() > limits::HOOK_WORD_BYTES {
+        if call.request.is_empty() || call.request.len() > limits::gate::HOOK_WORD_BYTES {
             return Err(Error::invalid("the request id is missing or too long"));
         }
         let provider = provider::find(&live.row().provider)?;

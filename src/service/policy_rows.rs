@@ -56,7 +56,7 @@ pub struct PolicyChange {
 /// Why a policy's rules cannot be read, where that is so.
 pub fn problem(policy: &StoredPolicy) -> Option<String> {
     let error = rule::parse(&policy.rules).err()?;
-    Some(error.message.chars().take(limits::PROBLEM_CHARS).collect())
+    Some(error.message.chars().take(limits::gate::PROBLEM_CHARS).collect())
 }
 
 /// A name that must be there.
@@ -72,7 +72,7 @@ pub fn canonical(rules: &Value) -> Result<Value> {
 }
 
 fn check_priority(priority: i64) -> Result<i64> {
-    let most = limits::PRIORITY;
+    let most = limits::gate::PRIORITY;
     match (-most..=most).contains(&priority) {
         true => Ok(priority),
         false => Err(Error::invalid(format!("field \"priority\" goes from -{most} to {most}"))),
@@ -147,12 +147,12 @@ pub fn check_fits(policy: &StoredPolicy, (others, bytes): (Vec<Head>, usize)) ->
         let text = format!("another policy is called {name:?} already: {}", other.id);
         return Err(Error::conflict(text));
     }
-    if others.len() >= limits::POLICIES {
-        let most = limits::POLICIES;
+    if others.len() >= limits::gate::POLICIES {
+        let most = limits::gate::POLICIES;
         return Err(Error::conflict(format!("there are {most} policies, the limit; delete one")));
     }
-    if bytes + policy.rules.to_string().len() > limits::POLICY_BYTES {
-        let most = limits::POLICY_BYTES;
+    if bytes + policy.rules.to_string().len() > limits::gate::POLICY_BYTES {
+        let most = limits::gate::POLICY_BYTES;
         let text = format!("the rules of all policies may take {most} bytes; delete some");
         return Err(Error::conflict(text));
     }
@@ -208,14 +208,14 @@ mod tests {
         check(&one, vec![of_session], 0).unwrap();
         let standard = made(new("standard")).unwrap();
         assert_eq!(check(&standard, Vec::new(), 0).unwrap_err().0, Code::Conflict);
-        let bytes = limits::POLICY_BYTES - one.rules.to_string().len();
+        let bytes = limits::gate::POLICY_BYTES - one.rules.to_string().len();
         check(&one, Vec::new(), bytes).unwrap();
         assert_eq!(check(&one, Vec::new(), bytes + 1).unwrap_err().0, Code::Conflict);
         let many = |count: usize| {
             let head = |at| Head { id: format!("p{at}"), name: format!("n{at}"), session: None };
             (0..count).map(head).collect::<Vec<_>>()
         };
-        check(&one, many(limits::POLICIES - 1), 0).unwrap();
-        assert!(check(&one, many(limits::POLICIES), 0).unwrap_err().1.contains("limit"));
+        check(&one, many(limits::gate::POLICIES - 1), 0).unwrap();
+        assert!(check(&one, many(limits::gate::POLICIES), 0).unwrap_err().1.contains("limit"));
     }
 }

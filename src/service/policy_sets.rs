@@ -122,8 +122,11 @@ impl Service {
     /// The ids of policies that a set may list. The first list are those that were found, the
     /// second the words for which there is none.
     pub fn set_members(&self, words: &[String]) -> Result<(Vec<String>, Vec<String>)> {
-        if words.len() > limits::POLICIES {
-            return Err(Error::invalid(format!("a set may list {} policies", limits::POLICIES)));
+        if words.len() > limits::gate::POLICIES {
+            return Err(Error::invalid(format!(
+                "a set may list {} policies",
+                limits::gate::POLICIES
+            )));
         }
         let (mut found, mut unknown) = (Vec::new(), Vec::new());
         for word in words {
@@ -165,8 +168,8 @@ impl Service {
         let _changing = self.rules.changing();
         let (view, is_default, by) = (bare(set.clone()), new.is_default, by.to_string());
         let stored = self.store().write(move |tx| {
-            if policy_sets::list(tx)?.len() >= limits::POLICIES {
-                let most = limits::POLICIES;
+            if policy_sets::list(tx)?.len() >= limits::gate::POLICIES {
+                let most = limits::gate::POLICIES;
                 let text = format!("there are {most} policy sets, the limit; delete one");
                 return Err(Error::conflict(text));
             }

@@ -19,7 +19,7 @@ pub fn path(path: &str) -> String {
             ".." => drop(at.pop()),
             name => {
                 let next = at.join(name);
-                match link(&next).filter(|_| links < limits::PATH_LINKS) {
+                match link(&next).filter(|_| links < limits::gate::PATH_LINKS) {
                     Some(target) => {
                         links += 1;
                         if target.starts_with('/') {

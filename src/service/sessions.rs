@@ -107,7 +107,7 @@ impl Service {
                 return Err(Error::busy(format!("session {id} is being adopted; try again")));
             }
             // An end of what is being adopted rings nothing: look again after a moment.
-            self.records.await_added(&row.id, limits::RECONNECT);
+            self.records.await_added(&row.id, limits::gate::RECONNECT);
         }
     }
 

@@ -60,8 +60,8 @@ pub const SETTINGS: &[Setting] = &[
     Setting {
         key: HOLD,
         about: "seconds that a call waits for its approval where the agent has no dialog",
-        default: || json!(limits::HOLD_GATE.as_secs()),
-        check: |value| check_number(HOLD, value, 1, limits::HOLD_GATE.as_secs()),
+        default: || json!(limits::gate::HOLD_GATE.as_secs()),
+        check: |value| check_number(HOLD, value, 1, limits::gate::HOLD_GATE.as_secs()),
         nullable: false,
     },
     Setting {

@@ -51,7 +51,7 @@ impl Known {
         }
         let both = Arc::new(base.tightened(read(file).unwrap_or_else(|error| broken(&error))));
         let mut known = lock();
-        if known.len() >= limits::TIGHTENED_SESSIONS {
+        if known.len() >= limits::gate::TIGHTENED_SESSIONS {
             known.clear();
         }
         known.insert(session.to_string(), One { stamp, base, both: both.clone() });
@@ -60,7 +60,7 @@ impl Known {
 }
 
 fn read(file: std::fs::File) -> Result<Policy, Error> {
-    let most = limits::REPOSITORY_POLICY_BYTES;
+    let most = limits::gate::REPOSITORY_POLICY_BYTES;
     let mut bytes = Vec::new();
     let read = file.take(most as u64 + 1).read_to_end(&mut bytes);
     read.map_err(|e| Error::invalid(format!("{NAME}: {e}")))?;
@@ -80,7 +80,7 @@ fn broken(error: &Error) -> Policy {
     let why = format!("{}; mend it or take it away", error.message);
     log::warn!("{why}");
     let clean = |c: char| if c.is_control() { ' ' } else { c };
-    let reason: String = why.chars().map(clean).take(limits::REASON_CHARS).collect();
+    let reason: String = why.chars().map(clean).take(limits::gate::REASON_CHARS).collect();
     let rules = json!([{"id": "unreadable", "action": "ask", "tool": "*", "reason": reason}]);
     policy(rule::parse(&rules).expect("a rule of ours"))
 }

@@ -13,7 +13,8 @@ use rusqlite::params;
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ValueRef};
 
 const COLUMNS: &str = "id, session_id, decision, holder, bound_sha256, grant_sha256, tool, \
-    call_id, agent_id, input_sha256, created_ms, expires_ms, status, answered_ms, decider, reason, client";
+    call_id, agent_id, input_sha256, created_ms, expires_ms, status, answered_ms, decider, \
+    reason, client";
 
 /// Stores a question; its `id` and `answer` are not looked at. Gives its id.
 pub fn insert(tx: &Transaction<'_>, new: &Approval) -> Result<i64> {

@@ -92,7 +92,7 @@ impl Stamp {
 /// Opens the regular file that `names` lead to below the directory `dir`, following no link on the
 /// way; `None` where there is none. The error names the file.
 pub fn open_beneath(dir: &Path, names: &[&str]) -> Result<Option<(File, Stamp)>> {
-    let shown = || format!("{}", names.join("/"));
+    let shown = || names.join("/");
     let flags = OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK;
     let Ok(mut at) = File::open(dir) else { return Ok(None) };
     for (i, name) in names.iter().enumerate() {
@@ -171,16 +171,16 @@ pub struct Lock {
 }
 
 /// Takes the exclusive lock on `path`, or `Conflict` when another process keeps it for longer than
-/// [`limits::LOCK_WAIT`].
+/// [`limits::gate::LOCK_WAIT`].
 pub fn lock(path: &Path) -> Result<Lock> {
-    let deadline = time::now() + limits::LOCK_WAIT;
+    let deadline = time::now() + limits::gate::LOCK_WAIT;
     let mut file = open_append(path)?;
     loop {
         match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
             Ok(held) => return Ok(Lock { _held: held }),
             Err((back, nix::errno::Errno::EWOULDBLOCK)) if time::now() < deadline => {
                 file = back;
-                std::thread::sleep(limits::LOCK_RETRY);
+                std::thread::sleep(limits::gate::LOCK_RETRY);
             }
             Err((_, nix::errno::Errno::EWOULDBLOCK)) => {
                 let shown = path.display();

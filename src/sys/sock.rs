@@ -48,10 +48,10 @@ pub fn listen(path: &Path) -> Result<UnixListener> {
 }
 
 /// Connects to `path` and checks that the listener has our uid. A listener whose queue is full, as
-/// that of a stopped process is, is given up after [`limits::CONNECT_WAIT`].
+/// that of a stopped process is, is given up after [`limits::gate::CONNECT_WAIT`].
 pub fn connect(path: &Path) -> Result<UnixStream> {
     let shown = path.display();
-    let stream = connect_within(path, limits::CONNECT_WAIT)
+    let stream = connect_within(path, limits::gate::CONNECT_WAIT)
         .code(Code::Unreachable, || format!("cannot connect to {shown}"))?;
     let me = own_uid();
     let owner = peer(&stream)?.uid;

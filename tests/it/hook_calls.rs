@@ -71,7 +71,7 @@ pub fn walk(failure: Failure, what: &str, words: &str, mut run: impl FnMut(&str)
             false => assert_eq!(stderr, "", "{what} at {event}"),
         }
         let took = begun.elapsed();
-        assert!(took < limits::HOOK_DEADLINE / 2, "{what} at {event} took {took:?}");
+        assert!(took < limits::gate::HOOK_DEADLINE / 2, "{what} at {event} took {took:?}");
     }
 }
 

@@ -172,7 +172,7 @@ fn a_machine_without_memory_or_descriptors_blocks() {
     let file = path_text(&space.root.join("large"));
     walk(Failure::Broken, "no memory", "no memory", |event| {
         let mut call: Value = serde_json::from_str(&stdin(event)).expect("JSON");
-        call["tool_input"]["command"] = json!("x".repeat(limits::HOOK_STDIN_BYTES - 1000));
+        call["tool_input"]["command"] = json!("x".repeat(limits::gate::HOOK_STDIN_BYTES - 1000));
         fs::write(&file, call.to_string()).expect("a file");
         let line = format!("ulimit -d 8192; exec \"$0\" hook-forward <{file}");
         inside.ask(&shell(&line, "", &[SOON_OVER]))

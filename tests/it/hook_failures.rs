@@ -53,7 +53,7 @@ fn input_of_no_use_blocks() {
     let space = Space::new();
     let daemon = Daemon::start(&space);
     let inside = open(&space, &daemon);
-    let most = limits::HOOK_STDIN_BYTES;
+    let most = limits::gate::HOOK_STDIN_BYTES;
     let file = path_text(&space.root.join("large"));
     let large = |event: &str, bytes: usize| {
         let mut call: Value = serde_json::from_str(&stdin(event)).expect("JSON");

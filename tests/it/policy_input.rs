@@ -164,9 +164,9 @@ fn whatever_is_wrong_with_a_set_is_named_and_the_built_in_one_stays() {
     refused(&daemon, ("DELETE", &format!("{applied}/s")), &Value::Null, 404);
     let sets = daemon.get("/policy-sets")["policySets"].clone();
     let shown: Vec<&Value> = sets.as_array().expect("a list").iter().map(|s| &s["id"]).collect();
-    assert_eq!(shown, ["standard", "s"]);
+    assert_eq!(shown, ["standard", "read-only", "locked-down", "s"]);
     assert_eq!((&sets[0]["builtIn"], &sets[0]["isDefault"]), (&json!(true), &json!(true)));
-    assert_eq!((&sets[1]["policyCount"], &sets[1]["sessionCount"]), (&json!(1), &json!(0)));
+    assert_eq!((&sets[3]["policyCount"], &sets[3]["sessionCount"]), (&json!(1), &json!(0)));
 }
 
 #[test]

@@ -216,7 +216,7 @@ fn a_reply_that_is_no_verdict_blocks_at_once() {
         ("chunks", good.replace("Server: x", "Transfer-Encoding: chunked")),
         ("a bad length", good.replace("Content-Length: ", "Content-Length: -")),
         ("endless head", format!("HTTP/1.1 200 X\r\nX: {}", "x".repeat(70_000))),
-        ("too long", body(&"x".repeat(limits::HOOK_REPLY_BYTES))),
+        ("too long", body(&"x".repeat(limits::gate::HOOK_REPLY_BYTES))),
         ("not JSON", body("allow")),
         ("JSON behind a word", body("ok {}")),
         ("empty", body("")),
@@ -295,7 +295,8 @@ fn input_that_is_too_long_or_names_no_event_is_not_sent_and_blocks_unless_it_onl
     let daemon = Daemon::saying(verdict("allow"));
     check_fails("too long", |mut stdin| {
         stdin.pop();
-        stdin.extend(format!(",\"x\":\"{}\"}}", "x".repeat(limits::HOOK_STDIN_BYTES)).bytes());
+        stdin
+            .extend(format!(",\"x\":\"{}\"}}", "x".repeat(limits::gate::HOOK_STDIN_BYTES)).bytes());
         Run::new(&daemon.path, stdin, LONG).go()
     });
     for stdin in [
@@ -337,7 +338,7 @@ fn input_that_never_ends_blocks_in_time() {
 
 #[test]
 fn a_variable_may_shorten_the_wait_and_never_lengthen_it() {
-    let second = limits::HOOK_TELL;
+    let second = limits::gate::HOOK_TELL;
     let asked = |text: &str| shortened(second, Some(text.to_string()));
     assert_eq!(asked("7"), Duration::from_millis(7));
     assert_eq!(asked("0"), Duration::ZERO);

@@ -34,12 +34,12 @@ pub struct Patience<'a> {
 impl Patience<'_> {
     /// Waits until `fd` has something. An error says that there is no point in waiting on.
     pub fn wait(&self, fd: &impl AsFd, write: bool) -> Result<()> {
-        self.watch(Some(Watch::new(fd, true, write)), limits::HOOK_PARENT)
+        self.watch(Some(Watch::new(fd, true, write)), limits::gate::HOOK_PARENT)
     }
 
     /// Waits a moment before the question is asked again.
     pub fn pause(&self) -> Result<()> {
-        self.watch(None, limits::RECONNECT)
+        self.watch(None, limits::gate::RECONNECT)
     }
 
     fn watch(&self, watch: Option<Watch<'_>>, most: Duration) -> Result<()> {
@@ -169,7 +169,7 @@ fn send(stream: &UnixStream, rest: &[u8]) -> usize {
 /// its features first, which takes longer than all of this where the processor is a virtual one.
 pub fn parse(bytes: &[u8]) -> Result<Option<Reply>> {
     let broken = || Failure::Garbage.because("the daemon's reply is not HTTP with a length");
-    if bytes.len() > limits::HOOK_REPLY_BYTES {
+    if bytes.len() > limits::gate::HOOK_REPLY_BYTES {
         return Err(Failure::Garbage.because("the daemon's reply is too long"));
     }
     let begins = bytes.iter().zip(b"HTTP/1.1 ").all(|(got, want)| got == want);
@@ -212,5 +212,5 @@ fn read_head(head: &str) -> Option<(u16, usize)> {
 fn words(reply: &Reply) -> String {
     let body = json::parse(&reply.body).ok();
     let said = body.as_ref().and_then(|b| b.get("error")).and_then(|e| e.as_str()).unwrap_or("");
-    said.chars().filter(|c| !c.is_control()).take(limits::REASON_CHARS).collect()
+    said.chars().filter(|c| !c.is_control()).take(limits::gate::REASON_CHARS).collect()
 }

@@ -73,8 +73,8 @@ pub fn approve(api: &Api, request: &Request, params: &Params) -> Result<Reply> {
     let fields = Fields::of(&body)?;
     fields.only(&["reason", "forSeconds", "times", "session", "boundSha256"])?;
     let reach = Reach {
-        for_ms: whole(&fields, "forSeconds", limits::GRANT_SECONDS)?.map(|s| s * 1000),
-        times: whole(&fields, "times", limits::GRANT_TIMES)?,
+        for_ms: whole(&fields, "forSeconds", limits::gate::GRANT_SECONDS)?.map(|s| s * 1000),
+        times: whole(&fields, "times", limits::gate::GRANT_TIMES)?,
         session: fields.flag("session")?.unwrap_or(false),
     };
     reply(api, request, params, &fields, true, reach)
@@ -102,8 +102,8 @@ fn reply(
         bytes.ok_or_else(|| Error::invalid("field \"boundSha256\" must be 64 hexadecimal digits"))
     });
     let reason = fields.text("reason")?.map(str::trim).filter(|text| !text.is_empty());
-    if reason.is_some_and(|text| text.chars().count() > limits::REASON_CHARS) {
-        let most = limits::REASON_CHARS;
+    if reason.is_some_and(|text| text.chars().count() > limits::gate::REASON_CHARS) {
+        let most = limits::gate::REASON_CHARS;
         return Err(Error::invalid(format!("field \"reason\" may have {most} characters")));
     }
     api.reply(

@@ -78,7 +78,7 @@ fn whatever_is_not_understood_is_refused_with_line_and_column() {
         assert!(error.message.starts_with(&format!("policy.txt:{want}")), "{error} for {line}");
     }
     assert!(parse("p", "  match: x").unwrap_err().message.starts_with("p:1:3: an example without"));
-    assert!(parse("p", &"deny tool *\n".repeat(limits::RULES + 1)).is_err());
+    assert!(parse("p", &"deny tool *\n".repeat(limits::gate::RULES + 1)).is_err());
 }
 
 #[test]

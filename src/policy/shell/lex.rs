@@ -81,7 +81,7 @@ type Lexed<T> = Result<T, &'static str>;
 /// literal, but that they may have `*`, `?`, `[a-z]`, `{a,b}`, a `~/` in front, and `$?`. An error
 /// says what else is in it.
 pub fn split(text: &str) -> Lexed<Vec<Simple<'_>>> {
-    if text.len() > limits::COMMAND_BYTES {
+    if text.len() > limits::gate::COMMAND_BYTES {
         return Err("it is too long");
     }
     if text.chars().any(visible::is_hidden) {
@@ -94,7 +94,7 @@ pub fn split(text: &str) -> Lexed<Vec<Simple<'_>>> {
         if lexer.peek().is_none() {
             break;
         }
-        if list.len() == limits::COMMAND_PARTS {
+        if list.len() == limits::gate::COMMAND_PARTS {
             return Err("it has too many commands");
         }
         list.push(lexer.simple(link)?);
@@ -187,7 +187,7 @@ impl<'a> Lexer<'a> {
             end = self.at;
         }
         self.words += simple.words.len() + simple.sets.len() + simple.files.len();
-        if self.words > limits::COMMAND_WORDS {
+        if self.words > limits::gate::COMMAND_WORDS {
             return Err("it has too many words");
         }
         simple.text = &self.text[start..end];

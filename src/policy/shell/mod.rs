@@ -51,7 +51,7 @@ pub fn commands<'a>(
 ) -> Result<Vec<Command<'a>>, &'static str> {
     let list = lex::split(text)?;
     let found = take_apart(&list, Rc::new(start.into_iter().collect()), ground, 0)?;
-    if found.len() > limits::COMMAND_PARTS {
+    if found.len() > limits::gate::COMMAND_PARTS {
         return Err("it has too many commands");
     }
     let named = |(at, command): (usize, Command<'static>)| {
@@ -80,7 +80,7 @@ fn take_apart(
         let piped = [at, at + 1].iter().any(|i| list.get(*i).is_some_and(|s| s.link == Link::Pipe));
         let (command, inner) = unwrapped(simple, &walk.now, ground)?;
         if let Some(script) = inner
-            && depth < limits::COMMAND_DEPTH
+            && depth < limits::gate::COMMAND_DEPTH
             && let Ok(list) = lex::split(&script)
         {
             let mut files = command.files;
@@ -115,7 +115,7 @@ fn unwrapped(
         is_fed: simple.is_fed || simple.link == Link::Pipe,
         leaves: false,
     };
-    for _ in 0..limits::COMMAND_DEPTH {
+    for _ in 0..limits::gate::COMMAND_DEPTH {
         let words = &command.words;
         let system = ["/usr/bin/", "/bin/"].iter().find_map(|dir| words[0].strip_prefix(dir));
         let inner = match system.filter(|name| !name.is_empty() && !name.contains('/')) {
@@ -238,7 +238,7 @@ impl Walk {
                 self.all.push(spot.clone());
             }
         }
-        if self.all.len() > limits::COMMAND_DIRS {
+        if self.all.len() > limits::gate::COMMAND_DIRS {
             return Err("it changes the directory too often");
         }
         // In a pipe it may run in a shell of its own, and go nowhere for those that follow.

@@ -63,6 +63,6 @@ fn only_a_cd_within_the_project_does_not_leave_it() {
 fn so_many_cds_that_nobody_could_tell_are_not_understood() {
     let ground_of = |path: &str| normal(path);
     let ground = Ground::new(&Place { project: "/p", home: "/h", own: &[], resolve: &ground_of });
-    let text = "cd x;".repeat(limits::COMMAND_DIRS);
+    let text = "cd x;".repeat(limits::gate::COMMAND_DIRS);
     assert!(commands(&text, ground.spot("/p", "/"), &ground).is_err());
 }

@@ -321,11 +321,11 @@ fn on_cpu() -> Duration {
 fn the_worst_that_fits_into_a_call_is_asked_soon() {
     let deny =
         |i: usize| json!({"action": "deny", "command": format!("x{i} {}c*a", "*a".repeat(90))});
-    let slow = policies(&rules((0..limits::RULES).map(deny).collect()));
-    let long = "x0 ".to_string() + &"a".repeat(limits::COMMAND_BYTES - 3);
-    let many = vec!["x1 aaaaaaaaaaaaaaaa"; limits::COMMAND_PARTS].join(";");
+    let slow = policies(&rules((0..limits::gate::RULES).map(deny).collect()));
+    let long = "x0 ".to_string() + &"a".repeat(limits::gate::COMMAND_BYTES - 3);
+    let many = vec!["x1 aaaaaaaaaaaaaaaa"; limits::gate::COMMAND_PARTS].join(";");
     let deep = call("Read", json!({"file_path": "a/".repeat(2000)}), "/p");
-    for call in [bash(&long), bash(&many), deep, bash(&"'".repeat(limits::COMMAND_BYTES))] {
+    for call in [bash(&long), bash(&many), deep, bash(&"'".repeat(limits::gate::COMMAND_BYTES))] {
         let busy = on_cpu();
         let verdict = evaluate(&slow, &call, &PLACE);
         let took = on_cpu() - busy;

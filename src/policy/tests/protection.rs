@@ -195,9 +195,9 @@ fn an_explanation_says_what_each_rule_is_about_and_which_decides() {
     assert_eq!(why(4), "its \"tool\" is about something else");
     let odd = explain::explain(&policies(&list), &bash("ls $x"), &PLACE);
     assert!(odd.not_understood.is_some() && odd.parts.is_empty());
-    let many = rules(json!(vec![json!({"action": "ask", "tool": "x"}); limits::RULES]));
+    let many = rules(json!(vec![json!({"action": "ask", "tool": "x"}); limits::gate::RULES]));
     let said = explain::explain(&policies(&many), &bash("ls"), &PLACE);
-    assert_eq!((said.rules.len(), said.left_out), (1000, limits::RULES - 1000));
+    assert_eq!((said.rules.len(), said.left_out), (1000, limits::gate::RULES - 1000));
 }
 
 #[test]

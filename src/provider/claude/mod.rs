@@ -33,12 +33,12 @@ const HOOK_VERB: &str = "hook-forward";
 const REFUSED: &str = include_str!("refused.txt");
 
 /// Claude's time-out for PreToolUse in seconds where a person is waited for in it, see
-/// [`is_headless`]: longer than hook-forward's own ([`crate::limits::HOLD_GATE`]).
+/// [`is_headless`]: longer than hook-forward's own ([`crate::limits::gate::HOLD_GATE`]).
 const HELD_GATE: u32 = 630;
 
 /// Events that the overlay asks for, with Claude's time-out in seconds. All are longer than
-/// hook-forward's own deadlines ([`crate::limits::HOOK_DEADLINE`], [`crate::limits::HOOK_TELL`],
-/// [`crate::limits::HOLD_DIALOG`]).
+/// hook-forward's own deadlines ([`crate::limits::gate::HOOK_DEADLINE`], [`crate::limits::gate::HOOK_TELL`],
+/// [`crate::limits::gate::HOLD_DIALOG`]).
 /// SessionEnd would get 1.5 s otherwise, and UserPromptSubmit holds the person's prompt back.
 /// Left out: MessageDisplay runs for every piece of text, WorktreeCreate replaces what Claude would
 /// do, and PostToolBatch says nothing that PostToolUse has not said.

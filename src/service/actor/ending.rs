@@ -99,7 +99,7 @@ impl Actor {
                 connected.reports.into_iter().for_each(|frame| self.hear(frame));
                 return;
             }
-            std::thread::sleep(limits::RECONNECT);
+            std::thread::sleep(limits::gate::RECONNECT);
             return;
         }
         self.keeper_gone();

@@ -120,7 +120,7 @@ impl Service {
             Question { session: &session, request: &request, outside: false, call: &whole };
         let approval = Approval {
             decision: decided.seq,
-            ..question.approval(time::unix_ms(), limits::HOLD_DIALOG)
+            ..question.approval(time::unix_ms(), limits::gate::HOLD_DIALOG)
         };
         let id = {
             let approval = approval.clone();

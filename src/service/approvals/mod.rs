@@ -81,7 +81,7 @@ enum Ring {
 
 impl Default for Approvals {
     fn default() -> Approvals {
-        let (rings, heard) = bounded(limits::RINGS);
+        let (rings, heard) = bounded(limits::gate::RINGS);
         Approvals { book: Mutex::default(), rings, heard, stopping: AtomicBool::new(false) }
     }
 }
@@ -179,7 +179,7 @@ impl Approvals {
         if self.stopping.load(Ordering::SeqCst) {
             return (Vec::new(), None);
         }
-        let lost = |open: &Open| open.away.map(|since| since + limits::HOLD_LOST);
+        let lost = |open: &Open| open.away.map(|since| since + limits::gate::HOLD_LOST);
         let (mut due, mut next) = (Vec::new(), None::<Instant>);
         for (id, open) in &self.book().open {
             match lost(open) {
@@ -225,7 +225,7 @@ impl Service {
     /// Takes up the approvals that were open when the last daemon ended, and starts the thread
     /// that ends those whose end has come.
     pub fn watch_approvals(self: &Arc<Service>) -> Result<()> {
-        match self.store().read(|conn| approvals::list(conn, None, true, limits::APPROVALS)) {
+        match self.store().read(|conn| approvals::list(conn, None, true, limits::gate::APPROVALS)) {
             Ok(known) => {
                 known.iter().for_each(|approval| self.approvals.open(approval, None, false))
             }

@@ -147,7 +147,7 @@ impl Service {
         }
         let deadline = time::now() + limits::KILL_GRACE;
         while self.proofs.queue.lock().works && time::now() < deadline {
-            std::thread::sleep(limits::LOOK_AGAIN);
+            std::thread::sleep(limits::gate::LOOK_AGAIN);
         }
     }
 }

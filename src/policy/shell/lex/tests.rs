@@ -139,10 +139,10 @@ fn whatever_a_shell_could_take_for_more_is_refused_whole() {
 #[test]
 fn what_is_too_much_is_refused_and_never_cut() {
     let many = |n: usize| vec!["a"; n].join(";");
-    assert!(split(&many(limits::COMMAND_PARTS)).is_ok());
-    assert!(split(&many(limits::COMMAND_PARTS + 1)).is_err());
-    assert!(split(&"a ".repeat(limits::COMMAND_WORDS)).is_ok());
-    assert!(split(&"a ".repeat(limits::COMMAND_WORDS + 1)).is_err());
-    assert!(split(&format!("echo '{}'", "x".repeat(limits::COMMAND_BYTES - 7))).is_ok());
-    assert!(split(&format!("echo '{}'", "x".repeat(limits::COMMAND_BYTES - 6))).is_err());
+    assert!(split(&many(limits::gate::COMMAND_PARTS)).is_ok());
+    assert!(split(&many(limits::gate::COMMAND_PARTS + 1)).is_err());
+    assert!(split(&"a ".repeat(limits::gate::COMMAND_WORDS)).is_ok());
+    assert!(split(&"a ".repeat(limits::gate::COMMAND_WORDS + 1)).is_err());
+    assert!(split(&format!("echo '{}'", "x".repeat(limits::gate::COMMAND_BYTES - 7))).is_ok());
+    assert!(split(&format!("echo '{}'", "x".repeat(limits::gate::COMMAND_BYTES - 6))).is_err());
 }

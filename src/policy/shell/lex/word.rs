@@ -247,8 +247,8 @@ impl Open {
             let each = many
                 .iter()
                 .flat_map(|head| inside.split(',').map(move |one| format!("{head}{fixed}{one}")));
-            many = each.take(limits::COMMAND_BRACES + 1).collect();
-            if many.len() > limits::COMMAND_BRACES {
+            many = each.take(limits::gate::COMMAND_BRACES + 1).collect();
+            if many.len() > limits::gate::COMMAND_BRACES {
                 return Err("it has too many words in braces");
             }
             from = end;
@@ -289,8 +289,8 @@ fn with_numbers(text: &str) -> Option<Vec<String>> {
             continue;
         };
         let each = many.iter().flat_map(|one| marks.iter().map(move |mark| format!("{one}{mark}")));
-        many = each.take(limits::COMMAND_BRACES + 1).collect();
-        if many.len() > limits::COMMAND_BRACES {
+        many = each.take(limits::gate::COMMAND_BRACES + 1).collect();
+        if many.len() > limits::gate::COMMAND_BRACES {
             return None;
         }
     }
