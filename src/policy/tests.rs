@@ -5,6 +5,8 @@ mod corpus;
 #[cfg(test)]
 mod fuzz;
 #[cfg(test)]
+mod lines;
+#[cfg(test)]
 mod protection;
 #[cfg(test)]
 mod real;

@@ -67,15 +67,17 @@ fn examples_are_tested_without_a_daemon() {
 fn eval_answers_each_case_in_order_whatever_is_in_it() {
     let space = Space::new();
     let allow = json!([{"id": "ls", "action": "allow", "command": "ls *"}]);
+    let deep = json!({"file_path": "a/".repeat(4096)});
+    let large = json!([{"action": "deny", "tool": "x".repeat(1 << 20)}]);
     let mut input = Vec::new();
     for case in [
         json!({"id": "a", "command": "ls src", "rules": allow}),
         json!({"id": "b", "command": "ls $x", "rules": allow}),
-        json!({"id": "c", "tool": "Read", "input": {"file_path": "a/".repeat(4096)}, "rules": allow}),
+        json!({"id": "c", "tool": "Read", "input": deep, "rules": allow}),
         json!({"id": "d", "command": "ls", "rules": [{"action": "allow", "smell": "x"}]}),
         json!({"id": "e", "command": "ls", "rules": "allow shell ls\ndeny shell ls ; id no"}),
         json!({"id": "f", "command": "x".repeat(64 * 1024 + 1), "rules": allow}),
-        json!({"id": "g", "command": "ls", "rules": [{"action": "deny", "tool": "x".repeat(1 << 20)}]}),
+        json!({"id": "g", "command": "ls", "rules": large}),
         json!({"id": "h", "command": "cat x", "rules": "allow read **", "context": {"cwd": 1}}),
     ] {
         input.extend_from_slice(case.to_string().as_bytes());
