@@ -122,8 +122,11 @@ impl Look<'_> {
         let named = low.split(|c| !is_part(c)).any(|p| any(&TABLE.name, Some(p), self.budget));
         let inside =
             |dir: &Spot| self.ground.spot(word, &dir.written).is_some_and(|spot| spot.is_inside);
-        // A bare name is not taken for a file: it could as well be a package or a process.
-        let file = || word.contains('/') && !part.dirs.is_empty() && part.dirs.iter().all(inside);
+        // A bare name is not taken for a file: it could as well be a package or a process; and code
+        // that has slashes in it is no path at all.
+        let plain = |c: char| is_part(c) || c == '/';
+        let path = word.contains('/') && low.chars().all(plain);
+        let file = || path && !part.dirs.is_empty() && part.dirs.iter().all(inside);
         any(&TABLE.text, Some(&low), self.budget) || named && !file()
     }
 }

@@ -53,6 +53,18 @@ fn no_attack_of_the_corpus_is_allowed() {
 }
 
 #[test]
+fn what_is_protected_is_not_allowed_where_everything_is() {
+    let lines = run(|rules| {
+        *rules = json!([{"action": "allow", "tool": "*"},
+            {"action": "allow", "read": "**", "write": "**", "host": "*"}]);
+    });
+    let all: Vec<&Line> = lines.iter().filter(|line| line.class == "self_protection").collect();
+    let allowed: Vec<&str> =
+        all.iter().filter(|l| l.action == Action::Allow).map(|l| l.id.as_str()).collect();
+    assert!(all.len() >= 30 && allowed.is_empty(), "{allowed:?}");
+}
+
+#[test]
 fn a_denied_program_stays_denied_where_every_command_is_allowed() {
     // The corpus says `*` for "every command", which a rule that allows may not; `Bash` it may.
     let lines = run(|rules| {
