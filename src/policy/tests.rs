@@ -5,8 +5,6 @@ mod corpus;
 #[cfg(test)]
 mod fuzz;
 #[cfg(test)]
-mod lines;
-#[cfg(test)]
 mod protection;
 #[cfg(test)]
 mod real;

@@ -9,7 +9,7 @@ use serde_json::json;
 const LINES: &str = "\
 # What this project is worked on with.
 allow shell ls * ; id look
-  match: ls -  src
+  match: ls --x  src
 allow tool Write Edit ; write src/**
 deny host *.evil.example
 ";
@@ -18,7 +18,7 @@ deny host *.evil.example
 fn a_file_of_lines_is_loaded_and_a_wrong_example_leaves_the_old_policy() {
     let space = Space::new();
     let daemon = Daemon::start(&space);
-    let good = LINES.replace("ls -  src", "ls src");
+    let good = LINES.replace("ls --x  src", "ls src");
     let file = path_text(&space.write("mine.rules", &good));
     let said = space.cli(&["policy", "load", &file]).expect(0).stdout;
     assert!(said.contains("made policy mine") && said.contains("3 rules"), "{said}");
@@ -31,7 +31,7 @@ fn a_file_of_lines_is_loaded_and_a_wrong_example_leaves_the_old_policy() {
     let shown = space.cli(&["policy", "show", "mine", "--lines"]).expect(0).stdout;
     let again = space.cli(&["policy", "load", "-", "--name", "mine"]).stdin(shown.as_bytes());
     assert!(again.expect(0).stdout.contains("the rules are as they were"), "{shown}");
-    space.write("mine.rules", &LINES.replace("ls -  src", "rm src"));
+    space.write("mine.rules", &LINES.replace("ls --x  src", "rm src"));
     let error = space.cli(&["policy", "load", &file]).expect(2).stderr;
     assert!(error.contains("mine.rules:3:10: \"rm src\": the rule is not about it"), "{error}");
     space.write("mine.rules", "allow toool x\n");
@@ -52,12 +52,12 @@ fn examples_are_tested_without_a_daemon() {
     let space = Space::new();
     let file = path_text(&space.write("a.rules", LINES));
     let out = space.cli(&["policy", "test", &file]).expect(1);
-    let wrong = "FAIL  look  match: ls -  src  (the rule is not about it)";
+    let wrong = "FAIL  look  match: ls --x  src  (the rule is not about it)";
     assert!(out.stdout.contains(wrong), "{}", out.stdout);
     assert!(out.stdout.contains("3 rules, 1 examples, 1 failed"), "{}", out.stdout);
     let body = space.cli(&["policy", "test", &file, "--json"]).expect(1).json();
     assert_eq!((&body["failed"], &body["examples"][0]["ok"]), (&json!(1), &json!(false)));
-    space.write("a.rules", &LINES.replace("ls -  src", "ls src"));
+    space.write("a.rules", &LINES.replace("ls --x  src", "ls src"));
     assert!(space.cli(&["policy", "test", &file]).expect(0).stdout.contains("ok    look"));
     let error = space.cli(&["policy", "test", "-"]).stdin(b"allow x\n").expect(2).stderr;
     assert!(error.contains("standard input:1:7: unknown word"), "{error}");

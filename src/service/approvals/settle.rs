@@ -29,6 +29,7 @@ use crate::store::events;
 use crate::store::tx::Tx;
 use crate::sys::proc;
 use serde_json::json;
+use std::sync::Arc;
 
 /// A person's answer.
 pub struct Reply {
@@ -93,9 +94,12 @@ impl Service {
         let session = self.store().read(|conn| approvals::get(conn, id))?.map(|a| a.session);
         let live = session.as_ref().and_then(|id| self.records.live(id));
         let epoch = live.as_ref().map_or(0, |live| live.row().epoch);
+        // Of what happens in its own terminal the agent tells by itself.
+        let goes_on = matches!(answer.decider, Decider::Person | Decider::Expiry);
         let settled = self.store().write(move |tx| store(tx, id, &answer, reach, epoch, &now))?;
         self.approvals.close(id);
-        if let Some(live) = live.filter(|live| self.approvals.count(&live.id) == 0) {
+        let last = |live: &Arc<Live>| goes_on && self.approvals.count(&live.id) == 0;
+        if let Some(live) = live.filter(last) {
             self.records.transition(&live, Change::Works);
         }
         self.records.waits.notify(&settled.session);
