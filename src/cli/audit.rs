@@ -98,7 +98,7 @@ fn audit(call: &Invocation<'_>) -> Result<i32> {
 }
 
 /// The options that select rows, as the API's query.
-fn filter(call: &Invocation<'_>) -> Result<String> {
+pub fn filter(call: &Invocation<'_>) -> Result<String> {
     let mut query = String::new();
     for (option, name) in
         [("--session", "sessionId"), ("--decision", "decision"), ("--kind", "kind")]

@@ -89,7 +89,7 @@ fn row(entry: &Value) -> Vec<Cell> {
 }
 
 /// The tool, and what it was called with in its shortest form.
-fn call(entry: &Value) -> String {
+pub fn call(entry: &Value) -> String {
     let tool = word(entry, "toolName");
     if tool.is_empty() {
         return String::new();

@@ -31,6 +31,7 @@ pub mod policy_eval;
 pub mod policy_explain;
 pub mod policy_file;
 pub mod policy_load;
+pub mod policy_replay;
 pub mod policy_set;
 pub mod policy_words;
 pub mod replay;

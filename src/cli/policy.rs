@@ -16,6 +16,7 @@ use crate::cli::policy_eval;
 use crate::cli::policy_explain;
 use crate::cli::policy_file;
 use crate::cli::policy_load;
+use crate::cli::policy_replay;
 use crate::cli::policy_words::history;
 use crate::cli::policy_words::items;
 use crate::cli::policy_words::labels;
@@ -189,6 +190,7 @@ const VERBS: &[Verb] = &[
     policy_file::TEST,
     policy_eval::EVAL,
     policy_explain::EXPLAIN,
+    policy_replay::REPLAY,
 ];
 
 fn list(call: &Invocation<'_>) -> Result<i32> {

@@ -36,6 +36,10 @@ pub const EXPLAINED_RULES: usize = 1000;
 pub const REPOSITORY_POLICY_BYTES: usize = 256 * 1024;
 /// Sessions whose repository's policy is kept in memory; beyond that all are read again.
 pub const TIGHTENED_SESSIONS: usize = 256;
+/// Decisions that `policy replay` judges again, where nobody says how many: weeks of a busy agent.
+pub const REPLAY_ROWS: u64 = 10_000;
+/// Different calls that it lists; the rest is counted.
+pub const REPLAY_CALLS: usize = 1000;
 /// Bytes of one case of `policy eval`: a rule and a command of the most that either may have.
 pub const EVAL_LINE_BYTES: usize = 4 * 1024 * 1024;
 /// Fields of a call's input that one rule may name.
