@@ -28,6 +28,7 @@ mod policies;
 mod policy_cli;
 mod policy_input;
 mod policy_lang;
+mod policy_replay;
 mod proof;
 mod starts;
 mod state_dir;
