@@ -1,8 +1,8 @@
 //! A client of the daemon: one HTTP/1.1 request per connection over its control socket.
 //!
 //! 1. The server's uid MUST be known to be ours before the first byte is sent (`sys::sock`).
-//! 2. Nothing that a server sends may take more memory than [`limits::gate::ANSWER_BYTES`] or more time
-//!    than the deadline, whatever it is.
+//! 2. Nothing that a server sends may take more memory than [`limits::gate::ANSWER_BYTES`] or
+//!    more time than the deadline, whatever it is.
 
 use crate::base::error::{Code, Context, Error, Result};
 use crate::base::time;
@@ -111,8 +111,8 @@ impl Client {
         request.push_str(&body);
         let set = stream.set_write_timeout(Some(wait));
         set.internal(|| "cannot set a time-out".into())?;
-        // A server that refuses early (a body too large) answers and closes: its answer counts, not
-        // our failed write.
+        // A server that refuses early (a body too large) answers and closes: its answer counts,
+        // not our failed write.
         let sent = stream.write_all(request.as_bytes());
         match (read_reply(&mut stream, deadline), sent) {
             (Ok(reply), _) => Ok(reply),

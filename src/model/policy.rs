@@ -85,7 +85,8 @@ pub struct PolicySet {
     pub updated_ms: i64,
 }
 
-/// A description, trimmed: one line of at most [`limits::gate::REASON_CHARS`] characters; empty is none.
+/// A description, trimmed: one line of at most [`limits::gate::REASON_CHARS`] characters; empty
+/// is none.
 pub fn clean_description(text: &str) -> Result<Option<String>> {
     let text = text.trim();
     if text.chars().count() > limits::gate::REASON_CHARS {

@@ -1,5 +1,5 @@
-//! What agents' hooks say: both agents speak the same dialect, so one reader serves them. What they
-//! want to hear differs, see each agent's own file.
+//! What agents' hooks say: both agents speak the same dialect, so one reader serves them. What
+//! they want to hear differs, see each agent's own file.
 //!
 //! 1. A PreToolUse that is not understood to the last field MUST be an error, never another event:
 //!    an error blocks the call.
@@ -59,8 +59,8 @@ pub enum HookEvent {
     Other(String),
 }
 
-/// What hook-forward prints at [`DIALOG`] for a yes or a no, the same for both agents; a no carries
-/// its reason to the model.
+/// What hook-forward prints at [`DIALOG`] for a yes or a no, the same for both agents; a no
+/// carries its reason to the model.
 pub fn dialog_answer(allow: bool, reason: &str) -> Value {
     let decision = match (allow, reason.trim()) {
         (true, _) => json!({"behavior": "allow"}),
@@ -76,8 +76,8 @@ pub fn is_question(tool: &str) -> bool {
 }
 
 /// Reads a hook's stdin. `event` is what hook-forward took it for, and must be what it says. Words
-/// are at most [`limits::gate::HOOK_WORD_BYTES`] and paths [`limits::CWD_BYTES`] bytes, without control
-/// characters; fields that are not read here are not looked at.
+/// are at most [`limits::gate::HOOK_WORD_BYTES`] and paths [`limits::CWD_BYTES`] bytes, without
+/// control characters; fields that are not read here are not looked at.
 pub fn parse(event: &str, data: &Value) -> Result<HookEvent> {
     let fields = Fields::of(data)?;
     let name = need_word(&fields, "hook_event_name")?;

@@ -1,9 +1,9 @@
 //! Claude Code: its command line, and the settings overlay that puts every tool call before the
 //! gate. Measured on 2.1.330; knows nothing of files or processes.
 //!
-//! 1. A session MUST start with our overlay, in mode manual, with no settings but the user's own: a
-//!    repository's settings may hold hooks that rewrite what was judged, or switch all hooks off.
-//!    Of a repository only the words are read: CLAUDE.md and the files that it imports.
+//! 1. A session MUST start with our overlay, in mode manual, with no settings but the user's own:
+//!    a repository's settings may hold hooks that rewrite what was judged, or switch all hooks
+//!    off. Of a repository only the words are read: CLAUDE.md and the files that it imports.
 //! 2. No argument or variable of the user's MUST undo that.
 //! 3. The overlay MUST be checked as it lies on the disk: Claude skips a settings file with an
 //!    error in it and goes on without hooks.
@@ -37,11 +37,11 @@ const REFUSED: &str = include_str!("refused.txt");
 const HELD_GATE: u32 = 630;
 
 /// Events that the overlay asks for, with Claude's time-out in seconds. All are longer than
-/// hook-forward's own deadlines ([`crate::limits::gate::HOOK_DEADLINE`], [`crate::limits::gate::HOOK_TELL`],
-/// [`crate::limits::gate::HOLD_DIALOG`]).
+/// hook-forward's own deadlines ([`crate::limits::gate::HOOK_DEADLINE`],
+/// [`crate::limits::gate::HOOK_TELL`], [`crate::limits::gate::HOLD_DIALOG`]).
 /// SessionEnd would get 1.5 s otherwise, and UserPromptSubmit holds the person's prompt back.
-/// Left out: MessageDisplay runs for every piece of text, WorktreeCreate replaces what Claude would
-/// do, and PostToolBatch says nothing that PostToolUse has not said.
+/// Left out: MessageDisplay runs for every piece of text, WorktreeCreate replaces what Claude
+/// would do, and PostToolBatch says nothing that PostToolUse has not said.
 const EVENTS: &[(&str, u32)] = &[
     ("SessionStart", 10),
     ("PreToolUse", 30),
