@@ -25,7 +25,7 @@ fn a_draft_shows_what_it_would_change_and_a_decision_what_it_would_be_today() {
     let daemon = Daemon::start(&space);
     set_policy(&daemon, &json!([{"id": "tests", "action": "allow", "command": "cargo test"}])).ok();
     let agent = Inside::start_claude(&space, &daemon, "agent");
-    for command in ["cargo test", "make all", "cargo test", &format!("echo {TOKEN}")] {
+    for command in ["cargo test", "make all", "cargo test", &format!("deploy {TOKEN}")] {
         agent.hook(&call(command));
     }
     let head = daemon.get("/audit/head")["head"].clone();
