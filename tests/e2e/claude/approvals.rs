@@ -51,6 +51,7 @@ fn a_dialog_is_answered_from_the_command_line_or_in_the_terminal_whichever_is_fi
     assert!(!agent.model.result_of("one").is_error && agent.made("one"));
     wait_until("the dialog to go", SOON, || !person.shows("Do you want to proceed?"));
 
+    agent.wait_status("NEEDS_INPUT");
     agent.say("two");
     person.terminal.wait_text("Do you want to proceed?");
     space.answer(&["deny", "--reason", "not on a Friday"]);
@@ -59,6 +60,7 @@ fn a_dialog_is_answered_from_the_command_line_or_in_the_terminal_whichever_is_fi
     assert!(!agent.made("two"));
 
     // In the terminal: the inbox says so, and a late answer changes nothing.
+    agent.wait_status("NEEDS_INPUT");
     agent.say("three");
     let id = pending(&agent);
     person.terminal.wait_text("Do you want to proceed?");
@@ -67,6 +69,7 @@ fn a_dialog_is_answered_from_the_command_line_or_in_the_terminal_whichever_is_fi
     let late = space.cli(&["deny", &id]).expect(1);
     assert!(late.stderr.contains("approved in the terminal"), "{}", late.stderr);
 
+    agent.wait_status("NEEDS_INPUT");
     agent.say("four");
     let id = pending(&agent);
     person.terminal.wait_text("Do you want to proceed?");
