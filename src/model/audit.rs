@@ -159,7 +159,7 @@ pub struct NewEntry {
     pub reason: String,
     /// Who decided.
     pub decider: Decider,
-    /// Through which door and process: `cli pid 12 (codepiper)`, `hook pid 34 (claude)`.
+    /// Through which door and process: `control pid 12 (codepiper)`, `hook pid 34 (claude)`.
     pub client: Option<String>,
     /// The sequence number of the row that this one goes on from: the decision that asked.
     pub about: Option<i64>,

@@ -1,6 +1,6 @@
 //! The promise: what the policy asks is answered from anywhere, once; the answer is about exactly
-//! what was shown, and it is in the audit log before the agent hears of it. The agent is a stand-in;
-//! `make e2e` has the real ones.
+//! what was shown, and it is in the audit log before the agent hears of it. The agent is a
+//! stand-in; `make e2e` has the real ones.
 
 use crate::support::daemon::Daemon;
 use crate::support::inside::Inside;
@@ -85,7 +85,7 @@ fn without_a_dialog_the_call_is_held_until_a_person_answers() {
     }
     let id = approval["id"].as_i64().unwrap();
     let out = space.cli(&["approve", &id.to_string()]).expect(0).stdout;
-    assert!(out.starts_with(&format!("{id}  approved by cli pid ")), "{out}");
+    assert!(out.starts_with(&format!("{id}  approved by control pid ")), "{out}");
     let told = said(&inside.result(order));
     assert_eq!(told["hookSpecificOutput"]["permissionDecision"], "allow", "{told}");
     let order = inside.hook_aside(&event("PreToolUse", "touch c", Some("t2")));
@@ -99,7 +99,7 @@ fn without_a_dialog_the_call_is_held_until_a_person_answers() {
     let rows = daemon.get("/policy-decisions")["decisions"].as_array().cloned().unwrap();
     assert_eq!(rows.iter().map(|row| &row["decision"]).collect::<Vec<_>>(), ["ask", "ask"]);
     let late = space.cli(&["approve", &id]).expect(1);
-    assert!(late.stderr.contains("was denied by cli pid"), "{}", late.stderr);
+    assert!(late.stderr.contains("was denied by control pid"), "{}", late.stderr);
 }
 
 #[test]

@@ -4,6 +4,7 @@ use crate::base::error::{Error, Result};
 use crate::base::json::Fields;
 use crate::http::answer::Answer;
 use crate::http::handlers::Api;
+use crate::http::handlers::client;
 use crate::http::handlers::number;
 use crate::http::handlers::success;
 use crate::http::handlers::waiting;
@@ -16,7 +17,6 @@ use crate::model::approval::Reach;
 use crate::service::approvals::ANY;
 use crate::service::approvals::settle;
 use crate::service::waits::Check;
-use crate::sys::proc;
 use data_encoding::HEXLOWER;
 use serde_json::Value;
 use serde_json::json;
@@ -145,11 +145,4 @@ fn whole(fields: &Fields<'_>, name: &str, most: i64) -> Result<Option<i64>> {
     let wrong =
         || Error::invalid(format!("field {name:?} must be a whole number from 1 to {most}"));
     number.map(Some).ok_or_else(wrong)
-}
-
-/// Who asks, for the audit log.
-fn client(request: &Request) -> String {
-    let pid = request.peer.pid;
-    let name = proc::stat(pid).map(|stat| stat.comm).unwrap_or_default();
-    format!("cli pid {pid} ({name})")
 }

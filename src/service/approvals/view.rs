@@ -9,6 +9,7 @@ use crate::model::approval::Status;
 use crate::model::audit::Entry;
 use crate::model::call::ToolCall;
 use crate::policy::effect;
+use crate::provider;
 use crate::service::Service;
 use crate::store::approvals;
 use crate::store::audit;
@@ -84,6 +85,10 @@ impl Service {
         let is_whole = told.is_some();
         let kept = || decision.as_ref().and_then(|row| row.entry.call.clone());
         let call = told.or_else(kept);
+        // Not from memory: an approval is in the store a moment before it is known there.
+        let dialog = row.as_ref().is_some_and(|row| {
+            provider::find(&row.provider).is_ok_and(|agent| agent.opens_dialog(&row.args))
+        });
         let (session_name, provider) = row.map(|row| (row.name, row.provider)).unwrap_or_default();
         Ok(ApprovalView {
             status: approval.status(time::unix_ms()),
@@ -91,7 +96,7 @@ impl Service {
             provider,
             content: call.as_ref().map(content).unwrap_or_default(),
             is_whole,
-            dialog: self.approvals.is_dialog(approval.id),
+            dialog,
             call,
             decision,
             approval,
