@@ -203,6 +203,8 @@ pub const HEAD_FIELDS: usize = 64;
 pub const TARGET_BYTES: usize = 4 * 1024;
 /// Bytes of a JSON body. `send` takes 1 Mi characters, which JSON may escape to more.
 pub const BODY_BYTES: usize = 8 * 1024 * 1024;
+/// Bytes of a request body from a browser: the largest is a policy.
+pub const WEB_BODY_BYTES: usize = 1024 * 1024;
 /// Bytes of a hook body: the hook's whole stdin plus our envelope.
 pub const HOOK_BODY_BYTES: usize = gate::HOOK_STDIN_BYTES + 64 * 1024;
 /// From accept to a whole head.
@@ -216,7 +218,9 @@ pub const IDLE_WAIT: Duration = Duration::from_secs(10);
 /// Open HTTP connections over all doors; above it the one that has waited longest for its first
 /// whole request goes, so that a flood of silent peers cannot shut out a new one.
 pub const CONNECTIONS: usize = 512;
-/// Open connections of one peer process.
+/// Of them, those over TCP: however many come, the person's own programs get in.
+pub const CONNECTIONS_WEB: usize = 384;
+/// Open connections of one peer: a process, or an address that is not a loopback one.
 pub const CONNECTIONS_PER_PEER: usize = 64;
 /// After a closing reply the client gets this long to read it before the connection is cut.
 pub const LINGER_WAIT: Duration = Duration::from_secs(1);

@@ -18,6 +18,7 @@ use crate::http::message::Door;
 use crate::http::message::Reply;
 use crate::http::router;
 use crate::http::routes::ROUTES;
+use crate::http::stream::Listener;
 use crate::limits;
 use crate::model::audit::Asked;
 use crate::model::audit::Report;
@@ -98,8 +99,8 @@ fn run(options: Options) -> Result<()> {
     let control = doors::open(paths.control())?;
     let hook = doors::open(&paths.hook_socket())?;
     let listens = vec![
-        Listen { listener: control.listener()?, door: Door::Control },
-        Listen { listener: hook.listener()?, door: Door::Hook },
+        Listen { listener: Listener::Unix(control.listener()?), door: Door::Control },
+        Listen { listener: Listener::Unix(hook.listener()?), door: Door::Hook },
     ];
     service.watch_approvals()?;
     let server = http::serve(listens, handler(&service))?;

@@ -14,6 +14,7 @@ use crate::http::space::is_closed;
 use crate::http::space::reply;
 use crate::http::space::space;
 use crate::http::space::status;
+use crate::http::stream::Listener;
 use crate::limits;
 use crate::sys::sock;
 use serde_json::json;
@@ -140,7 +141,7 @@ fn a_flood_of_silent_peers_cannot_shut_out_a_newcomer() {
 
 #[test]
 fn one_process_has_its_share_and_no_more() {
-    let space = space(Caps { all: 8, per_peer: 4 });
+    let space = space(Caps { all: 8, web: 4, per_peer: 4 });
     let mut streams: Vec<UnixStream> = (0..4).map(|_| space.connect()).collect();
     let mut refused = space.connect();
     assert_eq!(status(&mut refused), 503);
@@ -232,7 +233,8 @@ fn fill(files: &mut Vec<File>) {
 fn requests_beyond_the_queue_are_told_to_come_back() {
     let path = std::env::temp_dir().join(format!("cp-http-queue-{}", std::process::id()));
     let _ = std::fs::remove_file(&path);
-    let listens = vec![Listen { listener: sock::listen(&path).unwrap(), door: Door::Hook }];
+    let listens =
+        vec![Listen { listener: Listener::Unix(sock::listen(&path).unwrap()), door: Door::Hook }];
     let (jobs, work) = lanes::lanes_of(1, 1);
     let front = front::start(listens, jobs).unwrap();
     let connect = || {

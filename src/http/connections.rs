@@ -5,9 +5,10 @@ use crate::http::answer::Link;
 use crate::http::answer::Take;
 use crate::http::conn::Conn;
 use crate::http::message::Peer;
+use crate::http::stream::Key;
 use crate::http::stream::Stream;
+use crate::http::stream::Who;
 use crate::limits;
-use crate::sys::sock;
 use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -20,12 +21,18 @@ use std::time::Instant;
 pub struct Caps {
     /// Over all peers.
     pub all: usize,
-    /// From one process.
+    /// Of them, over TCP.
+    pub web: usize,
+    /// From one peer.
     pub per_peer: usize,
 }
 
 /// What the product runs with; tests make theirs smaller.
-pub const CAPS: Caps = Caps { all: limits::CONNECTIONS, per_peer: limits::CONNECTIONS_PER_PEER };
+pub const CAPS: Caps = Caps {
+    all: limits::CONNECTIONS,
+    web: limits::CONNECTIONS_WEB,
+    per_peer: limits::CONNECTIONS_PER_PEER,
+};
 
 /// One open connection.
 pub struct Slot {
@@ -33,8 +40,8 @@ pub struct Slot {
     pub stream: Stream,
     /// Its state.
     pub conn: Conn,
-    /// Who connected, as the kernel said then.
-    pub who: sock::Peer,
+    /// Who connected.
+    pub who: Who,
     /// The same with a lasting handle, from the first whole request on: a handle costs a
     /// descriptor, and a silent flood gets none.
     pub peer: Option<Arc<Peer>>,
@@ -53,7 +60,8 @@ pub struct Slot {
 /// All of them.
 pub struct Connections {
     slots: HashMap<u64, Slot>,
-    per_pid: HashMap<i32, usize>,
+    per_peer: HashMap<Key, usize>,
+    web: usize,
     caps: Caps,
     next: u64,
     held: usize,
@@ -64,21 +72,16 @@ pub struct Connections {
 impl Connections {
     /// None yet. Their numbers start at `first`; `open` is kept at their count.
     pub fn new(caps: Caps, first: u64, open: Arc<AtomicUsize>) -> Connections {
-        let (slots, per_pid) = (HashMap::new(), HashMap::new());
-        Connections { slots, per_pid, caps, next: first, held: 0, due: None, open }
+        let (slots, per_peer) = (HashMap::new(), HashMap::new());
+        Connections { slots, per_peer, web: 0, caps, next: first, held: 0, due: None, open }
     }
 
     /// Adds one and gives it a number that is never used again.
-    pub fn insert(
-        &mut self,
-        stream: Stream,
-        conn: Conn,
-        who: sock::Peer,
-        accepted: Instant,
-    ) -> u64 {
+    pub fn insert(&mut self, stream: Stream, conn: Conn, who: Who, accepted: Instant) -> u64 {
         let id = self.next;
         self.next += 1;
-        *self.per_pid.entry(who.pid).or_default() += 1;
+        *self.per_peer.entry(who.key()).or_default() += 1;
+        self.web += usize::from(who.key().is_web());
         let slot = Slot {
             stream,
             conn,
@@ -106,10 +109,12 @@ impl Connections {
     pub fn remove(&mut self, id: u64) -> Option<Slot> {
         let slot = self.slots.remove(&id)?;
         self.held -= slot.held;
-        if let Some(count) = self.per_pid.get_mut(&slot.who.pid) {
+        let key = slot.who.key();
+        self.web -= usize::from(key.is_web());
+        if let Some(count) = self.per_peer.get_mut(&key) {
             *count -= 1;
             if *count == 0 {
-                self.per_pid.remove(&slot.who.pid);
+                self.per_peer.remove(&key);
             }
         }
         self.open.store(self.slots.len(), Ordering::Relaxed);
@@ -133,38 +138,45 @@ impl Connections {
         own + more > limits::FRONT_SMALL && self.held + more > limits::FRONT_BYTES
     }
 
-    /// There is no place for one more.
-    pub fn is_full(&self) -> bool {
-        self.slots.len() >= self.caps.all
+    /// There is no place for one more of this peer's kind.
+    pub fn is_full(&self, newcomer: Key) -> bool {
+        self.slots.len() >= self.caps.all || newcomer.is_web() && self.web >= self.caps.web
     }
 
-    /// This process has all it may have.
-    pub fn has_enough(&self, pid: i32) -> bool {
-        self.per_pid.get(&pid).is_some_and(|count| *count >= self.caps.per_peer)
+    /// This peer has all it may have.
+    pub fn has_enough(&self, peer: Key) -> bool {
+        let most = self.caps.per_peer;
+        peer.is_one_peer() && self.per_peer.get(&peer).is_some_and(|count| *count >= most)
     }
 
-    /// The process behind this connection waits for a reply, here or on another connection.
+    /// The peer behind this connection waits for a reply, here or on another connection.
     pub fn peer_waits(&self, id: u64) -> bool {
         let Some(own) = self.slots.get(&id) else { return false };
-        self.slots.values().any(|slot| slot.link.is_some() && slot.who.pid == own.who.pid)
+        self.slots.values().any(|slot| slot.link.is_some() && slot.who.key() == own.who.key())
     }
 
     /// The one to close for a newcomer: that has waited longest without ever sending a whole
     /// request, or else one that nobody will miss, or else one that leaves its reply unread, of the
-    /// process that has the most and more than the newcomer's. `None` when all are at work.
-    pub fn victim(&self, newcomer: i32) -> Option<u64> {
-        let count = |pid| self.per_pid.get(&pid).copied().unwrap_or_default();
-        let own = count(newcomer);
+    /// peer that has the most and more than the newcomer's. `None` when all are at work. A newcomer
+    /// over TCP takes nobody's place but another's who came so.
+    pub fn victim(&self, newcomer: Option<Key>) -> Option<u64> {
+        let count = |key| self.per_peer.get(&key).copied().unwrap_or_default();
+        let own = newcomer.map_or(0, count);
+        let web = newcomer.is_some_and(Key::is_web);
         let rank = |slot: &Slot| match &slot.conn {
             conn if conn.lingers() => Some((0, Reverse(0))),
             conn if conn.is_fresh() => Some((1, Reverse(0))),
             conn if conn.is_idle() => Some((2, Reverse(0))),
-            conn if !conn.pending().is_empty() && count(slot.who.pid) > own => {
-                Some((3, Reverse(count(slot.who.pid))))
+            conn if conn.pending().is_empty() => None,
+            _ => {
+                // Behind a loopback address are many, so that its own count says nothing.
+                let key = slot.who.key();
+                let fair = count(key) > own || web && !key.is_one_peer();
+                fair.then(|| (3, Reverse(count(key))))
             }
-            _ => None,
         };
-        let ranked = self.slots.iter().filter_map(|(id, slot)| {
+        let mine = self.slots.iter().filter(|(_, slot)| !web || slot.who.key().is_web());
+        let ranked = mine.filter_map(|(id, slot)| {
             let rank = rank(slot)?;
             Some((rank, slot.accepted, *id))
         });
@@ -200,11 +212,13 @@ mod tests {
     use crate::base::time;
     use crate::http::conn::Next;
     use crate::http::message::Door;
+    use crate::sys::sock::Peer;
+    use std::os::unix::net::UnixStream;
     use std::time::Duration;
 
     fn add(table: &mut Connections, pid: i32, accepted: Instant) -> u64 {
-        let (stream, _) = Stream::pair().unwrap();
-        let who = sock::Peer { pid, uid: 0 };
+        let (stream, _) = UnixStream::pair().unwrap();
+        let (stream, who) = (Stream::Unix(stream), Who::Process(Peer { pid, uid: 0 }));
         table.insert(stream, Conn::new(Door::Control, accepted), who, accepted)
     }
 
@@ -216,18 +230,22 @@ mod tests {
     #[test]
     fn the_silent_go_first_and_those_at_work_never() {
         let (start, open) = (time::now(), Arc::new(AtomicUsize::new(0)));
-        let mut table = Connections::new(Caps { all: 3, per_peer: 2 }, 10, open.clone());
+        let mut table = Connections::new(Caps { all: 3, web: 2, per_peer: 2 }, 10, open.clone());
         let at = |s| start + Duration::from_secs(s);
         let (busy, silent, newer) =
             (add(&mut table, 1, at(0)), add(&mut table, 1, at(1)), add(&mut table, 2, at(2)));
         get_whole(&mut table, busy, at(3));
-        assert!(table.is_full() && table.has_enough(1) && !table.has_enough(2));
-        assert_eq!(table.victim(9), Some(silent));
+        assert!(
+            table.is_full(Key::Process(9))
+                && table.has_enough(Key::Process(1))
+                && !table.has_enough(Key::Process(2))
+        );
+        assert_eq!(table.victim(Some(Key::Process(9))), Some(silent));
         table.remove(silent);
-        assert!(!table.is_full() && !table.has_enough(1));
-        assert_eq!(table.victim(9), Some(newer));
+        assert!(!table.is_full(Key::Process(9)) && !table.has_enough(Key::Process(1)));
+        assert_eq!(table.victim(Some(Key::Process(9))), Some(newer));
         table.remove(newer);
-        assert_eq!(table.victim(9), None, "at work");
+        assert_eq!(table.victim(Some(Key::Process(9))), None, "at work");
         assert_eq!(open.load(Ordering::Relaxed), 1);
     }
 
@@ -243,9 +261,17 @@ mod tests {
             let slot = table.get(id).unwrap();
             slot.conn.reply(b"unread".to_vec(), Next::Keep, at(3));
         }
-        assert_eq!(table.victim(9), Some(first), "the oldest of the process that has the most");
-        assert_eq!(table.victim(1), Some(first));
-        assert_eq!(table.victim(2), None, "not for one that has the most itself");
+        assert_eq!(
+            table.victim(Some(Key::Process(9))),
+            Some(first),
+            "the oldest of the process that has the most"
+        );
+        assert_eq!(table.victim(Some(Key::Process(1))), Some(first));
+        assert_eq!(
+            table.victim(Some(Key::Process(2))),
+            None,
+            "not for one that has the most itself"
+        );
     }
 
     #[test]

@@ -1,13 +1,13 @@
-//! The listeners: lets our own user in, and stays open whatever accepting brings.
+//! The listeners: lets clients in, and stays open whatever accepting brings.
 //!
-//! 1. Only our own user MUST get in.
+//! 1. Only our own user MUST get in by a Unix socket; who comes over TCP is for the guard.
 //! 2. Accepting MUST survive every error, without spinning on it.
 
 use crate::base::error::{Context, Result};
 use crate::http::message::Door;
-use crate::http::stream;
 use crate::http::stream::Listener;
 use crate::http::stream::Stream;
+use crate::http::stream::Who;
 use crate::limits;
 use crate::sys::epoll::Poller;
 use crate::sys::sock;
@@ -20,7 +20,7 @@ pub const FIRST: u64 = 1;
 
 /// A door and where its connections come from.
 pub struct Listen {
-    /// As [`sock::listen`] makes it: non-blocking.
+    /// Non-blocking.
     pub listener: Listener,
     /// What its requests are marked with.
     pub door: Door,
@@ -28,8 +28,8 @@ pub struct Listen {
 
 /// What one accept brought.
 pub enum Came {
-    /// A client of our own user.
-    Somebody(Stream, Door, sock::Peer),
+    /// A client: of our own user on a Unix socket, any over TCP.
+    Somebody(Stream, Door, Who),
     /// Another user, or one that had gone again; closed.
     Stranger,
     /// No descriptor is left for a client, if one waits.
@@ -74,13 +74,15 @@ impl Doors {
     pub fn accept(&mut self, index: usize, now: Instant, poller: &Poller) -> Came {
         let Some(listen) = self.listens.get(index) else { return Came::Nobody };
         let door = listen.door;
-        match stream::accept(&listen.listener) {
-            Ok(stream) => match stream::who(&stream) {
-                Ok(who) if who.uid == self.uid => Came::Somebody(stream, door, who),
-                Ok(who) => {
-                    self.warn(now, &format!("refused a connection of uid {}", who.uid));
+        match listen.listener.accept() {
+            Ok(stream) => match stream.who() {
+                Ok(Who::Process(peer)) if peer.uid != self.uid => {
+                    self.warn(now, &format!("refused a connection of uid {}", peer.uid));
                     Came::Stranger
                 }
+                Ok(who) => Came::Somebody(stream, door, who),
+                // One that has gone again, as a flood of them does.
+                Err(_) if door.is_web() => Came::Stranger,
                 Err(error) => {
                     self.warn(now, &error.chain());
                     Came::Stranger
@@ -105,7 +107,7 @@ impl Doors {
     /// Drops the client that there is no descriptor for.
     pub fn shed(&mut self, index: usize, now: Instant, poller: &Poller) {
         self.spare = None;
-        let shed = self.listens.get(index).map(|listen| stream::accept(&listen.listener));
+        let shed = self.listens.get(index).map(|listen| listen.listener.accept());
         let done = matches!(&shed, Some(Ok(_)));
         drop(shed);
         self.spare = File::open("/dev/null").ok();
@@ -154,19 +156,20 @@ impl Doors {
 mod tests {
     use super::*;
     use crate::base::time;
+    use std::os::unix::net::UnixStream;
 
     #[test]
     fn only_our_own_user_gets_in() {
         let path = std::env::temp_dir().join(format!("cp-doors-{}", std::process::id()));
         let _ = std::fs::remove_file(&path);
-        let listener = sock::listen(&path).unwrap();
+        let listener = Listener::Unix(sock::listen(&path).unwrap());
         let mut doors = Doors::new(vec![Listen { listener, door: Door::Hook }]).unwrap();
         let poller = Poller::new().unwrap();
-        let _client = Stream::connect(&path).unwrap();
+        let _client = UnixStream::connect(&path).unwrap();
         let came = doors.accept(0, time::now(), &poller);
         assert!(matches!(came, Came::Somebody(_, Door::Hook, _)));
         doors.uid += 1;
-        let _client = Stream::connect(&path).unwrap();
+        let _client = UnixStream::connect(&path).unwrap();
         assert!(matches!(doors.accept(0, time::now(), &poller), Came::Stranger));
         assert!(matches!(doors.accept(0, time::now(), &poller), Came::Nobody));
         std::fs::remove_file(&path).unwrap();

@@ -27,13 +27,12 @@ use crate::http::message::Door;
 use crate::http::message::Peer;
 use crate::http::message::Refusal;
 use crate::http::message::Request;
-use crate::http::stream;
 use crate::http::stream::Stream;
+use crate::http::stream::Who;
 use crate::limits;
 use crate::sys::epoll::Poller;
 use crate::sys::epoll::Ready;
 use crate::sys::poll::Waker;
-use crate::sys::sock;
 use crossbeam_channel::Receiver;
 use std::io::ErrorKind;
 use std::io::Read;
@@ -195,7 +194,7 @@ impl Front {
                 // The kernel says so before it looks whether anybody waits, and only at first is it
                 // known that somebody does.
                 Came::NoDescriptors if turn > 0 => return,
-                Came::NoDescriptors => match self.connections.victim(0) {
+                Came::NoDescriptors => match self.connections.victim(None) {
                     Some(victim) => self.close(victim),
                     None => self.doors.shed(index, now, &self.poller),
                 },
@@ -205,12 +204,12 @@ impl Front {
         }
     }
 
-    fn admit(&mut self, stream: Stream, door: Door, who: sock::Peer, now: Instant) {
-        if self.connections.has_enough(who.pid) {
-            return self.turn_away(&stream, "this process has too many connections open");
+    fn admit(&mut self, stream: Stream, door: Door, who: Who, now: Instant) {
+        if self.connections.has_enough(who.key()) {
+            return self.turn_away(&stream, "too many connections of one peer; close some");
         }
-        if self.connections.is_full() {
-            match self.connections.victim(who.pid) {
+        if self.connections.is_full(who.key()) {
+            match self.connections.victim(Some(who.key())) {
                 Some(victim) => self.close(victim),
                 None => return self.turn_away(&stream, "too many connections; try again later"),
             }
@@ -232,12 +231,15 @@ impl Front {
     fn turn_away(&mut self, mut stream: &Stream, why: &str) {
         let _ = stream.read(&mut self.scratch);
         let _ = stream.write(&Refusal::new(503, why).reply().render(false, false));
-        stream::end_output(stream);
+        stream.end_output();
     }
 
     fn serve(&mut self, ready: Ready, now: Instant) {
         let id = ready.token;
         let Some(slot) = self.connections.get(id) else { return };
+        if ready.readable && slot.conn.is_waiting() && slot.stream.is_finished() {
+            return self.close(id);
+        }
         if ready.readable && slot.conn.room() == 0 {
             // It is only unwatched when it really sends ahead, which most clients never do.
             slot.armed.0 = false;
@@ -296,8 +298,8 @@ impl Front {
         let is_only = !self.connections.peer_waits(id);
         let Some(slot) = self.connections.get(id) else { return };
         let (stream, who) = (&slot.stream, slot.who);
-        let make = || Peer { pid: who.pid, uid: who.uid, pidfd: stream::pidfd(stream) };
-        let peer = slot.peer.get_or_insert_with(|| Arc::new(make())).clone();
+        let peer =
+            slot.peer.get_or_insert_with(|| Arc::new(Peer::new(who, stream.pidfd()))).clone();
         let head_only = whole.head.method == Method::Head;
         let answer = Answer::new(self.outbox.clone(), id, whole.head.keep, head_only);
         let link = answer.link();
@@ -360,7 +362,7 @@ impl Front {
         }
         if slot.conn.lingers() && !slot.ended {
             slot.ended = true;
-            stream::end_output(&slot.stream);
+            slot.stream.end_output();
         }
         // Reading stays armed while a request is being answered, see serve().
         let read = slot.armed.0 || slot.conn.room() > 0;

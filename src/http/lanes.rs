@@ -71,7 +71,7 @@ mod tests {
         let now = time::now();
         let head = format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n");
         let whole = Conn::new(Door::Control, now).feed(head.as_bytes(), now).unwrap();
-        let peer = Arc::new(Peer { pid: 1, uid: 0, pidfd: None });
+        let peer = Arc::new(Peer { pid: 1, ..Peer::default() });
         let (outbox, _) = Outbox::new(Arc::new(Waker::new().unwrap()));
         let answer = Answer::new(outbox, 1, true, false);
         Job { request: Request::new(Door::Control, peer, whole), answer }

@@ -7,9 +7,12 @@
 use crate::base::error::{Code, Error, Result};
 use crate::base::json;
 use crate::http::conn::Whole;
+use crate::http::stream::Who;
 use crate::limits;
+use crate::model::login::Visitor;
 use serde_json::Value;
 use serde_json::json;
+use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use tiny_http::Header;
@@ -24,6 +27,10 @@ pub enum Door {
     Control,
     /// The hook socket: programs inside sessions.
     Hook,
+    /// The HTTP port: the dashboard, its API under `/api`, and its WebSocket.
+    Web,
+    /// The WebSocket port.
+    Socket,
 }
 
 impl Door {
@@ -32,7 +39,14 @@ impl Door {
         match self {
             Door::Control => "control",
             Door::Hook => "hook",
+            Door::Web => "web",
+            Door::Socket => "ws",
         }
+    }
+
+    /// It can be reached from a browser, and from wherever the port can.
+    pub fn is_web(self) -> bool {
+        matches!(self, Door::Web | Door::Socket)
     }
 
     /// Most bytes of a request body.
@@ -40,19 +54,44 @@ impl Door {
         match self {
             Door::Control => limits::BODY_BYTES,
             Door::Hook => limits::HOOK_BODY_BYTES,
+            Door::Web | Door::Socket => limits::WEB_BODY_BYTES,
         }
     }
 }
 
-/// The process that made the connection. Who holds the connection now may be somebody else.
-#[derive(Debug)]
+/// What made the connection. Who holds the connection now may be somebody else.
+#[derive(Debug, Default)]
 pub struct Peer {
-    /// Its process id in our namespace; 0 when it is not visible there.
+    /// On a Unix socket its process id in our namespace; 0 when it is not visible there.
     pub pid: i32,
-    /// Its user; always our own, the front lets nobody else in.
+    /// There its user; always our own, the front lets nobody else in.
     pub uid: u32,
     /// Says whether `pid` still means that process, where the kernel can.
     pub pidfd: Option<OwnedFd>,
+    /// Over TCP its address; `None` on a Unix socket.
+    pub address: Option<SocketAddr>,
+}
+
+impl Peer {
+    /// Puts together what the front knows.
+    pub fn new(who: Who, pidfd: Option<OwnedFd>) -> Peer {
+        match who {
+            Who::Process(peer) => Peer { pid: peer.pid, uid: peer.uid, pidfd, address: None },
+            Who::Address(address) => Peer { address: Some(address), ..Peer::default() },
+        }
+    }
+}
+
+/// Who asks, as the guard found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Caller {
+    /// A program of our user, through a Unix socket.
+    Local,
+    /// A web session, by the id of its row.
+    Web(String),
+    /// Somebody who has not logged in; only open routes are served to them.
+    #[default]
+    Nobody,
 }
 
 /// A whole request.
@@ -60,8 +99,12 @@ pub struct Peer {
 pub struct Request {
     /// Where it came in.
     pub door: Door,
-    /// Who sent it.
+    /// What sent it.
     pub peer: Arc<Peer>,
+    /// Who asks; the guard fills it in.
+    pub caller: Caller,
+    /// Where it came from, at a web door; the guard fills it in.
+    pub visitor: Visitor,
     /// Also one that is unknown.
     pub method: Method,
     /// The path as it came, strictly checked; for messages and logs.
@@ -85,6 +128,8 @@ impl Request {
         Request {
             door,
             peer,
+            caller: Caller::default(),
+            visitor: Visitor::default(),
             method: head.method,
             path: head.target.path,
             segments: head.target.segments,

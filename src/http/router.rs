@@ -18,10 +18,23 @@ pub struct Route<C: 'static> {
     pub path: &'static str,
     /// Where it can be reached.
     pub doors: &'static [Door],
+    /// What a caller at a web door has to show.
+    pub access: Access,
     /// One line for `help api`.
     pub about: &'static str,
     /// What it does.
     pub run: Run<C>,
+}
+
+/// What the guard asks for at a web door, before the row is served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Nothing: the few routes that a person needs to log in.
+    Open,
+    /// The cookie of an onboarding, or a login; the handler tells them apart.
+    Onboarding,
+    /// The cookie and the proof of one login.
+    Login,
 }
 
 /// How a row is served.
@@ -133,7 +146,7 @@ mod tests {
     const BOTH: &[Door] = &[Door::Control, Door::Hook];
 
     const fn row(method: Method, path: &'static str, doors: &'static [Door]) -> Route<()> {
-        Route { method, path, doors, about: "about it", run: Run::Now(name) }
+        Route { method, path, doors, access: Access::Login, about: "about it", run: Run::Now(name) }
     }
 
     static ROWS: &[Route<()>] = &[
@@ -147,7 +160,7 @@ mod tests {
         let mut conn = Conn::new(door, crate::base::time::now());
         let text = format!("{line} HTTP/1.1\r\nHost: x\r\n\r\n");
         let whole = conn.feed(text.as_bytes(), crate::base::time::now()).unwrap();
-        let peer = Arc::new(Peer { pid: 1, uid: 0, pidfd: None });
+        let peer = Arc::new(Peer { pid: 1, ..Peer::default() });
         Request::new(door, peer, whole)
     }
 

@@ -14,22 +14,47 @@ use crate::http::handlers::sets;
 use crate::http::handlers::system;
 use crate::http::handlers::waiting;
 use crate::http::message::Door;
+use crate::http::router::Access;
 use crate::http::router::Route;
 use crate::http::router::Run;
 use crate::http::ws;
 use tiny_http::Method;
 
-const CONTROL: &[Door] = &[Door::Control];
-const HOOK: &[Door] = &[Door::Hook];
+type Doors = &'static [Door];
+
+/// The person's own programs, and the dashboard after a login.
+const PERSON: Doors = &[Door::Control, Door::Web];
+/// The person's own programs alone.
+const CONTROL: Doors = &[Door::Control];
+const HOOK: Doors = &[Door::Hook];
 
 const fn row(method: Method, path: &'static str, about: &'static str, run: Run<Api>) -> Route<Api> {
-    Route { method, path, doors: CONTROL, about, run }
+    Route { method, path, doors: PERSON, access: Access::Login, about, run }
+}
+
+const fn open(
+    method: Method,
+    path: &'static str,
+    about: &'static str,
+    run: Run<Api>,
+) -> Route<Api> {
+    Route { method, path, doors: PERSON, access: Access::Open, about, run }
+}
+
+const fn at(
+    doors: Doors,
+    method: Method,
+    path: &'static str,
+    about: &'static str,
+    run: Run<Api>,
+) -> Route<Api> {
+    Route { method, path, doors, access: Access::Login, about, run }
 }
 
 /// Every route.
 #[rustfmt::skip]
 pub const ROUTES: &[Route<Api>] = &[
-    row(Method::Get, "/health", "is the daemon well", Run::Now(system::health)),
+    open(Method::Get, "/health", "is the daemon well", Run::Now(system::health)),
     row(Method::Get, "/version", "which daemon this is", Run::Now(system::version)),
     row(Method::Get, "/providers", "what sessions can run", Run::Now(system::providers)),
     row(Method::Get, "/doctor", "what codepiper stands on", Run::Now(system::doctor)),
@@ -71,7 +96,7 @@ pub const ROUTES: &[Route<Api>] = &[
     row(Method::Delete, "/grants/:id", "take a grant back", Run::Now(approvals::revoke)),
     row(Method::Get, "/audit", "rows of the audit log", Run::Now(audit::list)),
     row(Method::Get, "/audit/head", "where it ends", Run::Now(audit::head)),
-    row(Method::Post, "/audit/key", "begin a key of it", Run::Now(audit::key)),
+    at(CONTROL, Method::Post, "/audit/key", "begin a key of it", Run::Now(audit::key)),
     row(Method::Get, "/audit/:seq", "one row", Run::Now(audit::show)),
     row(Method::Get, "/policies", "list policies", Run::Now(policies::list)),
     row(Method::Post, "/policies", "make a policy", Run::Now(policies::create)),
@@ -94,13 +119,7 @@ pub const ROUTES: &[Route<Api>] = &[
     row(Method::Post, "/sessions/:id/policy-sets", "apply a set", Run::Now(sets::apply)),
     row(Method::Delete, "/sessions/:id/policy-sets/:set", "take it off", Run::Now(sets::unapply)),
     row(Method::Get, "/ws", "a terminal as WebSocket", Run::Later(ws::open)),
-    Route {
-        method: Method::Post,
-        path: "/hooks/claude",
-        doors: HOOK,
-        about: "an agent's hook",
-        run: Run::Later(hooks::claude),
-    },
+    at(HOOK, Method::Post, "/hooks/claude", "an agent's hook", Run::Later(hooks::claude)),
 ];
 
 #[cfg(test)]
@@ -112,6 +131,17 @@ mod tests {
         let behind = |door| ROUTES.iter().filter(move |r| r.doors.contains(&door));
         let paths: Vec<&str> = behind(Door::Hook).map(|r| r.path).collect();
         assert_eq!(paths, ["/hooks/claude"]);
-        assert!(behind(Door::Control).all(|r| r.doors == CONTROL));
+        assert!(behind(Door::Control).all(|r| !r.doors.contains(&Door::Hook)));
+    }
+
+    #[test]
+    fn what_is_open_or_local_stands_here() {
+        let named = |which: &dyn Fn(&Route<Api>) -> bool| {
+            let rows = ROUTES.iter().filter(|row| which(row));
+            rows.map(|row| format!("{} {}", row.method, row.path)).collect::<Vec<_>>()
+        };
+        assert_eq!(named(&|row| row.access == Access::Open), ["GET /health"]);
+        assert_eq!(named(&|row| row.access == Access::Onboarding), [""; 0]);
+        assert_eq!(named(&|row| row.doors == CONTROL), ["POST /audit/key"]);
     }
 }

@@ -9,6 +9,7 @@ use crate::http::space::is_closed;
 use crate::http::space::reply;
 use crate::http::space::space;
 use crate::http::space::status;
+use crate::http::stream::Stream;
 use crate::limits;
 use serde_json::json;
 use std::io::Read;
@@ -67,7 +68,7 @@ fn an_upgraded_connection_leaves_with_what_was_sent_ahead() {
     let take = Box::new(move |stream, leftover| give.send((stream, leftover)).unwrap());
     answer.upgrade(b"HTTP/1.1 101 Switching Protocols\r\n\r\n".to_vec(), take);
     assert!(reply(&mut stream).starts_with("HTTP/1.1 101 "));
-    let (mut ours, leftover): (UnixStream, Vec<u8>) = given.recv_timeout(PATIENCE).unwrap();
+    let (mut ours, leftover): (Stream, Vec<u8>) = given.recv_timeout(PATIENCE).unwrap();
     assert_eq!(leftover, b"ahead");
     assert_eq!(space.open(), 0);
     ours.write_all(b"theirs now").unwrap();

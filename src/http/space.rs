@@ -12,6 +12,7 @@ use crate::http::message::Door;
 use crate::http::message::Reply;
 use crate::http::message::Request;
 use crate::http::pool::Pool;
+use crate::http::stream::Listener;
 use crate::limits;
 use crate::sys::sock;
 use crossbeam_channel::Receiver;
@@ -50,7 +51,7 @@ pub fn space(caps: Caps) -> Space {
     let name = format!("cp-http-{}-{number}", std::process::id());
     let path = std::env::temp_dir().join(name);
     let _ = std::fs::remove_file(&path);
-    let listener = sock::listen(&path).unwrap();
+    let listener = Listener::Unix(sock::listen(&path).unwrap());
     let (park, parked) = crossbeam_channel::bounded(limits::PARKED);
     let handled = Arc::new(AtomicUsize::new(0));
     let count = handled.clone();

@@ -6,6 +6,7 @@ pub mod audit;
 pub mod call;
 pub mod chain;
 pub mod event;
+pub mod login;
 pub mod policy;
 pub mod proof;
 pub mod redact;

@@ -11,6 +11,7 @@ pub mod proc;
 pub mod pty;
 pub mod signal;
 pub mod sock;
+pub mod tcp;
 pub mod tree;
 pub mod tty;
 pub mod user;
