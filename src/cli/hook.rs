@@ -172,6 +172,7 @@ fn forward(mut call: Call<'_>, kind: &Cell<Kind>) -> Result<Vec<u8>> {
     // Whether it is whole and JSON the daemon finds out, which has to read it anyway.
     let (socket, session, secret) = place(call.env)?;
     let request = request(&session, &secret, event, &data)?;
+    let mut told_to_hold = false;
     loop {
         let reply = wire::ask(Path::new(&socket), &request, &patience)?;
         let said = match kind.get() {
@@ -184,7 +185,10 @@ fn forward(mut call: Call<'_>, kind: &Cell<Kind>) -> Result<Vec<u8>> {
             Said::Hold if kind.get() == Kind::Gate => patience.deadline = wait(waits.gate_hold),
             Said::Hold => patience.deadline = wait(waits.dialog_hold),
         }
-        patience.pause()?;
+        // Once is how it begins; a daemon that never gets on to waiting must not be hammered.
+        if std::mem::replace(&mut told_to_hold, true) {
+            patience.pause()?;
+        }
     }
 }
 

@@ -5,7 +5,9 @@
 
 use crate::base::error::{Context, Result};
 use crate::base::json;
+use crate::base::time;
 use crate::cli::Invocation;
+use crate::cli::command::switch;
 use crate::cli::verb::Verb;
 use crate::limits;
 use crate::model::call::Action;
@@ -28,13 +30,14 @@ pub const EVAL: Verb = Verb {
     aliases: &[],
     usage: "< CASES.jsonl",
     about: "Judge {command|tool+input, rules, context} a line; no daemon needed",
-    options: &[],
+    options: &[switch(&["--time"], "say how long each took to judge, in microseconds")],
     words: (0, 0),
     run,
 };
 
 fn run(call: &Invocation<'_>) -> Result<i32> {
     let (mut input, mut rules) = (std::io::stdin().lock(), Rules::default());
+    let timed = call.args.has("--time");
     let mut line = Vec::new();
     loop {
         line.clear();
@@ -50,7 +53,7 @@ fn run(call: &Invocation<'_>) -> Result<i32> {
                 refused(None, &format!("a case may have {} bytes", limits::gate::EVAL_LINE_BYTES))
             }
             false if line.trim_ascii().is_empty() => continue,
-            false => judge(&line, &mut rules),
+            false => judge(&line, &mut rules, timed),
         };
         call.out.bytes(format!("{answer}\n").as_bytes())?;
     }
@@ -111,7 +114,7 @@ fn policies(value: &Value) -> std::result::Result<Policies, String> {
     Ok(Policies { list: vec![policy], tighten: Vec::new(), default: Action::Ask })
 }
 
-fn judge(line: &[u8], rules: &mut Rules) -> Value {
+fn judge(line: &[u8], rules: &mut Rules, timed: bool) -> Value {
     let case = match json::parse(line) {
         Ok(case) if case.is_object() => case,
         Ok(_) => return refused(None, "a case is a JSON object"),
@@ -120,13 +123,13 @@ fn judge(line: &[u8], rules: &mut Rules) -> Value {
             return refused(case.get("id"), &error.message);
         }
     };
-    match verdict(&case, rules) {
+    match verdict(&case, rules, timed) {
         Ok(answer) => answer,
         Err(what) => refused(case.get("id"), &what),
     }
 }
 
-fn verdict(case: &Value, rules: &mut Rules) -> std::result::Result<Value, String> {
+fn verdict(case: &Value, rules: &mut Rules, timed: bool) -> std::result::Result<Value, String> {
     let (tool, input) = match (case.get("command"), case.get("tool")) {
         (Some(command), None) => ("Bash", json!({"command": command})),
         (None, Some(Value::String(tool))) => (tool.as_str(), case["input"].clone()),
@@ -155,14 +158,20 @@ fn verdict(case: &Value, rules: &mut Rules) -> std::result::Result<Value, String
         }
     };
     let place = Place { project: &project, home: &home, own: &[], resolve: &path::normal };
+    let start = time::now();
     let said = policy::evaluate(policies, &call, &place);
-    Ok(json!({
+    let took = start.elapsed();
+    let mut answer = json!({
         "id": id,
         "decision": said.action.word(),
         "rule": said.rule,
         "reason": said.reason,
         "effects": said.effects,
-    }))
+    });
+    if timed {
+        answer["micros"] = json!(took.as_nanos() as f64 / 1000.0);
+    }
+    Ok(answer)
 }
 
 /// The answer to what is no case.
@@ -175,7 +184,7 @@ mod tests {
     use super::*;
 
     fn ask(line: &str) -> Value {
-        judge(line.as_bytes(), &mut Rules::default())
+        judge(line.as_bytes(), &mut Rules::default(), false)
     }
 
     #[test]
@@ -209,7 +218,10 @@ mod tests {
             assert_eq!(said["decision"], "ask", "{line}");
             assert!(said["error"].is_string(), "{line}: {said}");
         }
-        assert_eq!(judge(b"{\"command\": \"\xff\"}", &mut Rules::default())["decision"], "ask");
+        assert_eq!(
+            judge(b"{\"command\": \"\xff\"}", &mut Rules::default(), false)["decision"],
+            "ask"
+        );
         for command in [json!(1), json!(null), json!("a\0b"), json!("x".repeat(70_000))] {
             let rules = [json!({"action": "allow", "tool": "*"})];
             let case = json!({"command": command, "rules": rules});

@@ -1,8 +1,12 @@
 """The audit log at length: reading its end, and checking all of it."""
 import hashlib
+import json
+import os
 import sqlite3
+import threading
 
 from measure import Row, timed_ms
+from world import UnixConnection
 
 COLUMNS = 22
 
@@ -47,6 +51,51 @@ def fill(path, count):
     conn.commit()
     conn.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     conn.close()
+
+
+def append(world, quick):
+    """Changes of a setting, each answered when its row is durable; beside a bare fdatasync."""
+    path, body = world.root + "/page", json.dumps({"holdSeconds": 600})
+    head = {"Content-Type": "application/json"}
+    rounds = 50 if quick else 400
+
+    def change():
+        connection = UnixConnection(world.socket)
+        for _ in range(rounds):
+            connection.request("PUT", "/settings/daemon", body, head)
+            if connection.getresponse().read()[:12] != b'{"settings":':
+                raise SystemExit("bench: a setting was not changed")
+        connection.close()
+
+    def floor():
+        with open(path, "wb") as file:
+            for _ in range(rounds):
+                file.write(bytes(4096))
+                file.flush()
+                os.fdatasync(file.fileno())
+
+    world.start_daemon()
+    for clients in (1, 8):
+        bench = "audit rows appended, %d at once" % clients
+        before = world.ask("GET", "/audit/head")["seq"]
+        ours = timed_ms(lambda: at_once(clients, change))
+        grown = world.ask("GET", "/audit/head")["seq"] - before
+        if grown != clients * rounds:
+            raise SystemExit("bench: %d rows for %d changes" % (grown, clients * rounds))
+        row = Row(bench, "floor: 4 KiB and fdatasync, one after another", "rows/s",
+                  [rounds / timed_ms(floor) * 1000])
+        yield Row(bench, "codepiper", "rows/s", [grown / ours * 1000], row)
+        yield row
+    world.stop_daemon()
+
+
+def at_once(clients, what):
+    """Runs it in so many threads."""
+    threads = [threading.Thread(target=what) for _ in range(clients)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
 
 
 def audit(world, quick):

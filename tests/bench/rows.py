@@ -7,7 +7,8 @@ import signal
 import subprocess
 import time
 
-from audit import audit
+from audit import append, audit
+from gate import approval, evaluate
 from hook import hook
 from measure import Row, activity, interleave, memory_kib, timed_ms, wait_until
 from world import HELLO, PAUSE, Terminal, keeper_of
@@ -241,4 +242,5 @@ def log_digest(world, session):
 
 
 BENCHES = {"start": start, "cli": command, "echo": echo, "drain": drain, "idle": idle,
-           "kill": kill, "hook": hook, "audit": audit}
+           "kill": kill, "evaluate": evaluate, "hook": hook, "approval": approval, "append": append,
+           "audit": audit}
