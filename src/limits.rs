@@ -205,6 +205,8 @@ pub const TARGET_BYTES: usize = 4 * 1024;
 pub const BODY_BYTES: usize = 8 * 1024 * 1024;
 /// Bytes of a request body from a browser: the largest is a policy.
 pub const WEB_BODY_BYTES: usize = 1024 * 1024;
+/// Characters kept of what a browser calls itself.
+pub const AGENT_CHARS: usize = 200;
 /// Bytes of a hook body: the hook's whole stdin plus our envelope.
 pub const HOOK_BODY_BYTES: usize = gate::HOOK_STDIN_BYTES + 64 * 1024;
 /// From accept to a whole head.

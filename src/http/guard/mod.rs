@@ -4,6 +4,9 @@
 //!    questions. The attempt is recorded.
 //! 2. A peer that has ended or cannot be traced MUST be refused: its children may hold the socket.
 
+pub mod site;
+pub mod visitor;
+
 use crate::base::error::{Error, Result};
 use crate::http::message::Door;
 use crate::http::message::Peer;
