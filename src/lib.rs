@@ -38,6 +38,8 @@
 //! | [`term`] | bytes in, screen out; keys, pastes, recordings |
 //! | [`policy`] | rules and a call in, a verdict out |
 //! | [`provider`] | the table of agents: how each starts and how its hooks speak |
+//! | [`secrets`] | the master key, and what is sealed under it |
+//! | [`auth`] | passwords, codes, tokens, and how often they may be tried |
 //! | [`output`] | the output log's files |
 //! | [`keeper`] | the process around one program, and its wire |
 //! | [`store`] | SQLite: one writer thread, read-only readers; the only SQL |
@@ -87,6 +89,7 @@
 #[cfg(not(target_os = "linux"))]
 compile_error!("codepiper runs on Linux only: it stands on PTYs, pidfds and namespaces");
 
+pub mod auth;
 pub mod base;
 pub mod cli;
 pub mod config;
@@ -98,6 +101,7 @@ pub mod model;
 pub mod output;
 pub mod policy;
 pub mod provider;
+pub mod secrets;
 pub mod service;
 pub mod store;
 pub mod sys;

@@ -1,6 +1,7 @@
 //! Every capacity and time-out of the program, each with its reason.
 
 pub mod gate;
+pub mod login;
 
 use std::time::Duration;
 

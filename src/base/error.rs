@@ -10,6 +10,8 @@ use std::fmt;
 pub enum Code {
     /// The request is wrong; asking again will not help.
     Invalid,
+    /// Whoever asks has not shown who they are.
+    Unauthorized,
     /// Understood and refused.
     Denied,
     /// No such thing.
@@ -20,6 +22,8 @@ pub enum Code {
     Failed,
     /// Try again later.
     Busy,
+    /// Too many attempts; the next one counts after so many seconds.
+    Wait(u32),
     /// A deadline passed.
     Timeout,
     /// The daemon (or the other side) is not there.
@@ -33,11 +37,13 @@ impl Code {
     pub fn word(self) -> &'static str {
         match self {
             Code::Invalid => "invalid",
+            Code::Unauthorized => "unauthorized",
             Code::Denied => "denied",
             Code::NotFound => "not_found",
             Code::Conflict => "conflict",
             Code::Failed => "failed",
             Code::Busy => "busy",
+            Code::Wait(_) => "rate_limited",
             Code::Timeout => "timeout",
             Code::Unreachable => "unreachable",
             Code::Internal => "internal",
@@ -47,8 +53,19 @@ impl Code {
     /// The code for an API error's word; unknown words are `Internal`.
     pub fn from_word(word: &str) -> Code {
         use Code::*;
-        let all = [Invalid, Denied, NotFound, Conflict, Failed, Busy, Timeout, Unreachable];
-        all.into_iter().find(|c| c.word() == word).unwrap_or(Internal)
+        const ALL: [Code; 10] = [
+            Invalid,
+            Unauthorized,
+            Denied,
+            NotFound,
+            Conflict,
+            Failed,
+            Busy,
+            Wait(0),
+            Timeout,
+            Unreachable,
+        ];
+        ALL.into_iter().find(|c| c.word() == word).unwrap_or(Internal)
     }
 }
 
@@ -75,6 +92,11 @@ impl Error {
     /// Shorthand for [`Code::Invalid`].
     pub fn invalid(message: impl Into<String>) -> Error {
         Error::new(Code::Invalid, message)
+    }
+
+    /// Shorthand for [`Code::Unauthorized`].
+    pub fn unauthorized(message: impl Into<String>) -> Error {
+        Error::new(Code::Unauthorized, message)
     }
 
     /// Shorthand for [`Code::Denied`].
@@ -161,8 +183,7 @@ mod tests {
 
     #[test]
     fn words_and_codes_are_one_list() {
-        for code in
-            [Code::Invalid, Code::Denied, Code::Failed, Code::Busy, Code::Timeout, Code::Internal]
+        for code in [Code::Invalid, Code::Unauthorized, Code::Failed, Code::Wait(0), Code::Internal]
         {
             assert_eq!(Code::from_word(code.word()), code);
         }

@@ -180,7 +180,8 @@ impl Reply {
 
 fn from_status(status: u16) -> Code {
     match status {
-        401 | 403 => Code::Denied,
+        401 => Code::Unauthorized,
+        403 => Code::Denied,
         404 => Code::NotFound,
         408 => Code::Timeout,
         409 => Code::Conflict,

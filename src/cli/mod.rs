@@ -164,9 +164,9 @@ pub fn exit_code(code: Code) -> i32 {
         Code::Invalid => 2,
         Code::Unreachable => 3,
         Code::NotFound => 4,
-        Code::Denied => 5,
+        Code::Denied | Code::Unauthorized => 5,
         Code::Timeout => 124,
-        Code::Conflict | Code::Failed | Code::Busy | Code::Internal => 1,
+        Code::Conflict | Code::Failed | Code::Busy | Code::Wait(_) | Code::Internal => 1,
     }
 }
 

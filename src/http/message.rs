@@ -227,7 +227,11 @@ impl Reply {
             _ => error.message.as_str(),
         };
         let body = json!({"error": message, "code": error.code.word()});
-        Reply::json(status(error.code), &body)
+        let reply = Reply::json(status(error.code), &body);
+        match error.code {
+            Code::Wait(seconds) => reply.header("Retry-After", seconds.to_string()),
+            _ => reply,
+        }
     }
 
     /// Adds a header. Length, connection and transfer headers are the front's own.
@@ -288,11 +292,13 @@ fn header(name: &str, value: &str) -> Result<Header> {
 pub fn status(code: Code) -> u16 {
     match code {
         Code::Invalid => 400,
+        Code::Unauthorized => 401,
         Code::Denied => 403,
         Code::NotFound => 404,
         Code::Conflict => 409,
         Code::Failed => 422,
         Code::Busy => 503,
+        Code::Wait(_) => 429,
         Code::Timeout => 408,
         Code::Unreachable => 502,
         Code::Internal => 500,
@@ -339,5 +345,10 @@ mod tests {
         assert!(out.ends_with(r#"{"code":"internal","error":"internal error"}"#), "{out}");
         let out = text(&Reply::error(&Error::not_found("no session x")), true, false);
         assert!(out.starts_with("HTTP/1.1 404 ") && out.contains("no session x"), "{out}");
+        let out = text(&Reply::error(&Error::new(Code::Wait(7), "too many")), true, false);
+        assert!(
+            out.starts_with("HTTP/1.1 429 ") && out.contains("\r\nRetry-After: 7\r\n"),
+            "{out}"
+        );
     }
 }

@@ -165,6 +165,32 @@ pub fn replace(path: &Path, bytes: &[u8], mode: u32, sync: bool) -> Result<()> {
     result.internal(|| format!("cannot write {shown}"))
 }
 
+/// Writes a new private file; `Conflict` where there is one already. It is there whole or not at
+/// all, also after a power cut.
+pub fn create(path: &Path, bytes: &[u8]) -> Result<()> {
+    let shown = path.display();
+    let mut temporary = path.as_os_str().to_os_string();
+    temporary.push(format!(".{}.new", std::process::id()));
+    let _ = fs::remove_file(&temporary);
+    let write = || {
+        let mut options = File::options();
+        let mut file = options.write(true).create_new(true).mode(0o600).open(&temporary)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        // A second name for it, unlike a rename, does not take the place of what is there.
+        fs::hard_link(&temporary, path)?;
+        path.parent().map_or(Ok(()), |parent| File::open(parent)?.sync_all())
+    };
+    let result = write();
+    let _ = fs::remove_file(&temporary);
+    match result {
+        Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {
+            Err(Error::conflict(format!("{shown} is there already")))
+        }
+        done => done.internal(|| format!("cannot write {shown}")),
+    }
+}
+
 /// A lock that the kernel lets go of when the process ends, however it ends.
 pub struct Lock {
     _held: Flock<File>,
