@@ -8,7 +8,7 @@
 
 -- "cpip": tells our database from any other program's before anything is written to it.
 PRAGMA application_id = 1668311408;
-PRAGMA user_version = 2;
+PRAGMA user_version = 3;
 
 -- One row per session, live or ended. It goes when the user removes the session; what was decided
 -- in it stays (see audit).
@@ -239,3 +239,50 @@ CREATE TABLE grants (
 ) STRICT;
 
 CREATE INDEX grants_by_session ON grants (session_id, grant_sha256);
+
+-- Who logs in over the web: one person. Without a TOTP secret nobody can: the password alone leads
+-- to setting one up.
+CREATE TABLE account (
+    id             INTEGER PRIMARY KEY NOT NULL CHECK (id = 1),
+    password       TEXT    NOT NULL,                 -- argon2id, as a PHC string
+    totp           BLOB,                             -- sealed under master.key
+    version        INTEGER NOT NULL CHECK (version >= 0), -- one more with each TOTP secret
+    last_step      INTEGER NOT NULL,                 -- of the newest code that was used
+    changed_ms     INTEGER NOT NULL
+) STRICT;
+
+-- What stands in for a code, each once. Only what master.key makes of it is kept.
+CREATE TABLE recovery_codes (
+    mac     BLOB    PRIMARY KEY NOT NULL CHECK (length(mac) = 32),
+    used_ms INTEGER
+) STRICT, WITHOUT ROWID;
+
+-- What the first password is set with, until it is used or its time is over.
+CREATE TABLE bootstrap (
+    id         INTEGER PRIMARY KEY NOT NULL CHECK (id = 1),
+    sha256     BLOB    NOT NULL CHECK (length(sha256) = 32),
+    expires_ms INTEGER NOT NULL
+) STRICT;
+
+-- Browsers that are logged in, or on the way there. Tokens and proofs are kept as hashes.
+CREATE TABLE web_sessions (
+    id              TEXT    PRIMARY KEY NOT NULL,    -- for lists; opens nothing
+    kind            TEXT    NOT NULL CHECK (kind IN ('login', 'onboarding')),
+    token_sha256    BLOB    NOT NULL UNIQUE CHECK (length(token_sha256) = 32),
+    proof_sha256    BLOB    NOT NULL CHECK (length(proof_sha256) = 32),
+    created_ms      INTEGER NOT NULL,
+    used_ms         INTEGER NOT NULL,
+    expires_ms      INTEGER NOT NULL,
+    address         TEXT    NOT NULL,
+    agent           TEXT    NOT NULL,
+    pending         BLOB,                            -- a TOTP secret that awaits its first code,
+    pending_version INTEGER NOT NULL DEFAULT 0,      -- sealed; good for this session only
+    pending_until   INTEGER NOT NULL DEFAULT 0
+) STRICT;
+
+-- Passwords and codes that were tried, by address and over all.
+CREATE TABLE login_attempts (
+    name    TEXT    PRIMARY KEY NOT NULL,
+    tries   INTEGER NOT NULL CHECK (tries >= 0),
+    last_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;

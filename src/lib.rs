@@ -33,13 +33,13 @@
 //! | [`limits`] | every capacity and time-out |
 //! | [`base`] | errors, time, threads, log, JSON: what std leaves out |
 //! | [`sys`] | the only `unsafe`: files, sockets, processes, terminals |
+//! | [`auth`] | passwords, codes, tokens, and how often they may be tried |
 //! | [`model`] | what codepiper is about: session, event, tool call, verdict |
 //! | [`config`] | where everything lives on disk |
 //! | [`term`] | bytes in, screen out; keys, pastes, recordings |
 //! | [`policy`] | rules and a call in, a verdict out |
 //! | [`provider`] | the table of agents: how each starts and how its hooks speak |
 //! | [`secrets`] | the master key, and what is sealed under it |
-//! | [`auth`] | passwords, codes, tokens, and how often they may be tried |
 //! | [`output`] | the output log's files |
 //! | [`keeper`] | the process around one program, and its wire |
 //! | [`store`] | SQLite: one writer thread, read-only readers; the only SQL |
@@ -81,6 +81,7 @@
 //! | approvals | 1 | approvals that end by themselves; mostly asleep | news, 256 | looks in time |
 //! | proof | at most 1 | proofs of the gate ([`service::proof`]) | starts, 64 | `Busy` |
 //! | proof-model | 1 a proof | a scripted model on loopback, 16 connections | none | dropped |
+//! | login | 1 | hashes of passwords, one after the other | attempts, 8 | 429 |
 //! | adopt, adopt-ID, check | at start | old sessions; the database check | | |
 //!
 //! A panic ends one thread and is logged. Locks are held for a line, never over I/O or a send; the

@@ -48,7 +48,7 @@ has one for each hour.
 Verify takes the key from --key-file, from standard input with --key -, or asks
 for it with --key ask; a key in the command line itself can be seen by others.
 It ends with 0 when the log is whole and with 1 when it was tampered with. Kinds
-are decision, answer, alarm, policy, grant, setting, session and chain.";
+are decision, answer, alarm, policy, grant, setting, session, login and chain.";
 
 /// The command of this file.
 pub const COMMANDS: &[Command] = &[Command {

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `codepiper.db` (+ `-wal`, `-shm`) | sessions, events, the audit log, settings |
 //! | `audit.key`, `audit.head` | the key of the log's next row; where the log ends |
+//! | `master.key` | the key of secrets in the database |
 //! | `daemon.lock`, `daemon.pid`, `daemon.log` | one daemon per state directory |
 //! | `run/control.sock` | the control door: the person's own programs |
 //! | `run/k/<id>.sock` | one keeper each |
@@ -78,6 +79,11 @@ impl Paths {
     /// The database.
     pub fn database(&self) -> PathBuf {
         self.home.join("codepiper.db")
+    }
+
+    /// The key that secrets in the database are sealed under.
+    pub fn master_key(&self) -> PathBuf {
+        self.home.join("master.key")
     }
 
     /// The lock that one daemon holds.

@@ -23,7 +23,7 @@ pub const HASH_RETRY: u32 = 2;
 /// Seconds that a code of an authenticator app is for (RFC 6238).
 pub const CODE_STEP: u64 = 30;
 /// A code is taken so many steps early or late: clocks of telephones differ by that.
-pub const CODE_SKEW: u64 = 1;
+pub const CODE_SKEW: i64 = 1;
 /// Codes for the day when the telephone is lost; a sheet of paper's worth.
 pub const RECOVERY_CODES: usize = 10;
 /// A new secret for an app is to be confirmed within this.

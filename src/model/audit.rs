@@ -27,13 +27,15 @@ pub enum Kind {
     /// A session began, ended, or was let off a protection: a repository's own settings, dangerous
     /// mode, freezing.
     Session,
+    /// Somebody logged in or out over the web, was refused, or changed how that is done.
+    Login,
     /// A key of the log begins here, or the log itself.
     Chain,
 }
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Kind; 8] = [
+    pub const ALL: [Kind; 9] = [
         Kind::Decision,
         Kind::Answer,
         Kind::Alarm,
@@ -41,6 +43,7 @@ impl Kind {
         Kind::Grant,
         Kind::Setting,
         Kind::Session,
+        Kind::Login,
         Kind::Chain,
     ];
 
@@ -54,6 +57,7 @@ impl Kind {
             Kind::Grant => "grant",
             Kind::Setting => "setting",
             Kind::Session => "session",
+            Kind::Login => "login",
             Kind::Chain => "chain",
         }
     }

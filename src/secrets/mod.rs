@@ -36,7 +36,7 @@ pub struct Place<'a> {
     /// What the value is for.
     pub purpose: &'a str,
     /// Which value in that place it is; kept in a column of its own.
-    pub version: u64,
+    pub version: i64,
 }
 
 /// The master key behind its file, read when it is first needed.

@@ -21,6 +21,7 @@ pub mod history;
 pub mod input;
 pub mod keys;
 pub mod live;
+pub mod login;
 pub mod login_env;
 pub mod model;
 pub mod pin;
@@ -54,6 +55,7 @@ use crate::service::digest::Digests;
 use crate::service::effective::Cache;
 use crate::service::guard::Watched;
 use crate::service::keys::Keys;
+use crate::service::login::Logins;
 use crate::service::login_env::LoginEnv;
 use crate::service::proof::Proofs;
 use crate::service::records::Records;
@@ -91,6 +93,8 @@ pub struct Service {
     pub watched: Option<Watched>,
     /// Questions to the person that have no answer yet.
     pub approvals: Approvals,
+    /// How a person logs in over the web.
+    pub logins: Logins,
     /// What is being started, named or removed at the moment.
     reserved: Reserved,
     /// What decides in the running sessions.
@@ -109,6 +113,7 @@ impl Service {
         let (reserved, rules) = (Reserved::default(), Cache::default());
         let watched = Watched::new(&paths.hook_dir());
         let watched = watched.inspect_err(|error| log::error!("{}", error.chain())).ok();
+        let logins = Logins::start(paths.master_key())?;
         let own = [paths.home(), paths.control()].map(|path| path.to_string_lossy().into_owned());
         let service = Service {
             paths,
@@ -124,6 +129,7 @@ impl Service {
             versions: KnownVersions::default(),
             watched,
             approvals: Approvals::default(),
+            logins,
             reserved,
             rules,
             tightened: tighten::Known::default(),

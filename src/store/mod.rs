@@ -8,7 +8,9 @@
 //! A damaged file does not keep the daemon from starting: the store is then read-only, says what is
 //! wrong and how to get out of it, and sessions run on without it.
 
+pub mod account;
 pub mod approvals;
+pub mod attempts;
 pub mod audit;
 pub mod events;
 mod fault;
@@ -22,6 +24,7 @@ pub mod sessions;
 pub mod settings;
 mod steps;
 pub mod tx;
+pub mod web_sessions;
 mod writer;
 
 use crate::base::error::{Code, Context, Error, Result};

@@ -18,15 +18,16 @@ pub(super) struct Step {
 
 impl Step {
     /// One that is SQL alone.
-    #[cfg(test)]
     pub const fn sql(sql: &'static str) -> Step {
         Step { sql, carry: |_| Ok(()), then: "" }
     }
 }
 
 /// Takes a database from version `n + 1` to `n + 2`, where `n` is its place here.
-pub(super) const STEPS: &[Step] =
-    &[Step { sql: STEP_2, carry: carry::decisions, then: "DROP TABLE decisions;" }];
+pub(super) const STEPS: &[Step] = &[
+    Step { sql: STEP_2, carry: carry::decisions, then: "DROP TABLE decisions;" },
+    Step::sql(STEP_3),
+];
 
 /// 2: policies and sets, the proof of the gate, alarms, the audit log. Rules that stood in a
 /// setting become a global policy, decisions the first rows of the log.
@@ -174,4 +175,44 @@ INSERT INTO policies (id, name, enabled, priority, scope, rules, version, create
            CAST(unixepoch('subsec') * 1000 AS INTEGER), CAST(unixepoch('subsec') * 1000 AS INTEGER)
     FROM settings WHERE key = 'policy' AND json_type(value) = 'array';
 DELETE FROM settings WHERE key = 'policy';
+";
+
+/// 3: logins over the web.
+const STEP_3: &str = "
+CREATE TABLE account (
+    id INTEGER PRIMARY KEY NOT NULL CHECK (id = 1),
+    password TEXT NOT NULL,
+    totp BLOB,
+    version INTEGER NOT NULL CHECK (version >= 0),
+    last_step INTEGER NOT NULL,
+    changed_ms INTEGER NOT NULL
+) STRICT;
+CREATE TABLE recovery_codes (
+    mac BLOB PRIMARY KEY NOT NULL CHECK (length(mac) = 32),
+    used_ms INTEGER
+) STRICT, WITHOUT ROWID;
+CREATE TABLE bootstrap (
+    id INTEGER PRIMARY KEY NOT NULL CHECK (id = 1),
+    sha256 BLOB NOT NULL CHECK (length(sha256) = 32),
+    expires_ms INTEGER NOT NULL
+) STRICT;
+CREATE TABLE web_sessions (
+    id TEXT PRIMARY KEY NOT NULL,
+    kind TEXT NOT NULL CHECK (kind IN ('login', 'onboarding')),
+    token_sha256 BLOB NOT NULL UNIQUE CHECK (length(token_sha256) = 32),
+    proof_sha256 BLOB NOT NULL CHECK (length(proof_sha256) = 32),
+    created_ms INTEGER NOT NULL,
+    used_ms INTEGER NOT NULL,
+    expires_ms INTEGER NOT NULL,
+    address TEXT NOT NULL,
+    agent TEXT NOT NULL,
+    pending BLOB,
+    pending_version INTEGER NOT NULL DEFAULT 0,
+    pending_until INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE TABLE login_attempts (
+    name TEXT PRIMARY KEY NOT NULL,
+    tries INTEGER NOT NULL CHECK (tries >= 0),
+    last_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
 ";

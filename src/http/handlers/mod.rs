@@ -17,7 +17,6 @@ use crate::base::error::{Error, Result};
 use crate::http::message::Reply;
 use crate::http::message::Request;
 use crate::http::shape;
-use crate::model::login::Visitor;
 use crate::model::session::Session;
 use crate::service::Service;
 use crate::sys::proc;
@@ -35,8 +34,7 @@ fn session_reply(api: &Api, status: u16, row: &Session) -> Reply {
 /// Through which door and process a request came, for the audit log.
 fn client(request: &Request) -> String {
     if request.door.is_web() {
-        let Visitor { address, agent, .. } = &request.visitor;
-        return format!("web {address} ({agent})");
+        return request.visitor.shown();
     }
     let door = request.door.word();
     let name = proc::stat(request.peer.pid).map(|stat| stat.comm).unwrap_or_default();
