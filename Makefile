@@ -36,7 +36,7 @@ run: build ## build, start the daemon, say what to type next
 	  echo "The daemon runs already, and goes on with the program it was started with;"; \
 	  echo "to change to this build: $(binary) daemon stop && make run (sessions live on)."; \
 	else \
-	  $(binary) daemon --detach; \
+	  $(binary) daemon --web --detach; \
 	fi
 	@echo
 	@echo "Next: start a shell that outlives this terminal, and look into it:"

@@ -34,5 +34,6 @@ fn client(words: Vec<OsString>) -> i32 {
 }
 
 fn serve(options: DaemonOptions) -> i32 {
-    daemon::serve(Options { socket: options.socket, log_file: options.log_file })
+    let DaemonOptions { socket, log_file, web } = options;
+    daemon::serve(Options { socket, log_file, web })
 }

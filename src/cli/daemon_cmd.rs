@@ -6,11 +6,15 @@ use crate::cli::DaemonOptions;
 use crate::cli::Invocation;
 use crate::cli::command::Command;
 use crate::cli::command::Group;
+use crate::cli::command::Opt;
 use crate::cli::command::Words;
 use crate::cli::command::switch;
+use crate::cli::command::value;
 use crate::cli::describe::{is_live, word};
 use crate::cli::text;
 use crate::config::paths::Paths;
+use crate::config::web::Flags;
+use crate::config::web::Web;
 use crate::limits;
 use crate::sys::poll;
 use crate::sys::signal::Name as Signal;
@@ -27,24 +31,40 @@ pub const COMMANDS: &[Command] = &[Command {
     name: "daemon",
     aliases: &[],
     group: Group::Daemon,
-    usage: "[start|stop|status] [--detach]",
+    usage: "[start|stop|status] [--detach] [--web]",
     about: "Run, stop or look at the daemon that owns the sessions",
     options: &[
         switch(&["--detach"], "start it in the background"),
         switch(&["--log-file"], "log to daemon.log, leave the terminal (as --detach)"),
+        switch(&["--web"], "open the dashboard on 127.0.0.1 and [::1]"),
+        value(&["--port"], "N", "its port (3000)"),
+        value(&["--ws-port"], "N", "the port of its WebSocket (9999)"),
+        value(&["--bind"], "ADDR", "listen there too; TLS is then your proxy's duty"),
     ],
     words: Words::Count(0, 1),
     details: "start (default) runs until SIGTERM or Ctrl-C. Sessions live on when the daemon\n\
               stops or is killed; the next one finds them again.\n\
-              status ends with 3 when no daemon runs, stop with 0.",
-    examples: &["codepiper daemon --detach", "codepiper daemon status", "codepiper daemon stop"],
+              status ends with 3 when no daemon runs, stop with 0.\n\
+              The first start with --web prints a bootstrap password to set up the login with;\n\
+              see: codepiper help auth. Further settings come from the environment or\n\
+              config.json in the state directory: ALLOWED_ORIGINS, TRUST_PROXY_HEADERS,\n\
+              TRUSTED_PROXIES, FORCE_SECURE_COOKIES (README, \"From another machine\").",
+    examples: &[
+        "codepiper daemon --detach",
+        "codepiper daemon --web --detach",
+        "codepiper daemon status",
+        "codepiper daemon stop",
+    ],
     run: daemon,
 }];
 
 fn daemon(call: &Invocation<'_>) -> Result<i32> {
     let verb = call.args.words.first().map_or("start", String::as_str);
-    if verb != "start" && (call.args.has("--detach") || call.args.has("--log-file")) {
-        return Err(Error::invalid(format!("--detach and --log-file do not go with {verb}")));
+    let own = COMMANDS[0].options.iter().map(Opt::name);
+    if verb != "start"
+        && let Some(given) = own.into_iter().find(|name| call.args.has(name))
+    {
+        return Err(Error::invalid(format!("{given} does not go with {verb}")));
     }
     match verb {
         "start" if call.args.has("--detach") => detach(call),
@@ -55,11 +75,21 @@ fn daemon(call: &Invocation<'_>) -> Result<i32> {
                 crate::sys::proc::leave_terminal();
             }
             let socket = call.args.value("--socket").map(PathBuf::from);
-            Ok((call.outside.serve)(DaemonOptions { socket, log_file }))
+            Ok((call.outside.serve)(DaemonOptions { socket, log_file, web: flags(call) }))
         }
         "stop" => stop(call),
         "status" => status(call),
         other => Err(Error::invalid(format!("daemon takes start, stop or status, not {other:?}"))),
+    }
+}
+
+fn flags(call: &Invocation<'_>) -> Flags {
+    let value = |name| call.args.value(name).map(str::to_string);
+    Flags {
+        web: call.args.has("--web"),
+        port: value("--port"),
+        ws_port: value("--ws-port"),
+        bind: value("--bind"),
     }
 }
 
@@ -75,6 +105,7 @@ fn detach(call: &Invocation<'_>) -> Result<i32> {
     // What is wrong with the state directory is said here: the daemon has no log yet to say it in.
     let paths = Paths::from_env(call.args.value("--socket").map(PathBuf::from))?;
     paths.prepare()?;
+    Web::read(&flags(call), paths.home())?;
     let log = paths.log();
     drop(crate::sys::file::open_append(&log)?);
     let before = std::fs::metadata(&log).map_or(0, |m| m.len());
@@ -107,7 +138,25 @@ fn started(call: &Invocation<'_>, version: &Value) -> Result<()> {
     }
     let path = call.client.path.display();
     call.out.line(&format!("daemon running, pid {}, socket {path}", version["pid"]))?;
+    if let Some(url) = version["web"]["url"].as_str() {
+        call.out.line(&text::clean(&format!("dashboard at {url}")))?;
+        first_password(call)?;
+    }
     call.out.line("next: codepiper start -p command -- bash")
+}
+
+/// What the login is set up with, while it is not: the daemon itself has no terminal to say it on.
+fn first_password(call: &Invocation<'_>) -> Result<()> {
+    let wait = limits::gate::DAEMON_READY;
+    match call.client.json("POST", "/auth/cli/bootstrap", Some(&json!({})), wait) {
+        Ok(made) => {
+            let (password, until) = (word(&made, "bootstrapPassword"), word(&made, "expiresAt"));
+            call.out.line(&text::clean(&format!("bootstrap password, until {until}: {password}")))
+        }
+        // It is set up.
+        Err(error) if error.code == Code::Conflict => Ok(()),
+        Err(error) => Err(error),
+    }
 }
 
 /// Our own program as a daemon, away from this terminal.
@@ -119,6 +168,15 @@ fn spawn(call: &Invocation<'_>) -> Result<Child> {
         // Absolute, for it leaves our directory.
         let socket = std::path::absolute(socket).code(Code::Invalid, || "--socket".into())?;
         command.arg("--socket").arg(socket);
+    }
+    let flags = flags(call);
+    if flags.web {
+        command.arg("--web");
+    }
+    for (name, value) in
+        [("--port", flags.port), ("--ws-port", flags.ws_port), ("--bind", flags.bind)]
+    {
+        command.args(value.iter().flat_map(|value| [name, value]));
     }
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).current_dir("/");
     command.spawn().internal(|| "cannot start codepiper again".into())
@@ -192,6 +250,7 @@ fn status(call: &Invocation<'_>) -> Result<i32> {
         call.out.body(&json!({
             "running": true, "pid": version["pid"], "version": version["version"],
             "build": version["build"], "socket": socket, "sessions": all.len(), "live": live,
+            "web": version["web"],
         }))?;
         return Ok(0);
     }
@@ -200,5 +259,8 @@ fn status(call: &Invocation<'_>) -> Result<i32> {
     call.out.line(&text::clean(&format!("version  {number} ({build})")))?;
     call.out.line(&format!("sessions {} ({live} live)", all.len()))?;
     call.out.line(&text::clean(&format!("socket   {socket}")))?;
+    if let Some(url) = version["web"]["url"].as_str() {
+        call.out.line(&text::clean(&format!("web      {url}")))?;
+    }
     Ok(0)
 }

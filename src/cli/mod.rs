@@ -24,6 +24,7 @@ pub mod log;
 pub mod logs;
 pub mod message;
 pub mod near;
+pub mod open;
 pub mod out;
 pub mod policy;
 pub mod policy_default;
@@ -55,6 +56,7 @@ use crate::cli::command::Args;
 use crate::cli::command::Command;
 use crate::cli::command::Parsed;
 use crate::cli::out::Out;
+use crate::config::web::Flags;
 use crate::model::audit::Asked;
 use crate::model::audit::Report;
 use std::ffi::OsString;
@@ -68,6 +70,8 @@ pub struct DaemonOptions {
     pub socket: Option<PathBuf>,
     /// Log to `daemon.log` in the state directory instead of stderr.
     pub log_file: bool,
+    /// The web doors, as far as the command line names them.
+    pub web: Flags,
 }
 
 /// The parts of the program that the command line starts but does not know.
@@ -118,6 +122,7 @@ pub const TABLES: &[&[Command]] = &[
     policy_set::COMMANDS,
     audit::COMMANDS,
     daemon_cmd::COMMANDS,
+    open::COMMANDS,
     about::COMMANDS,
     help::COMMANDS,
 ];
@@ -231,7 +236,11 @@ mod tests {
     fn the_daemon_gets_its_options() {
         let line = ["daemon", "start", "--socket", "/tmp/x.sock", "--log-file"];
         assert_eq!(run(line.map(OsString::from), &OUTSIDE), 0);
-        let expected = DaemonOptions { socket: Some("/tmp/x.sock".into()), log_file: true };
+        let expected = DaemonOptions {
+            socket: Some("/tmp/x.sock".into()),
+            log_file: true,
+            web: Flags::default(),
+        };
         assert!(SERVED.lock().unwrap().contains(&expected));
     }
 }

@@ -92,6 +92,11 @@ impl Net {
 }
 
 impl Web {
+    /// Where the dashboard is. By address: what a name leads to may differ from what we hold.
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}/", self.port)
+    }
+
     /// What flags, environment and `config.json` say together; `None` when the web doors stay
     /// closed. `Invalid` names what is not understood and where it stands.
     pub fn read(flags: &Flags, home: &Path) -> Result<Option<Web>> {

@@ -6,16 +6,19 @@
 
 mod doors;
 mod notify;
+mod web;
 
 use crate::base::error::{Code, Error, Result};
 use crate::base::log as log_sink;
 use crate::base::thread;
 use crate::config::paths::Paths;
+use crate::config::web::Flags;
+use crate::config::web::Web;
 use crate::http;
 use crate::http::doors::Listen;
-use crate::http::guard;
+use crate::http::guard::Guard;
+use crate::http::guard::web::WebGuard;
 use crate::http::message::Door;
-use crate::http::message::Reply;
 use crate::http::router;
 use crate::http::routes::ROUTES;
 use crate::http::stream::Listener;
@@ -42,6 +45,8 @@ pub struct Options {
     pub socket: Option<PathBuf>,
     /// Log to `daemon.log` in the state directory instead of stderr.
     pub log_file: bool,
+    /// The web doors, as far as the command line names them.
+    pub web: Flags,
 }
 
 /// The API as a table, for `help api`.
@@ -73,6 +78,7 @@ pub fn serve(options: Options) -> i32 {
 fn run(options: Options) -> Result<()> {
     let paths = Paths::from_env(options.socket)?;
     paths.prepare()?;
+    let web = Web::read(&options.web, paths.home())?;
     if options.log_file {
         log_sink::to_file(paths.log(), file::open_append(&paths.log())?);
     } else {
@@ -98,16 +104,22 @@ fn run(options: Options) -> Result<()> {
     let survey = service.survey();
     let control = doors::open(paths.control())?;
     let hook = doors::open(&paths.hook_socket())?;
-    let listens = vec![
+    let mut listens = vec![
         Listen { listener: Listener::Unix(control.listener()?), door: Door::Control },
         Listen { listener: Listener::Unix(hook.listener()?), door: Door::Hook },
     ];
+    if let Some(web) = &web {
+        listens.extend(web::open(web, &service)?);
+    }
     service.watch_approvals()?;
-    let server = http::serve(listens, handler(&service))?;
+    let server = http::serve(listens, handler(&service, web.clone()))?;
     let link = doors::link(&paths);
     file::replace(&paths.pid(), format!("{}\n", std::process::id()).as_bytes(), 0o600, false)?;
     notify::tell("READY=1");
     log::info!("ready: {} at {}", crate::BUILD, paths.control().display());
+    if let Some(web) = web {
+        web::tell(web, &service, options.log_file)?;
+    }
     afterwards(&service, survey)?;
     wait_for_end(&signals)?;
     notify::tell("STOPPING=1");
@@ -130,12 +142,9 @@ fn already_running(paths: &Paths) -> Error {
     ))
 }
 
-fn handler(service: &Arc<Service>) -> Arc<http::pool::Handler> {
-    let service = service.clone();
-    Arc::new(move |request, answer| match guard::check(&service, request.door, &request.peer) {
-        Ok(()) => router::serve(ROUTES, &service, request, answer),
-        Err(error) => answer.send(Reply::error(&error)),
-    })
+fn handler(service: &Arc<Service>, web: Option<Web>) -> Arc<http::pool::Handler> {
+    let guard = Guard { rows: ROUTES, api: service.clone(), web: web.map(WebGuard::new) };
+    Arc::new(move |request, answer| guard.serve(request, answer))
 }
 
 /// What need not be done before the first answer.

@@ -14,6 +14,9 @@ use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
 
+/// RFC 6797, for a year. Other names below this host are other people's.
+const HSTS: &str = "max-age=31536000";
+
 /// A whole request on its way to a worker.
 pub struct Job {
     /// What is asked.
@@ -89,6 +92,7 @@ pub struct Answer {
     connection: u64,
     keep: bool,
     head_only: bool,
+    tls: bool,
     settled: bool,
 }
 
@@ -96,7 +100,7 @@ impl Answer {
     /// For the request that `connection` just sent.
     pub fn new(outbox: Outbox, connection: u64, keep: bool, head_only: bool) -> Answer {
         let link = Arc::new(Link::default());
-        Answer { link, outbox, connection, keep, head_only, settled: false }
+        Answer { link, outbox, connection, keep, head_only, tls: false, settled: false }
     }
 
     /// What the front keeps of it.
@@ -104,8 +108,17 @@ impl Answer {
         self.link.clone()
     }
 
+    /// The request came over TLS: its reply says that nothing else should be tried from now on.
+    pub fn came_over_tls(&mut self) {
+        self.tls = true;
+    }
+
     /// Sends the reply. Does not wait for the client.
     pub fn send(mut self, reply: Reply) {
+        let reply = match self.tls {
+            true => reply.header("Strict-Transport-Security", HSTS),
+            false => reply,
+        };
         self.settle(&reply);
     }
 

@@ -20,6 +20,10 @@ use tiny_http::Method;
 use tiny_http::Response;
 use tiny_http::StatusCode;
 
+/// What a browser may do with a reply: nothing. Pages of the dashboard have a policy of their own.
+const CONTENT_POLICY: &str = "default-src 'none'; base-uri 'none'; form-action 'none'; \
+                              frame-ancestors 'none'";
+
 /// Which listener a request came through; routes name the doors they are behind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Door {
@@ -140,6 +144,24 @@ impl Request {
         }
     }
 
+    /// One that a test makes up.
+    #[cfg(test)]
+    pub fn sample(door: Door, method: Method, path: &str, body: &str) -> Request {
+        Request {
+            door,
+            peer: Arc::new(Peer::default()),
+            caller: Caller::default(),
+            visitor: Visitor { address: "127.0.0.1".into(), ..Visitor::default() },
+            method,
+            path: path.to_string(),
+            segments: path.split('/').skip(1).map(str::to_string).collect(),
+            query: Vec::new(),
+            headers: Vec::new(),
+            body: body.as_bytes().to_vec(),
+            upgrade: false,
+        }
+    }
+
     /// A header's value; `name` in lower case. A field that came twice counts as absent, so that
     /// nobody has to choose.
     pub fn header(&self, name: &str) -> Option<&str> {
@@ -255,9 +277,17 @@ impl Reply {
             header("Server", "codepiper")?,
             header("X-Content-Type-Options", "nosniff")?,
             header("Cache-Control", "no-store")?,
+            header("Content-Security-Policy", CONTENT_POLICY)?,
+            header("Referrer-Policy", "no-referrer")?,
+            header("X-Frame-Options", "DENY")?,
+            header("Cross-Origin-Resource-Policy", "same-origin")?,
+            header("Cross-Origin-Opener-Policy", "same-origin")?,
         ];
         for (name, value) in &self.headers {
-            headers.retain(|known| !known.field.as_str().as_str().eq_ignore_ascii_case(name));
+            // Each cookie is a field of its own.
+            if name != "Set-Cookie" {
+                headers.retain(|known| !known.field.as_str().as_str().eq_ignore_ascii_case(name));
+            }
             headers.push(header(name, value)?);
         }
         let length = self.body.len();

@@ -12,6 +12,7 @@ pub mod answer;
 mod attacks;
 pub mod conn;
 mod connections;
+pub mod cookie;
 pub mod doors;
 pub mod front;
 #[cfg(test)]

@@ -49,6 +49,7 @@ pub mod waits;
 use crate::base::error::Result;
 use crate::config::paths::Paths;
 use crate::config::paths::user_home;
+use crate::config::web::Web;
 use crate::service::approvals::Approvals;
 use crate::service::checks::KnownVersions;
 use crate::service::digest::Digests;
@@ -64,6 +65,7 @@ use crate::service::waits::Waits;
 use crate::store::Store;
 use crate::sys::proc;
 use std::sync::Arc;
+use std::sync::OnceLock;
 
 /// The handles that a request may use; nothing else is global.
 pub struct Service {
@@ -93,6 +95,8 @@ pub struct Service {
     pub watched: Option<Watched>,
     /// Questions to the person that have no answer yet.
     pub approvals: Approvals,
+    /// Where the web doors are, once they are open.
+    pub web: OnceLock<Web>,
     /// How a person logs in over the web.
     pub logins: Logins,
     /// What is being started, named or removed at the moment.
@@ -129,6 +133,7 @@ impl Service {
             versions: KnownVersions::default(),
             watched,
             approvals: Approvals::default(),
+            web: OnceLock::new(),
             logins,
             reserved,
             rules,

@@ -252,6 +252,15 @@ impl Records {
         self.event(session_event(session, "refused", payload));
     }
 
+    /// A program of a session was found where it could pose as the dashboard.
+    pub fn posed(&self, session: &str, pid: i32, text: &str) {
+        log::error!("session {session}: ALARM: {text}");
+        let mut row = recorded::alarm(session, text);
+        row.details = Some(json!({"pid": pid}));
+        self.record(row);
+        self.event(session_event(session, "alarm", json!({"alarm": text, "pid": pid})));
+    }
+
     /// Adds a row to the audit log; one that cannot be stored is logged.
     fn record(&self, row: NewEntry) {
         let text = row.reason.clone();

@@ -22,10 +22,18 @@ pub fn health(api: &Api, _: &Request, _: &Params) -> Result<Reply> {
     ))
 }
 
-/// `{version, build, pid}`.
-pub fn version(_: &Api, _: &Request, _: &Params) -> Result<Reply> {
+/// `{version, build, pid, web: {url, port, wsPort, bind?} | null}`.
+pub fn version(api: &Api, _: &Request, _: &Params) -> Result<Reply> {
     let (version, build, pid) = (env!("CARGO_PKG_VERSION"), crate::BUILD, std::process::id());
-    Ok(Reply::json(200, &json!({"version": version, "build": build, "pid": pid})))
+    let web = api.web.get().map(|web| {
+        let mut shown = json!({"url": web.url(), "port": web.port, "wsPort": web.ws_port});
+        if let Some(ip) = web.bind {
+            shown["bind"] = json!(ip.to_string());
+        }
+        shown
+    });
+    let body = json!({"version": version, "build": build, "pid": pid, "web": web});
+    Ok(Reply::json(200, &body))
 }
 
 /// `{providers: [{id, label, runtime, capabilities}]}`.

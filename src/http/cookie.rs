@@ -1,0 +1,122 @@
+//! Cookies of the dashboard: read by exact name and form, written with everything that keeps them
+//! in.
+//!
+//! 1. A cookie MUST count only by its whole name, once in the request, with a value of the one form
+//!    that tokens have.
+//! 2. Over TLS only the names with `__Host-` MUST count: no other port or domain can set those.
+
+use crate::auth::token;
+use crate::http::message::Request;
+use crate::limits;
+use crate::model::login::Kind;
+use std::time::Duration;
+
+/// The header that carries the proof.
+pub const PROOF: &str = "x-codepiper-proof";
+
+fn name(kind: Kind, secure: bool) -> &'static str {
+    match (kind, secure) {
+        (Kind::Login, false) => "codepiper_session",
+        (Kind::Login, true) => "__Host-codepiper_session",
+        (Kind::Onboarding, false) => "codepiper_onboarding",
+        (Kind::Onboarding, true) => "__Host-codepiper_onboarding",
+    }
+}
+
+/// The token in the cookie of this kind.
+pub fn token(request: &Request, kind: Kind) -> Option<&str> {
+    let fields = request.headers.iter().filter(|(field, _)| field == "cookie");
+    let pairs = fields.flat_map(|(_, value)| value.split(';'));
+    let named = pairs.filter_map(|pair| pair.trim_matches(' ').split_once('='));
+    let name = name(kind, request.visitor.https);
+    let mut values = named.filter(|(known, _)| *known == name).map(|(_, value)| value);
+    let value = values.next().filter(|value| token::hash(value).is_some())?;
+    values.next().is_none().then_some(value)
+}
+
+/// The value of `Set-Cookie` that begins a session.
+pub fn set(kind: Kind, token: &str, secure: bool) -> String {
+    let life = match kind {
+        Kind::Login => limits::login::SESSION,
+        Kind::Onboarding => limits::login::ONBOARDING,
+    };
+    cookie(kind, token, life, secure)
+}
+
+/// The value of `Set-Cookie` that ends one.
+pub fn clear(kind: Kind, secure: bool) -> String {
+    cookie(kind, "", Duration::ZERO, secure)
+}
+
+fn cookie(kind: Kind, value: &str, life: Duration, secure: bool) -> String {
+    let (name, life) = (name(kind, secure), life.as_secs());
+    let secure = if secure { "; Secure" } else { "" };
+    format!("{name}={value}; Path=/; Max-Age={life}; HttpOnly; SameSite=Strict{secure}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::message::Door;
+    use tiny_http::Method;
+
+    fn request() -> Request {
+        Request::sample(Door::Web, Method::Get, "/", "")
+    }
+
+    #[test]
+    fn w13_a_cookie_counts_by_its_whole_name_once_and_in_one_form() {
+        let token = "0a".repeat(32);
+        let check = |cookie: &str, https: bool, counts: bool| {
+            let mut request = request();
+            request.visitor.https = https;
+            request.headers.push(("cookie".into(), cookie.replace('@', &token)));
+            let found = super::token(&request, Kind::Login);
+            assert_eq!(found, counts.then_some(token.as_str()), "{cookie}");
+        };
+        for good in
+            ["codepiper_session=@", "a=b; codepiper_session=@; c=d", "a;codepiper_session=@"]
+        {
+            check(good, false, true);
+            check(good, true, false);
+        }
+        for bad in [
+            "xcodepiper_session=@",
+            "codepiper_session=@0",
+            "codepiper_session=\"@\"",
+            "codepiper_session=@; codepiper_session=@",
+            "codepiper_session=@; codepiper_session=x",
+            "codepiper_session=x; codepiper_session=@",
+            "CODEPIPER_SESSION=@",
+            "codepiper_session =@",
+            "codepiper_session=",
+            "codepiper_onboarding=@",
+            "__Host-codepiper_session=@",
+            "a=codepiper_session=@",
+        ] {
+            check(bad, false, false);
+        }
+        check("__Host-codepiper_session=@", true, true);
+    }
+
+    #[test]
+    fn two_fields_are_one_list() {
+        let token = "0a".repeat(32);
+        let mut request = request();
+        for _ in 0..2 {
+            request.headers.push(("cookie".into(), format!("codepiper_session={token}")));
+        }
+        assert_eq!(super::token(&request, Kind::Login), None);
+    }
+
+    #[test]
+    fn a_cookie_is_kept_in_by_all_its_attributes() {
+        let (plain, secure) = (set(Kind::Login, "x", false), set(Kind::Login, "x", true));
+        assert_eq!(plain, "codepiper_session=x; Path=/; Max-Age=604800; HttpOnly; SameSite=Strict");
+        assert_eq!(secure, format!("__Host-{plain}; Secure"));
+        assert_eq!(
+            clear(Kind::Onboarding, false),
+            "codepiper_onboarding=; Path=/; Max-Age=0; HttpOnly; SameSite=Strict"
+        );
+    }
+}

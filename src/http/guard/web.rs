@@ -1,0 +1,134 @@
+//! The guard of the web doors: first whether the request belongs to our site, then what it is for,
+//! then whether there is a login behind it.
+
+use crate::base::error::{Code, Error, Result};
+use crate::config::web::Web;
+use crate::http::answer::Answer;
+use crate::http::cookie;
+use crate::http::guard::Guard;
+use crate::http::guard::site::Kind;
+use crate::http::guard::site::Site;
+use crate::http::guard::visitor;
+use crate::http::handlers::Api;
+use crate::http::message::Caller;
+use crate::http::message::Door;
+use crate::http::message::Reply;
+use crate::http::message::Request;
+use crate::http::router;
+use crate::http::router::Access;
+use crate::model::login;
+use crate::model::login::WebSession;
+use tiny_http::Method;
+
+/// What the web doors are called and whom they believe.
+pub struct WebGuard {
+    web: Web,
+    site: Site,
+}
+
+impl WebGuard {
+    /// Of doors that listen as `web` says.
+    pub fn new(web: Web) -> WebGuard {
+        WebGuard { site: Site::new(&web), web }
+    }
+
+    /// Lets a request pass to its handler, or answers why not.
+    pub fn serve(&self, guard: &Guard, mut request: Request, mut answer: Answer) {
+        request.visitor = visitor::of(&self.web, &request);
+        if request.visitor.https {
+            answer.came_over_tls();
+        }
+        let kind = kind(&request);
+        if let Err(refusal) = self.site.check(&request, kind) {
+            return answer.send(refusal.reply());
+        }
+        match kind {
+            Kind::Page => answer.send(page(&request)),
+            Kind::Socket => socket(&guard.api, request, answer),
+            Kind::Api => {
+                request.segments.remove(0);
+                api(guard, request, answer);
+            }
+        }
+    }
+}
+
+/// What a request is for, by its path alone.
+fn kind(request: &Request) -> Kind {
+    let first = request.segments.first().map(String::as_str);
+    match (request.door, first) {
+        (Door::Socket, _) => Kind::Socket,
+        (_, Some("ws")) if request.segments.len() == 1 => Kind::Socket,
+        (_, Some("api")) => Kind::Api,
+        _ => Kind::Page,
+    }
+}
+
+fn page(request: &Request) -> Reply {
+    not_found(request)
+}
+
+fn not_found(request: &Request) -> Reply {
+    Reply::error(&Error::not_found(format!("Not found: {}", request.path)))
+}
+
+fn unauthorized() -> Reply {
+    let text = "log in first: this needs the session's cookie and its X-CodePiper-Proof";
+    Reply::error(&Error::new(Code::Unauthorized, text))
+}
+
+fn socket(api: &Api, mut request: Request, answer: Answer) {
+    if request.segments != ["ws"] {
+        return answer.send(not_found(&request));
+    }
+    match with_cookie(api, &request) {
+        Ok(Some(session)) => {
+            request.caller = Caller::Web(session.id);
+            answer.send(not_found(&request));
+        }
+        Ok(None) => answer.send(unauthorized()),
+        Err(error) => answer.send(Reply::error(&error)),
+    }
+}
+
+fn api(guard: &Guard, mut request: Request, answer: Answer) {
+    let access = router::find(guard.rows, &request).map_or(Access::Login, |(row, _)| row.access);
+    match with_proof(&guard.api, &request) {
+        Ok(Some(session)) => request.caller = Caller::Web(session.id),
+        Ok(None) if access == Access::Login => return answer.send(unauthorized()),
+        Ok(None) => {}
+        Err(error) => return answer.send(Reply::error(&error)),
+    }
+    if let Err(error) = check_type(&request) {
+        return answer.send(error);
+    }
+    router::serve(guard.rows, &guard.api, request, answer);
+}
+
+/// A page elsewhere can send forms and plain text unasked, but never JSON.
+fn check_type(request: &Request) -> std::result::Result<(), Reply> {
+    let is_read = matches!(request.method, Method::Get | Method::Head | Method::Delete);
+    let kind = request.header("content-type");
+    if request.body.is_empty() && (is_read || kind.is_none()) || kind == Some("application/json") {
+        return Ok(());
+    }
+    let error = Error::invalid("send the body as Content-Type: application/json");
+    let mut reply = Reply::error(&error);
+    reply.status = 415;
+    Err(reply)
+}
+
+/// The login whose cookie came along.
+fn with_cookie(api: &Api, request: &Request) -> Result<Option<WebSession>> {
+    match cookie::token(request, login::Kind::Login) {
+        Some(token) => api.web_session(token),
+        None => Ok(None),
+    }
+}
+
+/// The same, where its proof came too: browsers send cookies to every port of a host, and what
+/// listens on another one must not be able to use what it got.
+fn with_proof(api: &Api, request: &Request) -> Result<Option<WebSession>> {
+    let Some(proof) = request.header(cookie::PROOF) else { return Ok(None) };
+    Ok(with_cookie(api, request)?.filter(|session| session.proves(proof)))
+}
