@@ -224,8 +224,9 @@ fn entry(live: &Live, asked: &HookCall<'_>, call: &ToolCall, verdict: &Verdict) 
 fn decision_event(seq: i64, row: &NewEntry) -> NewEvent {
     let call = row.call.as_ref();
     let command = call.and_then(|call| call.input.get("command")).and_then(Value::as_str);
+    // Cut afterwards: of a secret across the cut the rest would not be known as one.
     let shown =
-        command.map(|c| redact::text(&c.chars().take(limits::EVENT_COMMAND).collect::<String>()));
+        command.map(|c| redact::text(c).chars().take(limits::EVENT_COMMAND).collect::<String>());
     let word = row.decision.map(Action::word);
     NewEvent {
         session: row.session.clone().unwrap_or_default(),
