@@ -1,14 +1,15 @@
 //! Whether the gate still holds for a session: what has run is compared with what was decided, and
 //! the files that its hooks stand on are watched. Decides nothing; it raises alarms.
 //!
-//! 1. A call that ran without its decision, against it, or with another input than was judged MUST
-//!    raise an alarm.
+//! 1. A call that ran without its decision, against it, without the yes that it was held for, or
+//!    with another input than was judged MUST raise an alarm.
 //! 2. A change of the settings overlay or of the pinned hook program MUST raise an alarm, also one
 //!    that was made while no daemon ran.
 //! 3. A session with an alarm MUST NOT be shown as guarded until it is started anew.
 
 use crate::base::error::{Error, Result};
 use crate::base::thread;
+use crate::model::approval::Status;
 use crate::model::call::Action;
 use crate::model::call::ToolCall;
 use crate::provider;
@@ -16,6 +17,7 @@ use crate::provider::canonical;
 use crate::provider::hook;
 use crate::service::Service;
 use crate::service::live::Live;
+use crate::store::approvals;
 use crate::store::audit;
 use crate::sys::inotify::Changed;
 use crate::sys::inotify::Place;
@@ -123,10 +125,20 @@ impl Service {
         }
     }
 
-    /// A tool has run: it must be a call that was decided, as it was judged, and not refused.
+    /// A tool has run: it must be a call that was decided, as it was judged, and not refused. One
+    /// that was held for a person's answer must have got a yes.
     pub fn ran(&self, live: &Live, call: &ToolCall) -> Result<()> {
         let (session, id) = (live.id.clone(), call.call_id.clone().unwrap_or_default());
-        let decided = self.store().read(|conn| audit::of_call(conn, &session, &id))?;
+        let (decided, held) = self.store().read(|conn| {
+            let decided = audit::of_call(conn, &session, &id)?;
+            // Of a dialog the answer is its own: there another request than the one that was
+            // decided holds the approval.
+            let holder = decided.as_ref().and_then(|row| row.entry.request.as_deref());
+            let held = holder.map(|holder| approvals::of_holder(conn, &session, holder));
+            Ok((decided, held.transpose()?.flatten()))
+        })?;
+        let unanswered = held
+            .is_some_and(|held| held.answer.is_none_or(|answer| answer.status != Status::Approved));
         let what = match decided {
             None => "ran without a decision",
             Some(decided) if decided.entry.call.as_ref().is_none_or(|c| c.tool != call.tool) => {
@@ -140,6 +152,7 @@ impl Service {
             Some(decided) if decided.entry.decision == Some(Action::Deny) => {
                 "ran although it was denied"
             }
+            Some(_) if unanswered => "ran without the approval that it was held for",
             Some(_) => return Ok(()),
         };
         self.alarm(live, &format!("{} {what}", call.tool));

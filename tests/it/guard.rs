@@ -7,6 +7,7 @@ use crate::support::inside::Inside;
 use crate::support::space::Space;
 use crate::support::space::path_text;
 use crate::support::wait::SOON;
+use crate::support::wait::wait_for;
 use crate::support::wait::wait_until;
 use serde_json::Value;
 use serde_json::json;
@@ -106,6 +107,35 @@ fn whatever_ran_otherwise_than_it_was_decided_is_seen_by_everybody() {
     daemon.post("/sessions/agent0/kill", &json!({}));
     let again = daemon.post("/sessions/agent0/resume", &json!({}));
     assert_eq!(again["session"]["alarm"], Value::Null, "a new start is a new beginning");
+}
+
+#[test]
+fn a_held_call_that_ran_without_its_yes_is_an_alarm_and_one_with_it_is_none() {
+    let space = Space::new();
+    let daemon = start(&space);
+    let asked = json!({"provider": "claude-code", "args": ["-p", "hi"]});
+    for (name, answer, alarm) in [
+        ("approved", Some("approve"), false),
+        ("denied", Some("deny"), true),
+        ("pending", None, true),
+    ] {
+        let agent = Inside::start_as(&space, &daemon, name, &asked);
+        agent.hook(&event("SessionStart", "", ""));
+        let held = agent.hook_aside(&event("PreToolUse", "c1", "touch it"));
+        let id = wait_for("the approval", SOON, || {
+            let open = daemon.get(&format!("/approvals?sessionId={}", agent.id));
+            open["approvals"][0]["id"].as_i64()
+        });
+        if let Some(verb) = answer {
+            space.cli(&[verb, &id.to_string()]).expect(0);
+            agent.result(held);
+        }
+        agent.hook(&event("PostToolUse", "c1", "touch it"));
+        if alarm {
+            wait_alarm(&daemon, &agent.id, "without the approval that it was held for");
+        }
+        assert_eq!(daemon.session(&agent.id)["guarded"], !alarm, "{name}");
+    }
 }
 
 /// The overlay of a session and the program that its hooks run.
