@@ -14,6 +14,7 @@ use crate::model::call::Action;
 use crate::model::call::Verdict;
 use crate::model::session::Dangerous;
 use crate::model::session::Session;
+use crate::policy::protect;
 use crate::provider;
 use crate::service::Service;
 use crate::service::live::Live;
@@ -21,10 +22,9 @@ use crate::sys::clock;
 use serde_json::json;
 use std::time::Duration;
 
-/// The policy that verdicts of the program's own name.
-const BUILT_IN: &str = "built-in";
-/// The rule of it that nothing lifts.
-const PROTECTION: &str = "self-protection";
+/// The policy that verdicts of the program's own name, and the rule of it that nothing lifts.
+const BUILT_IN: &str = protect::SOURCE.0;
+const PROTECTION: &str = protect::SOURCE.1;
 /// The rule of it that stands for dangerous mode.
 const DANGEROUS: &str = "dangerous";
 

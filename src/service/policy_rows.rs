@@ -10,8 +10,11 @@ use crate::model::policy::Scope;
 use crate::model::policy::StoredPolicy;
 use crate::model::session;
 use crate::policy::example;
+use crate::policy::protect;
 use crate::policy::rule;
 use crate::service::policies::all_built_in;
+use crate::service::proof::script;
+use crate::service::tighten;
 use crate::store::policies::Head;
 use serde_json::Value;
 
@@ -134,9 +137,22 @@ pub fn changed(mut policy: StoredPolicy, change: PolicyChange) -> Result<StoredP
     Ok(policy)
 }
 
+/// Refuses what verdicts of the program's own, of a repository's policy and of rehearsals are
+/// called: in the audit log a policy must not pass for one of them.
+pub fn check_not_ours(id: &str, name: &str) -> Result<()> {
+    let ours = [protect::SOURCE.0, tighten::NAME, script::POLICY];
+    match ours.iter().find(|own| [id, name].iter().any(|word| word.eq_ignore_ascii_case(own))) {
+        Some(own) => {
+            Err(Error::conflict(format!("{own:?} is codepiper's own name; choose another one")))
+        }
+        None => Ok(()),
+    }
+}
+
 /// Whether a policy finds its place among the others, whose rules take so many bytes.
 pub fn check_fits(policy: &StoredPolicy, (others, bytes): (Vec<Head>, usize)) -> Result<()> {
     let StoredPolicy { id, name, scope, .. } = policy;
+    check_not_ours(id, name)?;
     if all_built_in().iter().any(|one| one.policy.id == *id || one.policy.name == *name) {
         let text = format!("a built-in policy is called {name:?} or {id:?}; choose another name");
         return Err(Error::conflict(text));
@@ -206,6 +222,13 @@ mod tests {
         assert!(error.1.contains("\"a\" already: x"), "{}", error.1);
         let of_session = Head { session: Some("s".into()), ..taken };
         check(&one, vec![of_session], 0).unwrap();
+        for name in ["built-in", "Built-In", ".codepiper/policy", "gate proof"] {
+            let error = check(&made(new(name)).unwrap(), Vec::new(), 0).unwrap_err();
+            assert_eq!(error.0, Code::Conflict, "{name}");
+            assert!(error.1.ends_with("choose another one"), "{}", error.1);
+        }
+        let of_id = StoredPolicy { id: "built-in".into(), ..one.clone() };
+        assert_eq!(check(&of_id, Vec::new(), 0).unwrap_err().0, Code::Conflict);
         let standard = made(new("standard")).unwrap();
         assert_eq!(check(&standard, Vec::new(), 0).unwrap_err().0, Code::Conflict);
         let bytes = limits::gate::POLICY_BYTES - one.rules.to_string().len();

@@ -18,6 +18,7 @@ use crate::service::policies::built_in_views;
 use crate::service::policies::pick;
 use crate::service::policy_rows::NewPolicy;
 use crate::service::policy_rows::check_fits;
+use crate::service::policy_rows::check_not_ours;
 use crate::service::policy_rows::made;
 use crate::service::policy_rows::need_name;
 use crate::service::recorded;
@@ -350,8 +351,9 @@ fn bare(set: PolicySet) -> SetView {
     SetView { set, built_in, is_default, policies: Vec::new(), sessions: Vec::new() }
 }
 
-/// Refuses what a built-in set is called.
+/// Refuses what a built-in set is called, and the program's own names.
 fn check_name(set: &PolicySet) -> Result<()> {
+    check_not_ours(&set.id, &set.name)?;
     let taken = |known: &SetView| known.set.id == set.id || known.set.name == set.name;
     match built_in_sets().iter().any(taken) {
         true => {

@@ -317,3 +317,19 @@ fn of_two_clients_at_once_one_is_first_and_the_other_is_told() {
     assert_eq!((count(&statuses, 200), count(&statuses, 404)), (1, 7), "{statuses:?}");
     assert_eq!(daemon.get("/policy-sets/s")["policySet"]["policyCount"], 0);
 }
+
+#[test]
+fn what_the_program_calls_its_own_verdicts_names_no_policy_and_no_set() {
+    let space = Space::new();
+    let daemon = Daemon::start(&space);
+    daemon.post("/policies", &denies("mine", "Read"));
+    let refused = |method: &str, path: &str, body: Value| {
+        let reply = daemon.request(method, path, Some(&body));
+        assert_eq!(reply.status, 409, "{method} {path}: {}", reply.text());
+        assert!(reply.text().contains("choose another one"), "{}", reply.text());
+    };
+    refused("POST", "/policies", denies("built-in", "Read"));
+    refused("PUT", "/policies/mine", json!({"name": "built-in"}));
+    refused("POST", "/policy-sets", json!({"name": "built-in"}));
+    refused("POST", "/policy-sets", json!({"name": "fine", "id": "built-in"}));
+}
