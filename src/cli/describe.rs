@@ -90,6 +90,7 @@ pub fn facts(session: &Value) -> Vec<(&'static str, String)> {
     if session["metadata"]["launch"]["projectSettings"] == json!(true) {
         add("settings", "the repository's own were let in".into());
     }
+    add("policy", tightened(session));
     add("dangerous", until(session));
     add("ALARM", plain("alarm"));
     add("gate", gate(session).into());
@@ -113,6 +114,26 @@ pub fn until(session: &Value) -> String {
     match word(session, "dangerousUntil") {
         "" => String::new(),
         at => format!("until {}: what no rule denies is allowed", text::clean(at)),
+    }
+}
+
+/// What the session's repository does to it, in words; empty where it brings no policy.
+pub fn tightened(session: &Value) -> String {
+    let brought = &session["repositoryPolicy"];
+    let (path, problem) = (text::clean(word(brought, "path")), word(brought, "problem"));
+    let count = |name: &str| brought[name].as_u64().unwrap_or_default();
+    match (path.is_empty(), problem) {
+        (true, _) => String::new(),
+        (false, "") => {
+            let (rules, ignored) = (count("rules"), count("ignored"));
+            let of_them = format!("{path} tightens: rules that hold: {rules}");
+            let rest = format!(", that would allow and are ignored: {ignored}");
+            if ignored > 0 { of_them + &rest } else { of_them }
+        }
+        (false, why) => format!(
+            "{path} is not understood, so what would be allowed is asked: {}",
+            text::clean(why)
+        ),
     }
 }
 
@@ -171,6 +192,18 @@ mod tests {
         let shown = facts(&all);
         assert!(shown.iter().any(|(name, _)| *name == "frozen"));
         assert!(shown.iter().any(|(name, v)| *name == "dangerous" && v.contains("2026-01-01")));
+    }
+
+    #[test]
+    fn a_policy_of_the_repository_is_told_with_what_it_does() {
+        let said = |policy: Value| tightened(&json!({"repositoryPolicy": policy}));
+        assert_eq!(tightened(&session()), "");
+        let brought = said(json!({"path": "/p/x", "rules": 2, "ignored": 1}));
+        let want = "/p/x tightens: rules that hold: 2, that would allow and are ignored: 1";
+        assert_eq!(brought, want);
+        assert!(said(json!({"path": "/p/x", "rules": 2, "ignored": 0})).ends_with("hold: 2"));
+        let broken = said(json!({"path": "/p/x", "rules": 1, "problem": "bad\u{7}"}));
+        assert!(broken.contains("is asked") && broken.ends_with("bad\\x07"), "{broken}");
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::cli::command::Opt;
 use crate::cli::command::Words;
 use crate::cli::command::switch;
 use crate::cli::command::value;
-use crate::cli::describe::{gate, short, until, word};
+use crate::cli::describe::{gate, short, tightened, until, word};
 use crate::cli::freeze;
 use crate::cli::input;
 use crate::cli::text;
@@ -148,6 +148,10 @@ pub fn started(call: &Invocation<'_>, how: &str, answer: &Value) -> Result<i32> 
             "codepiper: the repository's own settings are let in: its hooks and servers run \
              unasked, and a hook may rewrite a call that was judged"
         );
+    }
+    match tightened(session) {
+        text if text.is_empty() => {}
+        text => eprintln!("codepiper: {text}"),
     }
     match until(session) {
         text if text.is_empty() => {}

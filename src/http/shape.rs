@@ -13,9 +13,12 @@ use crate::service::Service;
 use crate::service::dangerous;
 use crate::service::policies::PolicyView;
 use crate::service::policy_sets::SetView;
+use crate::service::tighten;
+use crate::service::tighten::Brought;
 use serde_json::Map;
 use serde_json::Value;
 use serde_json::json;
+use std::path::Path;
 
 /// A session: `{id, provider, cwd, status, createdAt, updatedAt, name?, pid?, ptyRows, ptyCols,
 /// program, args, transcriptPath?, endedAt?, exitCode?, exitSignal?, reason?, epoch, frozen,
@@ -68,6 +71,16 @@ pub fn session(service: &Service, row: &Session) -> Value {
     out
 }
 
+/// What a session's repository brings: `{path, rules, ignored, problem?}`, where `rules` is how
+/// many count, and `ignored` how many do not because they allow.
+pub fn brought(row: &Session, brought: &Brought) -> Value {
+    let (all, ignored) = (brought.policy.rules.len(), brought.ignored());
+    let path = Path::new(&row.cwd).join(tighten::NAME);
+    let mut out = json!({"path": path, "rules": all - ignored, "ignored": ignored});
+    add(&mut out, [("problem", brought.problem.clone().map(Value::from))]);
+    out
+}
+
 fn exit(row: &Session, signal: bool) -> Option<Value> {
     match row.exit? {
         Exit::Code(code) if !signal => Some(code.into()),
@@ -83,8 +96,9 @@ fn add<const N: usize>(to: &mut Value, fields: [(&str, Option<Value>); N]) {
 }
 
 /// A policy: `{id, name, description?, enabled, priority, scope, sessionId, rules, version,
-/// policySets: [{id, name}], builtIn, createdAt?, updatedAt?, problem?}`. `sessionId` is null but
-/// for a session's own; `problem` says why its rules cannot be read.
+/// policySets: [{id, name}], builtIn, repository?, createdAt?, updatedAt?, problem?}`. `sessionId`
+/// is null but for a session's own; `repository` is true of what the session's repository brings,
+/// of which rules that allow do not count; `problem` says why its rules cannot be read.
 pub fn policy(view: &PolicyView) -> Value {
     let policy = &view.policy;
     let mut out = json!({
@@ -99,8 +113,9 @@ pub fn policy(view: &PolicyView) -> Value {
         "policySets": names(&view.sets),
         "builtIn": view.built_in,
     });
-    let stored = |ms| (!view.built_in).then(|| time::rfc3339(ms).into());
+    let stored = |ms| (!view.built_in && !view.repository).then(|| time::rfc3339(ms).into());
     let optional = [
+        ("repository", view.repository.then_some(true.into())),
         ("description", policy.description.clone().map(Value::from)),
         ("createdAt", stored(policy.created_ms)),
         ("updatedAt", stored(policy.updated_ms)),

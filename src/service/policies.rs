@@ -18,6 +18,8 @@ use crate::service::policy_rows::made;
 use crate::service::policy_rows::problem;
 use crate::service::recorded;
 use crate::service::records::session_event;
+use crate::service::tighten;
+use crate::service::tighten::Brought;
 use crate::store::events;
 use crate::store::policies;
 use crate::store::policies::Head;
@@ -34,6 +36,8 @@ pub struct PolicyView {
     pub sets: Vec<(String, String)>,
     /// It is part of the program.
     pub built_in: bool,
+    /// It is the session's repository that brings it: rules of it that allow do not count.
+    pub repository: bool,
     /// Why its rules cannot be read, where that is so.
     pub problem: Option<String>,
 }
@@ -58,8 +62,21 @@ impl Service {
         })
     }
 
-    /// Those that decide in a session, the built-in ones of its sets included.
+    /// Those that decide in a session, the built-in ones of its sets included, and what its
+    /// repository brings.
     pub fn session_policies(&self, row: &Session) -> Result<Vec<PolicyView>> {
+        let mut found = self.stored_policies(row)?;
+        found.extend(self.brought(row).map(|brought| repository_view(row, brought)));
+        found.sort_by_key(|one| std::cmp::Reverse(one.policy.priority));
+        Ok(found)
+    }
+
+    /// What a session's repository brings.
+    pub fn brought(&self, row: &Session) -> Option<Brought> {
+        tighten::brought(&row.cwd)
+    }
+
+    fn stored_policies(&self, row: &Session) -> Result<Vec<PolicyView>> {
         self.store().read(|conn| {
             let members = policy_sets::memberships(conn)?;
             let sets = policy_sets::applied(conn, &row.id)?;
@@ -69,7 +86,6 @@ impl Service {
             let built_in =
                 built_in::sets().into_iter().filter(|set| sets.iter().any(|s| s == set.id));
             found.extend(built_in.flat_map(|set| built_in_views(&set)));
-            found.sort_by_key(|one| std::cmp::Reverse(one.policy.priority));
             Ok(found)
         })
     }
@@ -220,6 +236,7 @@ pub fn built_in_views(set: &BuiltIn) -> Vec<PolicyView> {
         },
         sets: vec![(set.id.to_string(), set.name.to_string())],
         built_in: true,
+        repository: false,
         problem: None,
     };
     set.policies.iter().enumerate().map(one).collect()
@@ -264,7 +281,25 @@ pub fn pick(what: &str, words: &str, all: &[(&str, bool)]) -> Result<String> {
 fn view(policy: StoredPolicy, members: &[Member]) -> PolicyView {
     let lists = members.iter().filter(|member| member.policy == policy.id);
     let sets = lists.map(|member| (member.set.clone(), member.set_name.clone())).collect();
-    PolicyView { sets, built_in: false, problem: problem(&policy), policy }
+    let (built_in, repository) = (false, false);
+    PolicyView { sets, built_in, repository, problem: problem(&policy), policy }
+}
+
+fn repository_view(row: &Session, brought: Brought) -> PolicyView {
+    let Brought { policy, problem } = brought;
+    let stored = StoredPolicy {
+        id: policy.name.clone(),
+        name: policy.name,
+        description: Some("brought by the repository; it only tightens".to_string()),
+        enabled: true,
+        priority: policy.priority,
+        scope: Scope::Session(row.id.clone()),
+        rules: rule::to_json(&policy.rules),
+        version: 1,
+        created_ms: 0,
+        updated_ms: 0,
+    };
+    PolicyView { policy: stored, sets: Vec::new(), built_in: false, repository: true, problem }
 }
 
 fn head(policy: &StoredPolicy) -> Head {

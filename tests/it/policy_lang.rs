@@ -146,13 +146,28 @@ fn a_call_is_explained_by_a_file_by_the_default_and_by_a_session() {
     let ls = json(&["--session", &id, "ls"]);
     assert_eq!((&ls["decision"], &ls["rule"]), (&json!("deny"), &json!("repo")));
     assert_eq!(json(&["--session", &id, "make"])["decision"], "ask");
+    let listed = || {
+        let all = daemon.get(&format!("/sessions/{id}/effective-policies"))["policies"].clone();
+        let all = all.as_array().cloned().unwrap_or_default();
+        all.into_iter().find(|one| one["repository"] == true).unwrap_or_default()
+    };
+    let tells = || space.cli(&["show", &id]).expect(0).stdout;
+    assert_eq!(listed()["name"], ".codepiper/policy");
+    assert_eq!(listed()["rules"].as_array().map(Vec::len), Some(2));
+    let said =
+        "/.codepiper/policy tightens: rules that hold: 1, that would allow and are ignored: 1";
+    assert!(tells().contains(said), "{}", tells());
     std::fs::write(space.project.join(".codepiper/policy"), "deny shel ls\n").unwrap();
     let pwd = json(&["--session", &id, "pwd"]);
     assert_eq!((&pwd["decision"], &pwd["rule"]), (&json!("ask"), &json!("unreadable")));
     assert!(pwd["reason"].as_str().unwrap().contains(".codepiper/policy:1:6: unknown word"));
+    assert!(tells().contains("is not understood"), "{}", tells());
+    assert!(listed()["problem"].as_str().is_some_and(|why| why.contains("unknown word")));
     std::fs::remove_file(space.project.join(".codepiper/policy")).unwrap();
     std::os::unix::fs::symlink("/dev/null", space.project.join(".codepiper/policy")).unwrap();
     assert_eq!(json(&["--session", &id, "pwd"])["rule"], "unreadable");
     std::fs::remove_file(space.project.join(".codepiper/policy")).unwrap();
     assert_eq!(json(&["--session", &id, "pwd"])["decision"], "allow");
+    assert_eq!(listed(), Value::Null);
+    assert!(!tells().contains(".codepiper/policy"), "{}", tells());
 }

@@ -26,9 +26,13 @@ use std::sync::Arc;
 /// What every handler gets.
 pub type Api = Arc<Service>;
 
-/// `{session}` with any status.
+/// `{session}` with any status. It has `repositoryPolicy` where its repository brings one.
 fn session_reply(api: &Api, status: u16, row: &Session) -> Reply {
-    Reply::json(status, &json!({"session": shape::session(api, row)}))
+    let mut session = shape::session(api, row);
+    if let Some(brought) = api.brought(row) {
+        session["repositoryPolicy"] = shape::brought(row, &brought);
+    }
+    Reply::json(status, &json!({ "session": session }))
 }
 
 /// Through which door and process a request came, for the audit log.
