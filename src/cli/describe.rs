@@ -176,7 +176,7 @@ mod tests {
         let find = |name: &str| facts.iter().find(|(n, _)| *n == name).map(|(_, v)| v.as_str());
         assert_eq!(find("program"), Some(r"/bin/sh -c 'it'\''s' '\x1b[2J'"));
         assert_eq!(find("ended"), Some("exit code 3"));
-        assert_eq!(find("output"), Some("4.1K (with a gap: the disk was full)"));
+        assert_eq!(find("output"), Some("4.1 KiB (with a gap: the disk was full)"));
         assert_eq!((find("resumed"), find("size")), (Some("once"), Some("80x24")));
         assert_eq!(find("last line"), Some("bye\\x07"));
         assert_eq!((find("pid"), find("name")), (None, None));

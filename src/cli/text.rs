@@ -93,11 +93,13 @@ pub fn age(milliseconds: i64) -> String {
     }
 }
 
-/// Bytes in a unit that people read: `812`, `4.1K`, `63.9M`.
+/// Bytes in a unit that people read: `812 bytes`, `4.1 KiB`, `63.9 MiB`.
 pub fn bytes(count: u64) -> String {
-    const UNITS: [&str; 4] = ["K", "M", "G", "T"];
-    if count < 1024 {
-        return count.to_string();
+    const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
+    match count {
+        1 => return "1 byte".to_string(),
+        0..1024 => return format!("{count} bytes"),
+        _ => {}
     }
     let mut value = count as f64 / 1024.0;
     let mut unit = 0;
@@ -105,7 +107,7 @@ pub fn bytes(count: u64) -> String {
         value /= 1024.0;
         unit += 1;
     }
-    format!("{value:.1}{}", UNITS[unit])
+    format!("{value:.1} {}", UNITS[unit])
 }
 
 #[cfg(test)]
@@ -133,6 +135,7 @@ mod tests {
     fn ages_and_sizes_are_short() {
         let ages = [-5, 59_999, 60_000, 7_200_000, 172_800_000].map(age);
         assert_eq!(ages, ["0s", "59s", "1m", "2h", "2d"]);
-        assert_eq!([812, 4200, 67_000_000].map(bytes), ["812", "4.1K", "63.9M"]);
+        let sizes = [1, 99, 1023, 4200, 67_000_000].map(bytes);
+        assert_eq!(sizes, ["1 byte", "99 bytes", "1023 bytes", "4.1 KiB", "63.9 MiB"]);
     }
 }
