@@ -59,14 +59,14 @@ fn visit(
         let (mut more, mut ended) = (false, false);
         while !ended && let Some(heard) = link.hear()? {
             match heard {
-                Heard::Attached => {
+                Heard::Attached { .. } => {
                     *pause = Duration::ZERO;
                     more = true;
                 }
                 Heard::Output { .. } | Heard::Repaint { .. } => more = true,
                 Heard::Ended(_) => ended = true,
                 Heard::Failed(error) => return Err(error),
-                Heard::Other => {}
+                Heard::State(_) | Heard::Resized(_) | Heard::Other => {}
             }
         }
         if more || ended {

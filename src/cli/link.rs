@@ -189,7 +189,7 @@ pub(crate) mod tests {
             socket.close(None).unwrap();
         });
         let mut link = Link::open(&Client { path: fake.path.clone() }, first()).unwrap();
-        assert!(matches!(next(&mut link).unwrap(), Heard::Attached));
+        assert!(matches!(next(&mut link).unwrap(), Heard::Attached { .. }));
         assert!(link.takes_message());
         link.send(message::input(b"\x03")).unwrap();
         assert!(matches!(next(&mut link).unwrap(), Heard::Other), "a ping is no news");

@@ -74,7 +74,16 @@ pub fn resize(size: Size) -> Message {
 #[derive(Debug)]
 pub enum Heard {
     /// We are in.
-    Attached,
+    Attached {
+        /// The session.
+        session: Value,
+        /// Columns and rows of its terminal.
+        size: (u16, u16),
+    },
+    /// The session, as it is by now.
+    State(Value),
+    /// Its terminal has so many columns and rows by now.
+    Resized((u16, u16)),
     /// Output of the program, without what would make a terminal answer.
     Output {
         /// Where the log goes on behind it.
@@ -126,7 +135,9 @@ pub fn read(message: &Message) -> Result<Heard> {
 
 fn read_text(body: &Value) -> Heard {
     match body["op"].as_str() {
-        Some("attached") => Heard::Attached,
+        Some("attached") => Heard::Attached { session: body["session"].clone(), size: size(body) },
+        Some("state") => Heard::State(body["session"].clone()),
+        Some("resized") => Heard::Resized(size(body)),
         Some("ended") => Heard::Ended(body["session"].clone()),
         Some("error") => {
             let code = Code::from_word(body["code"].as_str().unwrap_or(""));
@@ -134,6 +145,11 @@ fn read_text(body: &Value) -> Heard {
         }
         _ => Heard::Other,
     }
+}
+
+fn size(body: &Value) -> (u16, u16) {
+    let number = |name: &str| body[name].as_u64().and_then(|n| u16::try_from(n).ok());
+    (number("cols").unwrap_or_default(), number("rows").unwrap_or_default())
 }
 
 fn strange(what: &str) -> Error {

@@ -25,6 +25,7 @@ pub mod logs;
 pub mod message;
 pub mod near;
 pub mod open;
+pub mod notice;
 pub mod out;
 pub mod policy;
 pub mod policy_default;

@@ -7,12 +7,14 @@
 
 use crate::base::error::{Context, Result};
 use crate::base::time;
+use crate::cli::text;
 use crate::limits;
 use crate::sys::poll;
 use crate::sys::poll::Watch;
 use crate::sys::tty;
 use crate::sys::tty::Raw;
 use crate::sys::tty::Size;
+use crate::term::overlay::Overlay;
 use crate::term::query::Filter;
 use crate::term::snapshot;
 use std::fs::File;
@@ -34,6 +36,12 @@ pub struct Screen {
     filter: Filter,
     pending: Vec<u8>,
     size: Size,
+    /// Columns and rows that the program draws on.
+    grid: (u16, u16),
+    /// What is to be said on the last line.
+    said: Option<String>,
+    /// The line, over a picture that we know.
+    overlay: Option<Overlay>,
 }
 
 impl Screen {
@@ -46,17 +54,28 @@ impl Screen {
         let tty = tty.internal(|| "cannot open the terminal".into())?;
         poll::set_nonblocking(&tty, true)?;
         let size = tty::size(&tty).unwrap_or(Size { cols: 80, rows: 24 });
-        let mut screen =
-            Screen { tty, raw: Some(raw), filter: Filter::new(), pending: Vec::new(), size };
+        let mut screen = Screen::new(tty, Some(raw), size);
         screen.push(KEEP_TITLE);
         // From wherever the cursor is, this scrolls away just what is above it.
         screen.push(&b"\n".repeat(usize::from(size.rows.saturating_sub(1))));
         Ok(screen)
     }
 
+    fn new(tty: File, raw: Option<Raw>, size: Size) -> Screen {
+        let (filter, grid, pending) = (Filter::new(), (size.cols, size.rows), Vec::new());
+        Screen { tty, raw, filter, pending, size, grid, said: None, overlay: None }
+    }
+
     /// Paints output of the program as soon as the terminal takes it.
     pub fn output(&mut self, bytes: &[u8]) {
-        self.filter.push(bytes, &mut self.pending);
+        match &mut self.overlay {
+            None => self.filter.push(bytes, &mut self.pending),
+            Some(overlay) => {
+                let mut shown = Vec::new();
+                self.filter.push(bytes, &mut shown);
+                overlay.output(&shown, &mut self.pending);
+            }
+        }
     }
 
     fn push(&mut self, bytes: &[u8]) {
@@ -100,14 +119,50 @@ impl Screen {
 
     /// Looks at the terminal's size again.
     pub fn look(&mut self) -> Size {
-        self.size = tty::size(&self.tty).unwrap_or(self.size);
-        self.size
+        let size = tty::size(&self.tty).unwrap_or(self.size);
+        if size != self.size {
+            self.overlay = None;
+        }
+        self.size = size;
+        size
+    }
+
+    /// The program draws on so many columns and rows now.
+    pub fn resized(&mut self, grid: (u16, u16)) {
+        if grid != self.grid {
+            (self.grid, self.overlay) = (grid, None);
+        }
+    }
+
+    /// Keeps this on the last line while the program goes on below it, from the next whole picture
+    /// on; `None` ends that.
+    pub fn say(&mut self, text: Option<String>) {
+        if let Some(overlay) = &mut self.overlay {
+            overlay.lift(&mut self.pending);
+        }
+        if text.is_none() {
+            self.overlay = None;
+        }
+        self.said = text;
+    }
+
+    /// Whether something is to be said and the picture below it is not known.
+    pub fn wants_picture(&self) -> bool {
+        self.said.is_some() && self.overlay.is_none()
+    }
+
+    /// Draws what is said, after the output of a turn.
+    pub fn draw(&mut self) {
+        if let (Some(overlay), Some(text)) = (&mut self.overlay, &self.said) {
+            let text = text::keep_start(text, usize::from(self.size.cols));
+            overlay.draw(self.size.rows.saturating_sub(1), &text, &mut self.pending);
+        }
     }
 
     /// Says something on the last line, without moving the cursor. The picture must be painted
     /// anew afterwards.
     pub fn note(&mut self, text: &str) {
-        let text = crate::cli::text::keep_start(text, usize::from(self.size.cols));
+        let text = text::keep_start(text, usize::from(self.size.cols));
         let row = self.size.rows;
         // CAN first: the stream may have stopped in the middle of a sequence.
         let line = format!("\x18\x1b7\x1b[{row};1H\x1b[0;7m{text}\x1b[0m\x1b[K\x1b8");
@@ -118,11 +173,15 @@ impl Screen {
     pub fn repaint(&mut self, picture: &[u8]) {
         // CAN: the stream before may have stopped in the middle of a sequence.
         self.push(b"\x18");
-        self.filter = Filter::new();
+        (self.filter, self.overlay) = (Filter::new(), None);
+        let from = self.pending.len();
         self.output(picture);
+        let known = || Overlay::new(self.grid, &self.pending[from..]);
+        self.overlay = self.said.is_some().then(known);
     }
 
     fn leave(&mut self) {
+        self.say(None);
         self.push(&snapshot::leave());
         self.push(LEAVE_TITLE);
         // Some terminals know no soft reset, and DECRC brings the program's origin mode back.
@@ -158,8 +217,7 @@ pub(crate) mod tests {
     pub fn fake(size: Size) -> (Screen, UnixStream) {
         let (ours, theirs) = UnixStream::pair().unwrap();
         poll::set_nonblocking(&ours, true).unwrap();
-        let tty = File::from(OwnedFd::from(ours));
-        (Screen { tty, raw: None, filter: Filter::new(), pending: Vec::new(), size }, theirs)
+        (Screen::new(File::from(OwnedFd::from(ours)), None, size), theirs)
     }
 
     #[test]

@@ -2,7 +2,8 @@
 //! come back.
 //!
 //! While the daemon is away the picture stays. If it is back soon, output goes on at the byte where
-//! it stopped; after a note on the last line the whole picture is painted anew instead.
+//! it stopped; after a note on the last line the whole picture is painted anew instead. What is to
+//! be said while the program goes on ([`notice`]) also begins with a picture painted anew.
 
 use crate::base::error::{Code, Error, Result};
 use crate::base::time;
@@ -13,6 +14,8 @@ use crate::cli::message;
 use crate::cli::message::Attach;
 use crate::cli::message::From;
 use crate::cli::message::Heard;
+use crate::cli::notice;
+use crate::cli::notice::Notice;
 use crate::cli::screen::Screen;
 use crate::limits;
 use crate::sys::poll;
@@ -54,6 +57,9 @@ pub struct Visit {
     /// Since when we are not inside.
     away: Instant,
     noted: bool,
+    /// What is said of the session while we are inside, and how long.
+    notice: Option<Notice>,
+    notice_ends: Option<Instant>,
     next_try: Instant,
     pause: Duration,
     /// When the daemon last took keys; a daemon that takes none does not fill our memory.
@@ -84,6 +90,8 @@ impl Visit {
             more: false,
             away: now,
             noted: false,
+            notice: None,
+            notice_ends: None,
             next_try: now,
             pause: limits::gate::RECONNECT,
             taken: now,
@@ -108,6 +116,7 @@ impl Visit {
                 return Ok(end);
             }
             self.speak()?;
+            self.say_notice();
             if self.screen.flush().is_err() {
                 return Ok(End::Signal(Signal::SIGHUP as i32));
             }
@@ -127,6 +136,9 @@ impl Visit {
         }
         if self.more && self.screen.has_room() {
             at_most(Duration::ZERO);
+        }
+        if let Some(end) = self.notice_ends {
+            at_most(time::until(end));
         }
         let type_on = self.takes_keys();
         if !type_on {
@@ -217,7 +229,9 @@ impl Visit {
 
     fn hear(&mut self, heard: Heard) -> Result<Option<End>> {
         match heard {
-            Heard::Attached => {
+            Heard::Attached { session, size } => {
+                self.screen.resized(size);
+                self.heed_state(&session);
                 self.inside = true;
                 self.pause = limits::gate::RECONNECT;
                 self.taken = time::now();
@@ -231,6 +245,8 @@ impl Visit {
                 self.attach.from = From::Offset(next);
                 self.noted = false;
             }
+            Heard::State(session) => self.heed_state(&session),
+            Heard::Resized(size) => self.screen.resized(size),
             Heard::Ended(session) => return Ok(Some(End::Ended(session))),
             Heard::Failed(error) => self.lose(error)?,
             Heard::Other => {}
@@ -272,6 +288,12 @@ impl Visit {
         if !matches!(error.code, Code::Unreachable | Code::Busy) {
             return Err(error);
         }
+        self.leave();
+        Ok(())
+    }
+
+    /// Lets go of the link, to come back at once if we were inside.
+    fn leave(&mut self) {
         self.link = None;
         self.more = false;
         self.next_try = time::now() + if self.inside { Duration::ZERO } else { self.pause };
@@ -279,7 +301,6 @@ impl Visit {
             self.inside = false;
             self.away = time::now();
         }
-        Ok(())
     }
 
     /// Connects again when it is time to.
@@ -300,6 +321,32 @@ impl Visit {
             }
             Err(error) => self.lose(error),
         }
+    }
+
+    fn heed_state(&mut self, session: &Value) {
+        let notice = notice::of(session);
+        if notice == self.notice {
+            return;
+        }
+        let brief = notice.as_ref().is_some_and(|notice| notice.brief);
+        self.notice_ends = brief.then(|| time::now() + limits::gate::NOTICE_BRIEF);
+        self.screen.say(notice.as_ref().map(|notice| notice.text.clone()));
+        self.notice = notice;
+    }
+
+    /// Draws the notice over the output of this turn, or asks for the picture that it needs.
+    fn say_notice(&mut self) {
+        if self.notice_ends.is_some_and(|end| time::until(end).is_zero()) {
+            self.notice_ends = None;
+            self.screen.say(None);
+        }
+        let idle = self.link.as_ref().is_some_and(|link| !link.wants_write());
+        let on_its_way = self.attach.from == From::Screen;
+        if self.screen.wants_picture() && self.inside && idle && !on_its_way {
+            self.attach.from = From::Screen;
+            self.leave();
+        }
+        self.screen.draw();
     }
 
     fn say_if_away(&mut self) {

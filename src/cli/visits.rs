@@ -14,9 +14,11 @@ use crate::cli::visit::Visit;
 use crate::sys::signal::Name as Signal;
 use crate::sys::signal::Signals;
 use crate::sys::tty::Size;
+use crate::term::screen::Screen;
 use crossbeam_channel::Sender;
 use crossbeam_channel::bounded;
 use serde_json::Value;
+use serde_json::json;
 use std::fs::File;
 use std::io::Read;
 use std::io::Write;
@@ -68,6 +70,22 @@ impl Room {
         }
     }
 
+    /// Waits until a terminal would show this, with the cursor there.
+    fn see_screen(&mut self, text: &str, cursor: (u16, u16)) {
+        let mut chunk = [0; 4096];
+        loop {
+            let mut screen = Screen::new(40, 10);
+            screen.feed_quiet(&self.seen);
+            let (col, row, _) = screen.cursor();
+            if (screen.text().as_str(), (col, row)) == (text, cursor) {
+                return;
+            }
+            let count = self.picture.read(&mut chunk).unwrap_or(0);
+            assert!(count > 0, "{text:?} never came, only {:?}", screen.text());
+            self.seen.extend_from_slice(&chunk[..count]);
+        }
+    }
+
     fn text(&self) -> String {
         String::from_utf8_lossy(&self.seen).into_owned()
     }
@@ -78,11 +96,17 @@ impl Room {
 }
 
 fn enter(stream: &mut UnixStream) -> (WebSocket<UnixStream>, Value) {
+    enter_in(stream, &json!({}))
+}
+
+/// The session is like this.
+fn enter_in(stream: &mut UnixStream, session: &Value) -> (WebSocket<UnixStream>, Value) {
     let request = Fake::read_request(stream);
     let mut socket = Fake::upgrade(stream, &request);
     let asked = socket.read().unwrap();
     let asked = serde_json::from_str(asked.to_text().unwrap()).unwrap();
-    socket.send(Message::text(r#"{"op":"attached","offset":0}"#)).unwrap();
+    let attached = json!({"op": "attached", "cols": 40, "rows": 10, "session": session});
+    socket.send(Message::text(attached.to_string())).unwrap();
     (socket, asked)
 }
 
@@ -184,6 +208,43 @@ fn a_daemon_that_stays_away_is_told_on_the_last_line_and_painted_over_later() {
     drop(first);
     room.press(b"\x1cd");
     assert!(matches!(room.end().unwrap(), End::Detached));
+}
+
+#[test]
+fn what_holds_the_program_up_stands_on_the_last_line_and_goes_without_a_trace() {
+    let asked = json!({"asks": {"approvalId": 7, "call": "Bash make", "more": 0}});
+    let state =
+        |session: &Value| Message::text(json!({"op": "state", "session": session}).to_string());
+    let (go, gone) = bounded::<()>(0);
+    let visits = AtomicU32::new(0);
+    let fake = Fake::serve_many(move |stream| {
+        let is_first = visits.fetch_add(1, Ordering::Relaxed) == 0;
+        let session = if is_first { json!({}) } else { asked.clone() };
+        let (mut socket, begins) = enter_in(stream, &session);
+        assert_eq!(begins["from"], "screen", "over an unknown picture nothing is drawn");
+        socket.send(repaint(4, "\x1b[10;1Hprompt>")).unwrap();
+        if is_first {
+            socket.send(state(&asked)).unwrap();
+            let _ = socket.read();
+            return;
+        }
+        let _ = gone.recv();
+        socket.send(output(5, "x")).unwrap();
+        let _ = gone.recv();
+        socket.send(state(&json!({}))).unwrap();
+        let _ = gone.recv();
+        socket.send(Message::text(r#"{"op":"ended","session":{"exitCode":0}}"#)).unwrap();
+        let _ = socket.read();
+    });
+    let mut room = Room::enter(fake.path.clone(), false);
+    let note = " codepiper asks: approve 7 | deny 7: Ba…";
+    room.see_screen(&format!("{}{note}", "\n".repeat(9)), (7, 9));
+    go.send(()).unwrap();
+    room.see_screen(&format!("{}{note}", "\n".repeat(9)), (8, 9));
+    go.send(()).unwrap();
+    room.see_screen(&format!("{}prompt>x", "\n".repeat(9)), (8, 9));
+    go.send(()).unwrap();
+    assert!(matches!(room.end().unwrap(), End::Ended(_)));
 }
 
 #[test]

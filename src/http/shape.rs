@@ -10,6 +10,7 @@ use crate::model::event::Event;
 use crate::model::session::Exit;
 use crate::model::session::Session;
 use crate::service::Service;
+use crate::service::approvals::view;
 use crate::service::dangerous;
 use crate::service::policies::PolicyView;
 use crate::service::policy_sets::SetView;
@@ -23,8 +24,9 @@ use std::path::Path;
 /// A session: `{id, provider, cwd, status, createdAt, updatedAt, name?, pid?, ptyRows, ptyCols,
 /// program, args, transcriptPath?, endedAt?, exitCode?, exitSignal?, reason?, epoch, frozen,
 /// guarded, gateProof, adopting, logBytes, logDegraded, lastLine?, agent?, alarm?, dangerousUntil?,
-/// turns, queued, metadata}`. What is not known is absent, never null. `gateProof` is `proven`,
-/// `unclear`, `disproved`, `none` or `n/a`.
+/// asks?, turns, queued, metadata}`. What is not known is absent, never null. `gateProof` is
+/// `proven`, `unclear`, `disproved`, `none` or `n/a`. `asks` is `{approvalId, call, more}`, the
+/// oldest approval for which a call is held up with no dialog of the agent's.
 pub fn session(service: &Service, row: &Session) -> Value {
     let live = service.records.live(&row.id);
     let view = live.as_ref().map(|live| live.view());
@@ -64,11 +66,17 @@ pub fn session(service: &Service, row: &Session) -> Value {
         ("exitSignal", exit(row, true)),
         ("lastLine", view.as_ref().map(|v| v.last_line.clone().into())),
         ("dangerousUntil", dangerous::of(row).map(|d| time::rfc3339(d.until_ms).into())),
+        ("asks", asks(service, &row.id)),
         ("alarm", row.alarm.clone().map(Value::from)),
         ("agent", view.as_ref().and_then(|v| v.agent).map(|a| a.body().into())),
     ];
     add(&mut out, optional);
     out
+}
+
+fn asks(service: &Service, session: &str) -> Option<Value> {
+    let (id, call, more) = service.approvals.held(session)?;
+    Some(json!({"approvalId": id, "call": view::brief(&call), "more": more}))
 }
 
 /// What a session's repository brings: `{path, rules, ignored, problem?}`, where `rules` is how

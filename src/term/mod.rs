@@ -7,6 +7,7 @@ pub mod escape;
 mod feed;
 pub mod keys;
 mod modes;
+pub mod overlay;
 mod paint;
 pub mod paste;
 pub mod query;

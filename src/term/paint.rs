@@ -96,45 +96,59 @@ impl Hidden {
 /// Writes the cells of the grid in view onto a cleared screen: plain moves, no scroll region, no
 /// origin mode. Lines that wrapped are written so that they wrap again.
 pub fn cells(screen: &vt100::Screen, out: &mut String) {
-    let (rows, cols) = (screen.size().0.get(), screen.size().1.get());
     let mut pen = None;
-    for row in 0..rows {
+    for row in 0..screen.size().0.get() {
         let wraps_in = row > 0 && screen.row_wrapped(row - 1);
-        let mut at = None;
-        if wraps_in {
-            // The cursor hangs behind the last column of the row above.
-            at = Some(0);
-            if screen.cell(row, 0).is_some_and(|cell| !cell.has_contents()) {
-                set_pen(&mut pen, PLAIN, out);
-                out.push_str(" \x08\x1b[X");
-            }
+        if wraps_in && screen.cell(row, 0).is_some_and(|cell| !cell.has_contents()) {
+            set_pen(&mut pen, PLAIN, out);
+            out.push_str(" \x08\x1b[X");
         }
-        let mut col = 0;
-        while let Some(cell) = screen.cell(row, col) {
-            let style = Style::of(cell);
-            if cell.has_contents() {
-                if at != Some(col) {
-                    goto(out, (row, col));
-                }
-                set_pen(&mut pen, style, out);
-                out.push_str(cell.contents());
-                col += if cell.is_wide() { 2 } else { 1 };
-                at = (!disputed(cell.contents()) || col >= cols).then_some(col);
-                continue;
+        // The cursor hangs behind the last column of the row above.
+        line(screen, row, wraps_in.then_some(0), &mut pen, out);
+    }
+}
+
+/// Writes the cells of one row over whatever is there.
+pub fn row(screen: &vt100::Screen, row: u16, out: &mut String) {
+    goto(out, (row, 0));
+    PLAIN.write(out);
+    out.push_str("\x1b[2K");
+    line(screen, row, Some(0), &mut Some(PLAIN), out);
+}
+
+/// Writes the cells of a cleared row. `at`: where the cursor is in it.
+fn line(
+    screen: &vt100::Screen,
+    row: u16,
+    mut at: Option<u16>,
+    pen: &mut Option<Style>,
+    out: &mut String,
+) {
+    let (mut col, cols) = (0, screen.size().1.get());
+    while let Some(cell) = screen.cell(row, col) {
+        let style = Style::of(cell);
+        if cell.has_contents() {
+            if at != Some(col) {
+                goto(out, (row, col));
             }
-            let from = col;
-            let alike = |cell: &vt100::Cell| !cell.has_contents() && Style::of(cell) == style;
-            while screen.cell(row, col).is_some_and(alike) {
-                col += 1;
+            set_pen(pen, style, out);
+            out.push_str(cell.contents());
+            col += if cell.is_wide() { 2 } else { 1 };
+            at = (!disputed(cell.contents()) || col >= cols).then_some(col);
+            continue;
+        }
+        let from = col;
+        let alike = |cell: &vt100::Cell| !cell.has_contents() && Style::of(cell) == style;
+        while screen.cell(row, col).is_some_and(alike) {
+            col += 1;
+        }
+        if style != PLAIN {
+            if at != Some(from) {
+                goto(out, (row, from));
             }
-            if style != PLAIN {
-                if at != Some(from) {
-                    goto(out, (row, from));
-                }
-                set_pen(&mut pen, style, out);
-                let _ = write!(out, "\x1b[{}X", col - from);
-                at = Some(from);
-            }
+            set_pen(pen, style, out);
+            let _ = write!(out, "\x1b[{}X", col - from);
+            at = Some(from);
         }
     }
 }
@@ -155,7 +169,7 @@ fn disputed(text: &str) -> bool {
 }
 
 /// Moves the cursor within the columns.
-fn goto(out: &mut String, (row, col): Place) {
+pub fn goto(out: &mut String, (row, col): Place) {
     let _ = write!(out, "\x1b[{};{}H", row + 1, col + 1);
 }
 

@@ -108,9 +108,6 @@ impl Screen {
         let (vt, modes) = (self.vt(), self.modes());
         self.kitty_state(usize::from(vt.alternate_screen()), out);
         out.push_str(&vt.input_mode_formatted());
-        if modes.insert {
-            out.push_str("\x1b[4h");
-        }
         if modes.modify_other_keys > 0 {
             let _ = write!(out, "\x1b[>4;{}m", modes.modify_other_keys);
         }
@@ -123,6 +120,21 @@ impl Screen {
         for (mode, set) in modes.touched().filter(|(mode, _)| *mode != 2026) {
             let _ = write!(out, "\x1b[?{mode}{}", if set { 'h' } else { 'l' });
         }
+        self.writing_state(out);
+        if !vt.hide_cursor() {
+            out.push_str("\x1b[?25h");
+        }
+        if !self.synchronized() {
+            out.push_str("\x1b[?2026l");
+        }
+    }
+
+    /// What becomes of characters that are written, where that is not as in a fresh terminal.
+    pub(in crate::term) fn writing_state(&self, out: &mut String) {
+        let modes = self.modes();
+        if modes.insert {
+            out.push_str("\x1b[4h");
+        }
         for (set, slot) in modes.charsets.iter().zip(['(', ')']) {
             if *set != b'B' {
                 let _ = write!(out, "\x1b{slot}{}", char::from(*set));
@@ -131,19 +143,18 @@ impl Screen {
         if modes.shifted {
             out.push('\x0e');
         }
-        if !vt.hide_cursor() {
-            out.push_str("\x1b[?25h");
-        }
-        if !self.synchronized() {
-            out.push_str("\x1b[?2026l");
-        }
     }
 }
 
 /// Saved cursor, scroll region, cursor and pen of the grid in view, in the only order in which
 /// none disturbs the others. The saved cursor counts from the top of the screen whatever the
 /// region is, so it comes first.
-fn grid_state(vt: &vt100::Screen, hidden: &Hidden, save: bool, out: &mut String) {
+pub(in crate::term) fn grid_state(
+    vt: &vt100::Screen,
+    hidden: &Hidden,
+    save: bool,
+    out: &mut String,
+) {
     if save {
         let (place, pen, origin) = hidden.saved;
         out.push_str(if origin { "\x1b[?6h" } else { "\x1b[?6l" });

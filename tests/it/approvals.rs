@@ -2,9 +2,11 @@
 //! what was shown, and it is in the audit log before the agent hears of it. The agent is a
 //! stand-in; `make e2e` has the real ones.
 
+use crate::support::daemon::BINARY;
 use crate::support::daemon::Daemon;
 use crate::support::inside::Inside;
 use crate::support::space::Space;
+use crate::support::tmux::Tmux;
 use crate::support::wait::SOON;
 use crate::support::wait::wait_for;
 use serde_json::Value;
@@ -290,4 +292,32 @@ fn the_inbox_tells_what_comes_and_what_was_answered() {
     inside.result(order);
     watch.kill().unwrap();
     watch.wait().unwrap();
+}
+
+#[test]
+fn an_attached_terminal_shows_what_holds_the_program_up_and_then_its_own_line_again() {
+    let space = Space::new();
+    let (daemon, inside) = headless(&space, "held");
+    let terminal = Tmux::start(&space, 90, 12, &format!("{BINARY} attach {}", inside.id));
+    terminal.wait_text("inside");
+    inside.say("\u{1b}[12;1Hthe last line\u{1b}[2;1H");
+    terminal.wait_text("the last line");
+    let before = terminal.still();
+    let order = inside.hook_aside(&event("PreToolUse", "make it", Some("t1")));
+    let id = pending(&daemon, 1)[0]["id"].to_string();
+    let note = format!("codepiper asks: approve {id} | deny {id}: Bash make it");
+    terminal.wait_text(&note);
+    inside.say("\u{1b}[2;1Hgoes on\u{1b}[2;1H\u{1b}[K");
+    terminal.still();
+    let seen = terminal.screen();
+    assert!(seen.lines().last().is_some_and(|line| line.contains(&note)), "{seen}");
+    space.cli(&["approve", &id]).expect(0);
+    said(&inside.result(order));
+    terminal.wait_text("the last line");
+    assert_eq!(terminal.still(), before);
+    space.cli(&["freeze", &inside.id]).expect(0);
+    terminal.wait_text("is frozen; to let it go on: codepiper thaw held");
+    space.cli(&["thaw", &inside.id]).expect(0);
+    terminal.wait_text("the last line");
+    assert_eq!(terminal.still(), before);
 }

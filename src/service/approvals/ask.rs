@@ -16,7 +16,6 @@ use crate::provider;
 use crate::provider::Provider;
 use crate::provider::canonical;
 use crate::service::Service;
-use crate::service::approvals::ANY;
 use crate::service::approvals::grants;
 use crate::service::gate::HookAnswer;
 use crate::service::gate::HookCall;
@@ -138,8 +137,7 @@ impl Service {
         if let Err(error) = self.store().write(move |tx| events::append(tx, &event)) {
             log::warn!("approval {} has no event: {}", approval.id, error.chain());
         }
-        self.records.waits.notify(&live.id);
-        self.records.waits.notify(ANY);
+        self.approvals_changed(&live.id);
     }
 
     /// A hook that holds an approval has asked again: it is told the answer, or waits for it.
@@ -152,7 +150,9 @@ impl Service {
         dialog: bool,
     ) -> Result<HookAnswer> {
         if approval.answer.is_none() {
-            self.approvals.open(approval, Some(call), stands);
+            if self.approvals.open(approval, Some(call), stands) {
+                self.approvals_changed(&approval.session);
+            }
             let (session, approval) = (approval.session.clone(), approval.id);
             return Ok(HookAnswer::Wait { session, approval, dialog });
         }

@@ -93,7 +93,8 @@ impl Approvals {
 
     /// An approval that is new, or known again after a restart. One that is open already keeps
     /// what it has and gets the call.
-    fn open(&self, approval: &Approval, call: Option<&ToolCall>, dialog: bool) {
+    /// True where that is news.
+    fn open(&self, approval: &Approval, call: Option<&ToolCall>, dialog: bool) -> bool {
         let left = approval.expires_ms.saturating_sub(time::unix_ms()).max(0);
         let call = call.map(|call| Arc::new(call.clone()));
         let mut book = self.book();
@@ -105,14 +106,18 @@ impl Approvals {
             away: Some(time::now()),
             dialog,
         };
+        let known = book.open.len();
         let open = book.open.entry(approval.id).or_insert_with(fresh);
+        let news = open.call.is_none() && call.is_some();
         // What is known from the database alone says less than the hook did.
         if call.is_some() {
             (open.dialog, open.call) = (dialog, call);
         }
+        let news = news || book.open.len() > known;
         drop(book);
         // Full: it looks anyway.
         let _ = self.rings.try_send(Ring::Look);
+        news
     }
 
     /// From now on nothing ends by itself: the daemon stops, and hooks come back to the next one.
@@ -144,6 +149,18 @@ impl Approvals {
     /// The whole call of an open one, where its hook has told it.
     pub fn call(&self, id: i64) -> Option<Arc<ToolCall>> {
         self.book().open.get(&id).and_then(|open| open.call.clone())
+    }
+
+    /// The oldest one that holds up a session's call without any dialog in which that shows, with
+    /// its call, and how many more there are.
+    pub fn held(&self, session: &str) -> Option<(i64, Arc<ToolCall>, usize)> {
+        let book = self.book();
+        let of_session = |open: &&Open| open.session == session && !open.dialog;
+        let all = book.open.iter().filter(|(_, open)| of_session(open));
+        let mut held: Vec<_> =
+            all.filter_map(|(id, open)| Some((*id, open.call.clone()?))).collect();
+        held.sort_unstable_by_key(|(id, _)| std::cmp::Reverse(*id));
+        held.pop().map(|(id, call)| (id, call, held.len()))
     }
 
     /// How many are open in a session.
@@ -222,12 +239,23 @@ enum Due {
 }
 
 impl Service {
+    /// Tells those who look at a session, and who wait, that its open approvals are others now.
+    fn approvals_changed(&self, session: &str) {
+        if let Some(live) = self.records.live(session) {
+            live.tail.bump();
+        }
+        self.records.waits.notify(session);
+        self.records.waits.notify(ANY);
+    }
+
     /// Takes up the approvals that were open when the last daemon ended, and starts the thread
     /// that ends those whose end has come.
     pub fn watch_approvals(self: &Arc<Service>) -> Result<()> {
         match self.store().read(|conn| approvals::list(conn, None, true, limits::gate::APPROVALS)) {
             Ok(known) => {
-                known.iter().for_each(|approval| self.approvals.open(approval, None, false))
+                known.iter().for_each(|approval| {
+                    self.approvals.open(approval, None, false);
+                });
             }
             Err(error) => log::error!("open approvals are not known: {}", error.chain()),
         }

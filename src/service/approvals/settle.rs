@@ -19,7 +19,6 @@ use crate::model::call::Action;
 use crate::model::call::ToolCall;
 use crate::model::session::Change;
 use crate::service::Service;
-use crate::service::approvals::ANY;
 use crate::service::approvals::grants;
 use crate::service::live::Live;
 use crate::service::records::session_event;
@@ -102,8 +101,7 @@ impl Service {
         if let Some(live) = live.filter(last) {
             self.records.transition(&live, Change::Works);
         }
-        self.records.waits.notify(&settled.session);
-        self.records.waits.notify(ANY);
+        self.approvals_changed(&settled.session);
         Ok(settled)
     }
 

@@ -8,6 +8,7 @@ use crate::model::approval::Approval;
 use crate::model::approval::Status;
 use crate::model::audit::Entry;
 use crate::model::call::ToolCall;
+use crate::model::redact;
 use crate::policy::effect;
 use crate::provider;
 use crate::service::Service;
@@ -104,6 +105,18 @@ impl Service {
     }
 }
 
+/// A call in one line for the middle of something else: the tool and what it is used on, without
+/// what looks like a secret. May be cut off, and holds whatever the agent put into it.
+pub fn brief(call: &ToolCall) -> String {
+    let on = match content(call).into_iter().next() {
+        Some(Content::Command(text) | Content::Path(text) | Content::Diff(text)) => text,
+        Some(Content::Field(_, text)) => text,
+        None => String::new(),
+    };
+    let line = redact::text(format!("{} {on}", call.tool).trim_end());
+    line.chars().take(limits::EVENT_COMMAND).collect()
+}
+
 /// A call in pieces: commands, paths and changes by name, all other fields as they are.
 pub fn content(call: &ToolCall) -> Vec<Content> {
     let Some(map) = call.input.as_object() else { return Vec::new() };
@@ -161,6 +174,19 @@ mod tests {
     fn shown(tool: &str, input: Value) -> Vec<Content> {
         let (call_id, agent_id) = (None, None);
         content(&ToolCall { tool: tool.into(), input, cwd: "/p".into(), call_id, agent_id })
+    }
+
+    #[test]
+    fn in_one_line_a_call_is_its_tool_and_what_it_does_without_secrets() {
+        let line = |tool: &str, input: Value| {
+            let (call_id, agent_id) = (None, None);
+            brief(&ToolCall { tool: tool.into(), input, cwd: "/p".into(), call_id, agent_id })
+        };
+        assert_eq!(line("Bash", json!({"command": "ls", "description": "d"})), "Bash ls");
+        assert_eq!(line("Read", json!({"file_path": "/p/a", "limit": 9})), "Read /p/a");
+        assert_eq!(line("Odd", json!({})), "Odd");
+        let said = line("Bash", json!({"command": "gh --token hunter2 pr"}));
+        assert_eq!(said, "Bash gh --token [redacted:token] pr");
     }
 
     #[test]
