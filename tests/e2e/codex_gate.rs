@@ -9,8 +9,10 @@ use crate::codex::entry;
 use crate::codex::script;
 use crate::codex::shell;
 use crate::model;
+use crate::support::daemon::BINARY;
 use crate::support::daemon::read_only_home;
 use crate::support::space::path_text;
+use crate::support::tmux::Tmux;
 use crate::support::wait::SOON;
 use crate::support::wait::wait_until;
 use serde_json::Value;
@@ -71,6 +73,32 @@ fn an_allowed_tool_runs_a_denied_one_does_not_and_one_that_is_asked_waits_for_it
     assert_eq!(codex.decisions("allow"), 2, "one row for each allowed call");
     assert_eq!(codex.decisions("deny"), 2, "one row for each denied one");
     assert_eq!(codex.decisions("ask"), 1, "one row for the one that was asked");
+    codex.stop();
+}
+
+#[test]
+fn who_sits_at_the_terminal_is_told_what_a_held_call_waits_for() {
+    let ground =
+        Ground::new(&json!({"prompts": [entry("the unnamed", shell(&["touch unnamed"]))]}));
+    let codex = Codex::start(&ground, &policy());
+    let attach = format!("{BINARY} attach {}", codex.id);
+    let terminal = Tmux::start(&ground.space, 100, 30, &attach);
+    terminal.wait_text("›");
+    codex.say("do the unnamed thing");
+    let is_note = |line: &str| line.contains("codepiper asks: approve 1 | deny 1: Bash touch un");
+    terminal.wait_screen("the note on the last line, and Codex's own words", |screen| {
+        let last = screen.lines().last().unwrap_or_default();
+        is_note(last) && screen.contains("waiting for codepiper's policy")
+    });
+    // Codex paints its clock on and on meanwhile: the note neither moves nor doubles.
+    terminal.wait_screen("the clock to go on", |screen| screen.contains("3s"));
+    let held = terminal.screen();
+    assert_eq!(held.lines().filter(|line| is_note(line)).count(), 1, "{held}");
+    ground.space.answer(&["approve"]);
+    ground.model.texts("do the unnamed thing", 0);
+    codex.wait_idle();
+    terminal.wait_screen("the note to go", |screen| !screen.contains("codepiper asks"));
+    assert!(ground.has("unnamed"), "what was approved has run");
     codex.stop();
 }
 

@@ -39,8 +39,8 @@ const HOOK_VERB: &str = "hook-forward";
 const EVENTS: &[(&str, &str, u32)] = &[
     ("SessionStart", "session_start", 10),
     ("UserPromptSubmit", "user_prompt_submit", 10),
-    ("PreToolUse", "pre_tool_use", 630),
-    ("PermissionRequest", "permission_request", 630),
+    ("PreToolUse", "pre_tool_use", HELD),
+    ("PermissionRequest", "permission_request", HELD),
     ("PostToolUse", "post_tool_use", 10),
     ("Stop", "stop", 10),
     ("Interrupt", "interrupt", 3),
@@ -50,6 +50,11 @@ const EVENTS: &[(&str, &str, u32)] = &[
     ("PostCompact", "post_compact", 10),
     ("SessionEnd", "session_end", 3),
 ];
+
+/// The time-out of hooks that may be held for a person's answer.
+const HELD: u32 = 630;
+/// What Codex shows beside such a hook while it runs.
+const WAITS: &str = "waiting for codepiper's policy";
 
 /// What else the gate stands on; see the file's head. `--disable` beats every other setting of a
 /// feature. The last one would install tool servers that a repository's skills name.
@@ -139,9 +144,11 @@ fn hook_args(hook_program: &str) -> Result<Vec<String>> {
     let mut states = Vec::new();
     for (event, key, timeout) in EVENTS {
         let command = if *event == GATE { &asks } else { &tells };
-        let hook = format!("{{type=\"command\",command=\"{command}\",timeout={timeout}}}");
+        let shown = (*timeout == HELD).then_some(WAITS);
+        let more = shown.map_or(String::new(), |text| format!(",statusMessage=\"{text}\""));
+        let hook = format!("{{type=\"command\",command=\"{command}\",timeout={timeout}{more}}}");
         args.push(format!("--config=hooks.{event}=[{{hooks=[{hook}]}}]"));
-        let hash = trusted_hash(key, command, *timeout);
+        let hash = trusted_hash(key, command, *timeout, shown);
         let place = format!("/<session-flags>/config.toml:{key}:0:0");
         states.push(format!("\"{place}\"={{trusted_hash=\"{hash}\",enabled=true}}"));
     }
@@ -150,8 +157,12 @@ fn hook_args(hook_program: &str) -> Result<Vec<String>> {
 }
 
 /// What Codex wants to have been told of a hook that it runs: SHA-256 of its own normal form.
-fn trusted_hash(key: &str, command: &str, timeout: u32) -> String {
-    let hook = json!({"async": false, "command": command, "timeout": timeout, "type": "command"});
+fn trusted_hash(key: &str, command: &str, timeout: u32, shown: Option<&str>) -> String {
+    let mut hook =
+        json!({"async": false, "command": command, "timeout": timeout, "type": "command"});
+    if let Some(text) = shown {
+        hook["statusMessage"] = json!(text);
+    }
     let identity = json!({"event_name": key, "hooks": [hook]});
     format!("sha256:{}", id::hex(&canonical::sha256(&identity)))
 }

@@ -57,9 +57,13 @@ fn every_hook_comes_with_its_trust_and_switched_on() {
             ),
             _ => command.to_string(),
         };
+        let shown = match *timeout {
+            630 => ",statusMessage=\"waiting for codepiper's policy\"",
+            _ => "",
+        };
         let hook = format!(
             "--config=hooks.{event}=[{{hooks=[{{type=\"command\",command=\"{command}\",\
-             timeout={timeout}}}]}}]"
+             timeout={timeout}{shown}}}]}}]"
         );
         assert!(args.contains(&hook), "{hook}");
         let state = args.iter().find(|arg| arg.starts_with("--config=hooks.state=")).unwrap();
@@ -81,8 +85,11 @@ fn the_trust_is_the_one_that_codex_itself_writes() {
     for (key, timeout, hash) in
         [("pre_tool_use", 60, gate), ("session_start", 10, told), ("session_end", 3, end)]
     {
-        assert_eq!(trusted_hash(key, command, timeout), format!("sha256:{hash}"), "{key}");
+        assert_eq!(trusted_hash(key, command, timeout, None), format!("sha256:{hash}"), "{key}");
     }
+    let shown = "ed353f0aa027e56cbb57fbdddf4cef32e865a035812abd21bb34717e5e8e0339";
+    let hash = trusted_hash("pre_tool_use", command, 60, Some("waiting"));
+    assert_eq!(hash, format!("sha256:{shown}"));
 }
 
 #[test]
