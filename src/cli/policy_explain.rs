@@ -143,7 +143,7 @@ fn print_decision(call: &Invocation<'_>, entry: &Value) -> Result<()> {
 }
 
 fn by_file(file: &str, tool: &str, input: Value, cwd: &str) -> Result<Value> {
-    let bytes = rules::read_bytes(file, std::io::stdin().lock())?;
+    let (file, bytes) = rules::read_named(file)?;
     let rules = source::rules(file, &bytes)?;
     let policy = Policy { name: file.to_string(), priority: 0, version: None, rules };
     let policies = Policies { list: vec![policy], tighten: Vec::new(), default: Action::Ask };

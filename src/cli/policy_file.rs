@@ -25,9 +25,7 @@ pub const TEST: Verb = Verb {
 };
 
 fn run(call: &Invocation<'_>) -> Result<i32> {
-    let file = &call.args.words[0];
-    let bytes = rules::read_bytes(file, std::io::stdin().lock())?;
-    let shown = if file == "-" { "standard input" } else { file };
+    let (shown, bytes) = rules::read_named(&call.args.words[0])?;
     let list = source::rules_only(shown, &bytes)?;
     let outcomes = example::run(&list);
     let failed = outcomes.iter().filter(|outcome| outcome.wrong.is_some()).count();

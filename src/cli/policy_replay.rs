@@ -60,9 +60,7 @@ pub const REPLAY: Verb = Verb {
 };
 
 fn run(call: &Invocation<'_>) -> Result<i32> {
-    let file = &call.args.words[0];
-    let bytes = rules::read_bytes(file, std::io::stdin().lock())?;
-    let shown = if file == "-" { "standard input" } else { file };
+    let (shown, bytes) = rules::read_named(&call.args.words[0])?;
     let rules = source::rules(shown, &bytes)?;
     let mut list = vec![Policy { name: shown.to_string(), priority: 0, version: None, rules }];
     list.extend(call.args.has("--with-standard").then(built_in::standard));

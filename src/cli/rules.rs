@@ -25,8 +25,16 @@ pub fn read(word: &str, input: impl Read) -> Result<Value> {
 
 /// The JSON in a file, or in all of `input` for `-`; what is written as lines becomes JSON here.
 pub fn read_file(path: &str, input: impl Read) -> Result<Value> {
-    let shown = if path == "-" { "standard input" } else { path };
-    parsed(shown, &read_bytes(path, input)?)
+    parsed(shown(path), &read_bytes(path, input)?)
+}
+
+/// What messages call a file, and all that is in it; standard input for `-`.
+pub fn read_named(path: &str) -> Result<(&str, Vec<u8>)> {
+    Ok((shown(path), read_bytes(path, std::io::stdin().lock())?))
+}
+
+fn shown(path: &str) -> &str {
+    if path == "-" { "standard input" } else { path }
 }
 
 fn parsed(name: &str, bytes: &[u8]) -> Result<Value> {
@@ -37,10 +45,10 @@ fn parsed(name: &str, bytes: &[u8]) -> Result<Value> {
 }
 
 /// All of a file, or all of `input` for `-`.
-pub fn read_bytes(path: &str, input: impl Read) -> Result<Vec<u8>> {
+fn read_bytes(path: &str, input: impl Read) -> Result<Vec<u8>> {
     let most = limits::BODY_BYTES as u64;
     let mut bytes = Vec::new();
-    let shown = if path == "-" { "standard input" } else { path };
+    let shown = shown(path);
     let cannot = || format!("cannot read {shown}");
     match path {
         "-" => input.take(most + 1).read_to_end(&mut bytes),

@@ -65,7 +65,8 @@ struct Stored {
 }
 
 impl Service {
-    /// Decides a call that is about to run.
+    /// Decides a call that is about to run, or one that an agent asks its person about before it
+    /// opens a dialog: that is to run outside of the agent's own sandbox.
     pub fn decide(
         &self,
         live: &Live,
@@ -74,34 +75,13 @@ impl Service {
         call: &ToolCall,
     ) -> Result<(HookAnswer, i64)> {
         let row = live.row();
-        let verdict = match self.is_proof(&row.id, &row.cwd) {
-            true => script::verdict(call),
-            false => self.lift(&row, self.judge(live, call)?),
+        let verdict = match asked.event {
+            hook::DIALOG => self.lift(&row, outside(self.judge(live, call)?, provider)),
+            _ if self.is_proof(&row.id, &row.cwd) => script::verdict(call),
+            _ => self.lift(&row, self.judge(live, call)?),
         };
         let held = provider.capabilities.native_hooks && !provider.opens_dialog(&row.args);
         let stored = self.record(live, asked, call, verdict, held)?;
-        self.answer_to(live, provider, call, stored)
-    }
-
-    /// Decides a call that an agent asks its person about, before it opens a dialog: it is to run
-    /// outside of the agent's own sandbox.
-    pub fn decide_outside(
-        &self,
-        live: &Live,
-        provider: &Provider,
-        asked: &HookCall<'_>,
-        call: &ToolCall,
-    ) -> Result<(HookAnswer, i64)> {
-        let mut verdict = self.judge(live, call)?;
-        if verdict.action == Action::Allow {
-            verdict = Verdict { action: Action::Ask, ..verdict };
-        }
-        if verdict.action == Action::Ask {
-            let label = provider.label;
-            verdict.reason = format!("{label} wants to run it outside of its own sandbox");
-        }
-        let verdict = self.lift(&live.row(), verdict);
-        let stored = self.record(live, asked, call, verdict, true)?;
         self.answer_to(live, provider, call, stored)
     }
 
@@ -161,6 +141,18 @@ impl Service {
             return Ok((HookAnswer::Hold, seq));
         }
         Ok((self.asked_again(&approval, call, false, false)?, seq))
+    }
+}
+
+/// Outside of the agent's own sandbox nothing runs unasked.
+fn outside(verdict: Verdict, provider: &Provider) -> Verdict {
+    match verdict.action {
+        Action::Deny => verdict,
+        Action::Ask | Action::Allow => Verdict {
+            action: Action::Ask,
+            reason: format!("{} wants to run it outside of its own sandbox", provider.label),
+            ..verdict
+        },
     }
 }
 

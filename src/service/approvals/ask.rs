@@ -87,7 +87,7 @@ impl Service {
             return Ok(HookAnswer::Say(Said::no_opinion()));
         }
         if !provider.opens_dialog(&live.row().args) {
-            let (answer, _) = self.decide_outside(live, provider, asked, call)?;
+            let (answer, _) = self.decide(live, provider, asked, call)?;
             return Ok(match answer {
                 HookAnswer::Say(said) => HookAnswer::Say(dialog_words(&said)),
                 HookAnswer::Wait { session, approval, .. } => {
