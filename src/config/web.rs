@@ -8,7 +8,7 @@
 //! | `CODEPIPER_PORT` | `port` | of the dashboard, as `--port`; 3000 |
 //! | `CODEPIPER_WS_PORT` | `wsPort` | of the WebSocket, as `--ws-port`; 9999 |
 //! | `CODEPIPER_BIND` | `bind` | one more address to listen at, as `--bind` |
-//! | `ALLOWED_ORIGINS` | `allowedOrigins` | further origins of the dashboard: `https://host[:port]`, … |
+//! | `ALLOWED_ORIGINS` | `allowedOrigins` | more origins of the dashboard: `https://host[:port]` |
 //! | `TRUST_PROXY_HEADERS` | `trustProxyHeaders` | believe `X-Forwarded-*` of trusted proxies |
 //! | `TRUSTED_PROXIES` | `trustedProxies` | their addresses or networks; loopback |
 //! | `FORCE_SECURE_COOKIES` | `forceSecureCookies` | cookies as over HTTPS, always |
