@@ -18,12 +18,20 @@ binary  := target/codepiper
 # One file is installed; a person without root gets it in the home.
 PREFIX  ?= $(if $(filter 0,$(shell id -u)),/usr/local,$(HOME)/.local)
 
-.PHONY: help build run test e2e bench install clean needs-tests
+.PHONY: help assets build run test e2e bench install clean needs-tests needs-e2e
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1\t/p' Makefile | expand -t 18
 
-build: ## the release binary: target/codepiper, one static file
+assets: static/node_modules/.package-lock.json ## the dashboard's libraries, fetched once by npm
+
+static/node_modules/.package-lock.json: static/package-lock.json
+	@command -v npm >/dev/null || { \
+	  echo "the dashboard needs npm; install with: sudo apt-get install npm" >&2; exit 1; }
+	cd static && npm ci --ignore-scripts --no-audit --no-fund
+	touch $@
+
+build: assets ## the release binary: target/codepiper, one static file
 	$(flags)='-C target-feature=+crt-static --cfg getrandom_backend="linux_getrandom"' \
 	  cargo build --release --locked --target $(host) --bin codepiper
 	mkdir -p target
@@ -44,12 +52,14 @@ run: build ## build, start the daemon, say what to type next
 	@echo "    $(binary) start -p command -d \"\$$PWD\" -n first -- bash"
 	@echo "    $(binary) attach first        # Ctrl-\\ then d leaves it running"
 
-test: needs-tests ## every test that needs crates only, after installing what they need
+test: assets needs-tests ## every test that needs crates and npm only, after installing what they need
+	node --test tests/js/
 	cargo test --locked
 
-e2e: ## the real agents against scripted models (fetched once, about 800 MB)
+e2e: assets needs-e2e ## real agents against scripted models, and a real browser (about 800 MB, once)
 	tests/e2e/fetch.sh claude >/dev/null
 	tests/e2e/fetch.sh codex >/dev/null
+	tests/e2e/fetch.sh browser >/dev/null
 	cargo test --locked --features e2e --test e2e
 
 bench: build ## the figures of the design, each beside its floor (ARGS=--json for machines)
@@ -64,9 +74,10 @@ clean: ## remove what was built; never touches ~/.codepiper
 	rm -f $(binary)
 
 # Programs that tests look at terminals with, and that run in them. Each is named like its package.
-tools := tmux vim less htop
+needs-tests: tools := tmux vim less htop
+needs-e2e:   tools := chromium
 
-needs-tests:
+needs-tests needs-e2e:
 	@missing=; for tool in $(tools); do \
 	  command -v $$tool >/dev/null || missing="$$missing $$tool"; done; \
 	if [ -z "$$missing" ]; then exit 0; fi; \

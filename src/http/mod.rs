@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub mod answer;
+pub mod assets;
 #[cfg(test)]
 mod attacks;
 pub mod conn;

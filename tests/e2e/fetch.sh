@@ -1,7 +1,8 @@
 #!/bin/bash
-# Installs the one version of an agent that the end-to-end tests speak to, and prints its path.
+# Installs the one version of an agent that the end-to-end tests speak to, or of the driver for
+# their browser, and prints its path.
 #
-#   fetch.sh claude|codex
+#   fetch.sh claude|codex|browser
 #
 # It goes into a cache outside the repository, once; a second run only checks it. Parallel runs wait
 # for each other. npm and the program see a clean environment and a throw-away home, so nothing of
@@ -23,7 +24,10 @@ case ${1-} in
   codex)
     package=@openai/codex version=0.169.0 size="400 MB"
     file=@openai/codex-linux-$arch/vendor/$cpu-unknown-linux-musl/bin/codex ;;
-  *) echo "usage: fetch.sh claude|codex" >&2; exit 2 ;;
+  browser)
+    package=playwright-core version=1.65.1 size="10 MB"
+    file=playwright-core/cli.js ;;
+  *) echo "usage: fetch.sh claude|codex|browser" >&2; exit 2 ;;
 esac
 dir=$cache/$1-$version-$arch
 program=$dir/node_modules/$file

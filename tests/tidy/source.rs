@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 
 /// One file of the repository.
+#[derive(Clone)]
 pub struct Source {
     /// Relative to the repository, with slashes.
     pub path: String,

@@ -4,6 +4,7 @@
 use crate::base::error::{Code, Error, Result};
 use crate::config::web::Web;
 use crate::http::answer::Answer;
+use crate::http::assets;
 use crate::http::cookie;
 use crate::http::guard::Guard;
 use crate::http::guard::site::Kind;
@@ -65,7 +66,7 @@ fn kind(request: &Request) -> Kind {
 }
 
 fn page(request: &Request) -> Reply {
-    not_found(request)
+    assets::serve(request).unwrap_or_else(|| not_found(request))
 }
 
 fn not_found(request: &Request) -> Reply {

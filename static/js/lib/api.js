@@ -1,0 +1,57 @@
+/**
+ * Calls to the daemon: JSON both ways, the proof of the login on each, and errors as one class.
+ *
+ * The cookie alone opens nothing. Browsers send it to every port of this host, so that a server an
+ * agent has started could collect it; the proof stays in this origin's own storage.
+ */
+
+const PROOF = "codepiper.proof";
+
+/** What the daemon refused, in its own words. */
+export class ApiError extends Error {
+  constructor(status, body, retryAfter) {
+    super(body?.error ?? `the daemon answered ${status}`);
+    this.status = status;
+    this.code = body?.code ?? "";
+    this.body = body ?? {};
+    this.retryAfter = retryAfter;
+  }
+}
+
+/** The proof of this login, kept by the browser. */
+export const proof = {
+  get: () => localStorage.getItem(PROOF),
+  set: (text) => localStorage.setItem(PROOF, text),
+  clear: () => localStorage.removeItem(PROOF),
+};
+
+let signedOut = () => {};
+
+/** Says what happens when the daemon no longer knows this login. */
+export function onSignedOut(told) {
+  signedOut = told;
+}
+
+/** GET. */
+export const get = (path) => call("GET", path);
+
+/** POST with a JSON body. */
+export const post = (path, body = {}) => call("POST", path, body);
+
+async function call(method, path, body) {
+  const headers = { Accept: "application/json" };
+  if (proof.get()) headers["X-CodePiper-Proof"] = proof.get();
+  if (body) headers["Content-Type"] = "application/json";
+  let reply;
+  try {
+    reply = await fetch(`/api${path}`, {
+      method, headers, body: body && JSON.stringify(body), cache: "no-store",
+    });
+  } catch {
+    throw new ApiError(0, { error: "the daemon cannot be reached", code: "unreachable" });
+  }
+  const answer = await reply.json().catch(() => null);
+  if (reply.ok) return answer;
+  if (reply.status === 401) signedOut();
+  throw new ApiError(reply.status, answer, Number(reply.headers.get("Retry-After")) || 0);
+}

@@ -1,0 +1,44 @@
+/** The page in front of the dashboard: signing in, and the first time the way to it. */
+
+import { get, proof } from "./lib/api.js";
+import { h, show } from "./lib/dom.js";
+import { enrol } from "./views/enrol.js";
+import { first } from "./views/first.js";
+import { login } from "./views/login.js";
+
+const card = h("main", { class: "gate-card" });
+
+/** Puts one step into the card, and the cursor into its first field. */
+function step(node) {
+  show(card, node);
+  card.querySelector("input, h1")?.focus();
+}
+
+/** The cookie and the proof of the new login are all that the dashboard needs. */
+function enter() {
+  location.replace("/");
+}
+
+function start(status) {
+  const toEnrol = () => step(enrol(enter));
+  if (status.authenticated && proof.get()) return enter();
+  if (status.setupRequired) return step(first(toEnrol));
+  if (status.onboardingPending) return toEnrol();
+  return step(login(enter, toEnrol));
+}
+
+async function look() {
+  try {
+    start(await get("/auth/status"));
+  } catch (error) {
+    step([
+      h("h1", { tabindex: "-1" }, "No answer"), h("p", {}, error.message),
+      h("button", { class: "primary", onclick: look }, "Try again"),
+    ]);
+  }
+}
+
+document.body.append(
+  h("div", { class: "gate" },
+    h("p", { class: "brand" }, h("img", { src: "/icon.svg", alt: "" }), "codepiper"), card));
+look();
