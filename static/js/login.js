@@ -1,7 +1,7 @@
 /** The page in front of the dashboard: signing in, and the first time the way to it. */
 
 import { get, proof } from "./lib/api.js";
-import { h, show } from "./lib/dom.js";
+import { enter, h, show } from "./lib/dom.js";
 import { enrol } from "./views/enrol.js";
 import { first } from "./views/first.js";
 import { login } from "./views/login.js";
@@ -11,20 +11,20 @@ const card = h("main", { class: "gate-card" });
 /** Puts one step into the card, and the cursor into its first field. */
 function step(node) {
   show(card, node);
-  card.querySelector("input, h1")?.focus();
+  enter(card);
 }
 
 /** The cookie and the proof of the new login are all that the dashboard needs. */
-function enter() {
+function goIn() {
   location.replace("/");
 }
 
 function start(status) {
-  const toEnrol = () => step(enrol(enter));
-  if (status.authenticated && proof.get()) return enter();
+  const toEnrol = () => step(enrol(goIn));
+  if (status.authenticated && proof.get()) return goIn();
   if (status.setupRequired) return step(first(toEnrol));
   if (status.onboardingPending) return toEnrol();
-  return step(login(enter, toEnrol));
+  return step(login(goIn, toEnrol));
 }
 
 async function look() {
@@ -32,7 +32,7 @@ async function look() {
     start(await get("/auth/status"));
   } catch (error) {
     step([
-      h("h1", { tabindex: "-1" }, "No answer"), h("p", {}, error.message),
+      h("h1", {}, "No answer"), h("p", {}, error.message),
       h("button", { class: "primary", onclick: look }, "Try again"),
     ]);
   }

@@ -1,6 +1,7 @@
 //! The gate, shown with the real agents against scripted models: what policy allows runs, what it
 //! denies does not, whatever happens to the daemon, the hooks or the repository in between.
 
+mod browser;
 mod claude;
 mod codex;
 mod codex_gate;

@@ -27,6 +27,13 @@ export function show(parent, ...children) {
   parent.replaceChildren(...children.flat(Infinity).filter(Boolean));
 }
 
+/** Puts the cursor into the first field, or where there is none the reader to the heading. */
+export function enter(node) {
+  const target = node.querySelector("input:not([hidden])") ?? node.querySelector("h1") ?? node;
+  if (target.tabIndex < 0) target.tabIndex = -1;
+  target.focus({ preventScroll: true });
+}
+
 /**
  * Makes the children of `parent` follow `items`, one node each. A node that stays is kept, with
  * focus, selection and scroll position. `make(item)` returns `{ node, update(item) }`.

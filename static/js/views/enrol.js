@@ -1,12 +1,12 @@
 /** The second factor: a code to scan, a code to prove it, and recovery codes to keep. */
 
 import { post, proof } from "../lib/api.js";
-import { h, show } from "../lib/dom.js";
+import { enter, h, show } from "../lib/dom.js";
 import { codeField, digits, form } from "../parts/field.js";
 import { steps } from "../parts/steps.js";
 
-/** The steps from here; `enter()` when the codes are kept. */
-export function enrol(enter) {
+/** The steps from here; `done()` when the codes are kept. */
+export function enrol(done) {
   const node = h("div", {}, h("p", {}, "One moment…"));
   begin();
   return node;
@@ -18,11 +18,11 @@ export function enrol(enter) {
       show(node, h("h1", {}, "That did not work"), h("p", { class: "problem" }, error.message),
         h("button", { class: "primary", onclick: () => location.reload() }, "Start again"));
     }
-    node.querySelector("input, h1")?.focus();
+    enter(node);
   }
 
   function verified(codes) {
-    show(node, keep(codes, enter));
+    show(node, keep(codes, done));
     node.querySelector("h1").focus();
   }
 }
@@ -47,7 +47,7 @@ function scan({ secret, otpauthUri, qrSvg }, verified) {
   ];
 }
 
-function keep(codes, enter) {
+function keep(codes, done) {
   const hold = (event) => event.preventDefault();
   // They are shown this once; leaving the page by accident would lose them.
   window.addEventListener("beforeunload", hold);
@@ -65,7 +65,7 @@ function keep(codes, enter) {
       copyButton(text)),
     form("Enter the dashboard", async () => {
       window.removeEventListener("beforeunload", hold);
-      enter();
+      done();
     }, h("div", { class: "check" }, kept, h("label", { for: "kept" }, "I have kept them safe"))),
   ];
 }
