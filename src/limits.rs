@@ -2,6 +2,7 @@
 
 pub mod gate;
 pub mod login;
+pub mod socket;
 
 use std::time::Duration;
 
@@ -70,6 +71,9 @@ pub const DANGEROUS_FOR: Duration = Duration::from_secs(30 * 60);
 pub const DANGEROUS_MOST: Duration = Duration::from_secs(24 * 3600);
 /// How long `send` waits for a program that does not read its terminal.
 pub const INPUT_WAIT: Duration = Duration::from_secs(10);
+/// How long a person's keystrokes wait for room in their session's queue, which its thread empties
+/// in each of its turns.
+pub const INPUT_TAKEN: Duration = Duration::from_secs(1);
 /// Pause between a pasted text and its Enter: agents take `text CR` in one read as one paste.
 pub const PASTE_TO_ENTER: Duration = Duration::from_millis(150);
 /// Input of programs that one session holds until its agent takes it. Full: `Busy`.
@@ -270,7 +274,7 @@ pub const WS_OPEN: usize = 64;
 /// Silence after which a peer is pinged, and then dropped.
 pub const WS_PING: Duration = Duration::from_secs(30);
 /// From the upgrade to the client's first message.
-pub const WS_FIRST: Duration = Duration::from_secs(10);
+pub const WS_FIRST: Duration = Duration::from_secs(5);
 
 // The proof of the gate.
 

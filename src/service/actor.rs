@@ -21,6 +21,7 @@ use crate::service::input::Queue;
 use crate::service::live::Command;
 use crate::service::live::Live;
 use crate::service::live::Picture;
+use crate::service::live::Show;
 use crate::service::records::Records;
 use crate::sys::file;
 use crate::sys::poll;
@@ -84,7 +85,7 @@ struct Actor {
     sync_until: Option<Instant>,
     /// The agent works although its hooks have not said a word: alarm at this time.
     silent_until: Option<Instant>,
-    pictures: Vec<crossbeam_channel::Sender<Picture>>,
+    pictures: Vec<Show>,
     done: bool,
 }
 
@@ -262,6 +263,7 @@ impl Actor {
             match command {
                 Command::Input(input) if self.start.live.row().frozen => refuse(input),
                 Command::Input(input) => self.input.push(input),
+                Command::Press { what, done } => self.press(&what, done),
                 Command::Typing(typing) => self.driving.held.push(typing, time::now()),
                 Command::GiveBack => {
                     let why = "the daemon stops, and nothing was typed; send it again";
@@ -274,7 +276,7 @@ impl Actor {
                     let (records, live) = (&self.start.records, &self.start.live);
                     let _ = tell.try_send(freezing::set(records, live, frozen));
                 }
-                Command::Picture(tell) => self.pictures.push(tell),
+                Command::Picture(show) => self.pictures.push(show),
                 Command::Mark(mark) => {
                     self.start
                         .link
@@ -344,8 +346,8 @@ impl Actor {
                 return;
             }
         }
-        for tell in std::mem::take(&mut self.pictures) {
-            let _ = tell.try_send(self.picture());
+        for show in std::mem::take(&mut self.pictures) {
+            show(self.picture());
         }
         if std::mem::take(&mut self.dirty) {
             let (last_line, agent) = (self.screen.last_line(), self.screen.agent_state());

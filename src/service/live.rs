@@ -5,6 +5,8 @@ use crate::limits;
 use crate::model::session::Session;
 use crate::output::index::Mark;
 use crate::service::held::Typing;
+use crate::service::held::What;
+use crate::service::input::Done;
 use crate::service::input::Input;
 use crate::service::tail::Tail;
 use crate::sys::poll::Waker;
@@ -23,6 +25,13 @@ use std::sync::MutexGuard;
 pub enum Command {
     /// Type this at once: a person's keystrokes.
     Input(Input),
+    /// Type this at once for a person, in the bytes that the terminal's modes ask for.
+    Press {
+        /// A paste or keys; Enter only where it is one of them.
+        what: What,
+        /// Who wants to know.
+        done: Done,
+    },
     /// Type this for a program, when the agent takes it.
     Typing(Typing),
     /// The daemon stops: give back what is held.
@@ -44,10 +53,13 @@ pub enum Command {
         tell: Sender<Result<()>>,
     },
     /// The screen as it is.
-    Picture(Sender<Picture>),
+    Picture(Show),
     /// A record for the index, at the current end.
     Mark(Mark),
 }
+
+/// Called once with the screen; dropped where there is none any more.
+pub type Show = Box<dyn FnOnce(Picture) + Send>;
 
 /// The screen at one moment.
 pub struct Picture {
@@ -142,10 +154,35 @@ impl Live {
         }
     }
 
+    /// [`Live::ask`] for a person's input, of which nothing may get lost: waits up to
+    /// [`limits::INPUT_TAKEN`] for room in the queue.
+    pub fn ask_patiently(&self, command: Command) -> Result<()> {
+        use crossbeam_channel::SendTimeoutError;
+        use crossbeam_channel::TrySendError;
+        let sent = match self.commands.try_send(command) {
+            Err(TrySendError::Full(command)) => {
+                self.waker.wake();
+                self.commands.send_timeout(command, limits::INPUT_TAKEN)
+            }
+            Err(TrySendError::Disconnected(command)) => {
+                Err(SendTimeoutError::Disconnected(command))
+            }
+            Ok(()) => Ok(()),
+        };
+        self.waker.wake();
+        match sent {
+            Ok(()) => Ok(()),
+            Err(SendTimeoutError::Timeout(_)) => {
+                Err(Error::busy("the session is busy; type it again"))
+            }
+            Err(SendTimeoutError::Disconnected(_)) => Err(Error::conflict("the session has ended")),
+        }
+    }
+
     /// The screen now. Waits while the thread reads a backlog, up to [`limits::PICTURE_WAIT`].
     pub fn picture(&self) -> Result<Picture> {
         let (tell, told) = bounded(1);
-        self.ask(Command::Picture(tell))?;
+        self.ask(Command::Picture(Box::new(move |picture| drop(tell.try_send(picture)))))?;
         let late = |_| Error::new(Code::Busy, "the session is still reading its output; try again");
         told.recv_timeout(limits::PICTURE_WAIT).map_err(late)
     }

@@ -83,8 +83,11 @@ impl Records {
         if all.contains_key(&live.id) {
             return Err(Error::conflict("the session runs already"));
         }
-        all.insert(live.id.clone(), live);
+        let id = live.id.clone();
+        all.insert(id.clone(), live);
         self.added.notify_all();
+        drop(all);
+        self.waits.notify(&id);
         Ok(())
     }
 
@@ -170,6 +173,7 @@ impl Records {
             row.cols = cols;
             row.rows = rows;
         });
+        self.waits.notify(&live.id);
     }
 
     /// The user asked for the end.

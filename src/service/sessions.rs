@@ -175,7 +175,9 @@ impl Service {
                 row
             }
         };
-        self.store_with_event(row, event)
+        let row = self.store_with_event(row, event)?;
+        self.records.waits.notify(&row.id);
+        Ok(row)
     }
 
     fn store_with_event(&self, row: Session, event: NewEvent) -> Result<Session> {
@@ -196,6 +198,7 @@ impl Service {
         }
         let id = row.id.clone();
         self.store().write(move |tx| sessions::delete(tx, &id))?;
+        self.records.waits.notify(&row.id);
         output::writer::remove(&self.paths.session_log(&row.id))?;
         paths::remove_session(&self.paths, &row.id)
     }

@@ -117,9 +117,14 @@ impl Tail {
     /// Wakes `waker` at every change, for as long as it lives.
     pub fn watch(&self, waker: &Arc<Waker>) {
         let mut inner = self.lock();
-        inner.watchers.retain(|w| w.strong_count() > 0);
+        inner.watchers.retain(|w| w.strong_count() > 0 && w.as_ptr() != Arc::as_ptr(waker));
         inner.watchers.push(Arc::downgrade(waker));
         waker.wake();
+    }
+
+    /// Wakes `waker` no more.
+    pub fn unwatch(&self, waker: &Arc<Waker>) {
+        self.lock().watchers.retain(|w| w.as_ptr() != Arc::as_ptr(waker));
     }
 }
 

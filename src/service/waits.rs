@@ -4,6 +4,7 @@ use crate::base::error::{Error, Result};
 use crate::base::thread;
 use crate::base::time;
 use crate::limits;
+use crate::service::news::News;
 use std::sync::Arc;
 use std::sync::Condvar;
 use std::sync::Mutex;
@@ -22,6 +23,8 @@ pub type Finish = Box<dyn FnOnce(bool) + Send>;
 pub struct Waits {
     parked: Mutex<List>,
     changed: Condvar,
+    /// Who watches everything.
+    pub news: News,
 }
 
 #[derive(Default)]
@@ -83,8 +86,10 @@ impl Waits {
         self.lock().entries.retain(|p| p.ticket != ticket);
     }
 
-    /// Something happened in `session`: answers those whose condition is true now.
+    /// Something happened in `session`: answers those whose condition is true now, and tells those
+    /// who watch everything.
     pub fn notify(&self, session: &str) {
+        self.news.tell(session);
         let met = |p: &mut Parked| p.session == session && (p.check)();
         let ready: Vec<Parked> = self.lock().entries.extract_if(.., met).collect();
         ready.into_iter().for_each(|p| (p.finish)(true));

@@ -12,6 +12,7 @@ mod paint;
 pub mod paste;
 pub mod query;
 mod question;
+pub mod reply;
 pub mod screen;
 mod seq;
 pub mod snapshot;

@@ -6,11 +6,13 @@ use crate::limits;
 use crate::model::session::State;
 use crate::provider;
 use crate::service::actor::Actor;
+use crate::service::freezing;
 use crate::service::held::Held;
 use crate::service::held::Stance;
 use crate::service::held::Typing;
 use crate::service::held::What;
 use crate::service::held::When;
+use crate::service::input::Done;
 use crate::service::input::Input;
 use crate::service::live::Live;
 use crate::service::records::session_event;
@@ -147,6 +149,17 @@ impl Actor {
             done: Some(Box::new(move |result| told(result.map(|()| waited)))),
             guarded: when != When::AtDialog,
         });
+    }
+
+    /// Types at once what a person pasted or pressed.
+    pub(super) fn press(&mut self, what: &What, done: Done) {
+        let thawed = freezing::refuse_input(&self.start.live.row());
+        match thawed.and_then(|()| self.encode(what)) {
+            Ok((bytes, _)) => {
+                self.input.push(Input { bytes, enter: None, done: Some(done), guarded: false });
+            }
+            Err(error) => done(Err(error)),
+        }
     }
 
     /// The bytes, as the terminal's modes are now, and whether Enter follows.
