@@ -63,8 +63,8 @@
 //! 7. All formats that outlive a process stand in one doc comment each: chain of the audit log
 //!    ([`model::chain`]), wire of the keeper
 //!    ([`keeper::proto`]), output log ([`output`]), state directory ([`config::paths`]), database
-//!    (`schema.sql`), terminal WebSocket ([`http::viewer`]), states of a session
-//!    ([`model::session`]), API (`codepiper help api`).
+//!    (`schema.sql`), WebSocket of an attached terminal ([`http::viewer`]) and of the dashboard
+//!    ([`http::socket`]), states of a session ([`model::session`]), API (`codepiper help api`).
 //!
 //! # Threads of the daemon
 //!
@@ -73,7 +73,7 @@
 //! | main | 1 | signals, start and stop order | | |
 //! | front | 1 | HTTP connections, but for handlers | outcomes, 2 a connection | cannot be |
 //! | http-N | 4 | one request at a time, as a value | jobs, 256 | 503 |
-//! | ws-N | 1 a viewer, at most 64 | a socket after its upgrade | none: a place in the log | |
+//! | ws-N | 1 a WebSocket, at most 64 | it, and places in logs | answers, 2048 | dropped |
 //! | live-ID | 1 a session | connection to the keeper, screen, input | commands, 64 | `Busy` |
 //! | db-writer | 1 | the writing connection | writes, 256 | wait 5 s, then `Busy` |
 //! | watch | 1 | changes of the files that hooks stand on | the kernel's | looks at all |

@@ -29,11 +29,13 @@ pub mod routes;
 #[cfg(test)]
 mod serving;
 pub mod shape;
+pub mod socket;
 #[cfg(test)]
 mod space;
 pub mod stream;
 pub mod target;
 pub mod viewer;
+pub mod wire;
 pub mod ws;
 
 /// A running front with its workers.

@@ -23,7 +23,8 @@ use crate::base::json::Fields;
 use crate::base::time;
 use crate::http::handlers::Api;
 use crate::http::shape;
-use crate::http::stream::Stream;
+use crate::http::wire;
+use crate::http::wire::Wire;
 use crate::limits;
 use crate::service::input::Input;
 use crate::service::live::Command;
@@ -31,17 +32,15 @@ use crate::service::live::Live;
 use crate::service::place::Next;
 use crate::service::place::Place;
 use crate::service::program;
+use crate::service::seat::Seat;
 use crate::sys::poll;
 use crate::sys::poll::Waker;
 use crate::sys::poll::Watch;
 use crate::sys::tty::Size;
 use serde_json::Value;
 use serde_json::json;
-use std::io::ErrorKind;
 use std::sync::Arc;
-use std::time::Instant;
 use tungstenite::Message;
-use tungstenite::WebSocket;
 
 const OUTPUT: u8 = 1;
 const REPAINT: u8 = 2;
@@ -66,13 +65,9 @@ pub struct Attach {
 
 impl Attach {
     /// Reads the first message.
-    pub fn parse(bytes: &[u8]) -> Result<Attach> {
-        let body = json::parse(bytes)?;
-        let fields = Fields::of(&body)?;
+    pub fn parse(body: &Value) -> Result<Attach> {
+        let fields = Fields::of(body)?;
         fields.only(&["op", "sessionId", "from", "cols", "rows", "readonly", "resize"])?;
-        if fields.need_text("op")? != "attach" {
-            return Err(Error::invalid("the first message must be {\"op\":\"attach\",…}"));
-        }
         let from = match fields.get("from") {
             None => From::Screen,
             Some(value) if value == "screen" => From::Screen,
@@ -94,9 +89,10 @@ impl Attach {
 /// One viewer's place in one session.
 pub struct Viewer {
     api: Api,
-    number: u64,
     session: String,
     live: Option<Arc<Live>>,
+    /// Its place at the keyboard; none where it only looks on.
+    seat: Option<Seat>,
     waker: Arc<Waker>,
     place: Place,
     size: Option<Size>,
@@ -104,16 +100,10 @@ pub struct Viewer {
     from: From,
     shown: (u16, u16),
     version: u64,
-    /// The socket is full: nothing more until it has room.
-    full: bool,
     /// Input that the session's queue did not take yet; nothing is read behind it.
     stuck: Option<Vec<u8>>,
-    heard: Instant,
-    pinged: bool,
     done: bool,
 }
-
-type Socket = WebSocket<Stream>;
 
 impl Viewer {
     /// Finds the session and takes a place in its output.
@@ -124,6 +114,7 @@ impl Viewer {
         if let Some(live) = &live {
             live.tail.watch(&waker);
         }
+        let seat = live.as_ref().filter(|_| !attach.readonly).map(|live| Seat::new(live, number));
         let offset = match attach.from {
             From::Offset(offset) => offset,
             _ => live.as_ref().map_or(row.log_end, |live| live.tail.end()),
@@ -131,47 +122,31 @@ impl Viewer {
         Ok(Viewer {
             place: Place::new(&api.paths, &row, live.clone(), offset),
             api: api.clone(),
-            number,
             session: row.id,
             live,
+            seat,
             waker,
             size: attach.size,
             readonly: attach.readonly,
             from: attach.from,
             shown: (row.cols, row.rows),
             version: 0,
-            full: false,
             stuck: None,
-            heard: time::now(),
-            pinged: false,
             done: false,
         })
     }
 
     /// Serves the connection until either side ends it.
-    pub fn run(mut self, socket: &mut Socket) {
-        if !self.readonly
-            && let Some(live) = &self.live
-        {
-            live.join(self.number);
+    pub fn run(mut self, wire: &mut Wire) {
+        if let Err(error) = self.begin(wire).and_then(|()| self.turns(wire)) {
+            wire.say(&wire::error(&error));
         }
-        if let Err(error) = self.begin(socket).and_then(|()| self.turns(socket)) {
-            let body = json!({"op": "error", "error": error.message, "code": error.code.word()});
-            let _ = socket.send(Message::text(body.to_string()));
-        }
-        if let Some(live) = &self.live {
-            live.leave(self.number);
-        }
-        let _ = socket.close(None);
-        let _ = socket.flush();
+        wire.flush();
     }
 
-    fn begin(&mut self, socket: &mut Socket) -> Result<()> {
-        if let (Some(live), Some(size)) = (&self.live, self.size) {
-            let same = self.shown == (size.cols, size.rows);
-            if !same && live.size_counts(self.number) {
-                live.ask(Command::Resize(size))?;
-            }
+    fn begin(&mut self, wire: &mut Wire) -> Result<()> {
+        if let (Some(seat), Some(size)) = (&mut self.seat, self.size) {
+            seat.resize(size)?;
         }
         let row = self.api.find(&self.session)?;
         self.shown = (row.cols, row.rows);
@@ -191,116 +166,99 @@ impl Viewer {
             "readonly": self.readonly,
             "session": shape::session(&self.api, &row),
         });
-        self.send(socket, Message::text(attached.to_string()))?;
+        wire.say(&attached);
         if let Some(bytes) = repaint {
-            self.send(socket, stream_message(REPAINT, self.place.offset(), &bytes))?;
+            wire.send(stream_message(REPAINT, self.place.offset(), &bytes));
         }
         Ok(())
     }
 
-    fn turns(&mut self, socket: &mut Socket) -> Result<()> {
+    fn turns(&mut self, wire: &mut Wire) -> Result<()> {
         let mut buffer = vec![0; limits::WS_CHUNK];
-        while !self.done {
+        while !self.done && !wire.is_over() {
             self.waker.clear();
-            self.tell_changes(socket)?;
-            let more = self.pump(socket, &mut buffer)?;
-            self.hear(socket)?;
+            self.tell_changes(wire);
+            let more = self.pump(wire, &mut buffer)?;
+            wire.flush();
+            self.hear(wire)?;
             if self.done || more {
                 continue;
             }
             let mut watches = [
-                Watch::new(socket.get_ref(), self.stuck.is_none(), self.full),
+                Watch::new(wire.stream(), self.stuck.is_none(), wire.is_full()),
                 Watch::new(&*self.waker, true, false),
             ];
             let timeout = match self.stuck {
                 Some(_) => limits::gate::RECONNECT,
-                None => limits::WS_PING,
+                None => time::until(wire.alarm()),
             };
             poll::wait(&mut watches, Some(timeout))?;
             if watches[0].writable() {
-                self.full = false;
-                self.flush(socket)?;
+                wire.flush();
             }
-            self.keep_alive(socket)?;
+            // Behind input that is stuck nothing is heard, so that silence says nothing.
+            if self.stuck.is_none() {
+                wire.keep_alive();
+            }
         }
         Ok(())
     }
 
     /// Sends output from our place on. True when there may be more at once.
-    fn pump(&mut self, socket: &mut Socket, buffer: &mut [u8]) -> Result<bool> {
-        if self.full {
+    fn pump(&mut self, wire: &mut Wire, buffer: &mut [u8]) -> Result<bool> {
+        if wire.is_full() {
             return Ok(false);
         }
         let mut shown = Vec::new();
         match self.place.next(buffer, &mut shown)? {
             Next::Output(_) if shown.is_empty() => {}
-            Next::Output(next) => self.send(socket, stream_message(OUTPUT, next, &shown))?,
-            Next::Gap(from, to) => {
-                let gap = json!({"op": "gap", "from": from, "to": to});
-                self.send(socket, Message::text(gap.to_string()))?;
-            }
+            Next::Output(next) => wire.send(stream_message(OUTPUT, next, &shown)),
+            Next::Gap(from, to) => wire.say(&json!({"op": "gap", "from": from, "to": to})),
             Next::Nothing => return Ok(false),
             Next::End => {
                 let row = self.api.find(&self.session)?;
-                let body = json!({"op": "ended", "session": shape::session(&self.api, &row)});
-                self.send(socket, Message::text(body.to_string()))?;
+                wire.say(&json!({"op": "ended", "session": shape::session(&self.api, &row)}));
                 self.done = true;
             }
         }
         Ok(true)
     }
 
-    fn tell_changes(&mut self, socket: &mut Socket) -> Result<()> {
-        let Some(live) = self.live.clone() else { return Ok(()) };
+    fn tell_changes(&mut self, wire: &mut Wire) {
+        let Some(live) = &self.live else { return };
         let version = live.tail.version();
-        if self.full || version == self.version {
-            return Ok(());
+        if wire.is_full() || version == self.version {
+            return;
         }
         self.version = version;
         let row = live.row();
         if (row.cols, row.rows) != self.shown {
             self.shown = (row.cols, row.rows);
-            let body = json!({"op": "resized", "cols": row.cols, "rows": row.rows});
-            self.send(socket, Message::text(body.to_string()))?;
+            wire.say(&json!({"op": "resized", "cols": row.cols, "rows": row.rows}));
         }
-        let body = json!({"op": "state", "session": shape::session(&self.api, &row)});
-        self.send(socket, Message::text(body.to_string()))
+        wire.say(&json!({"op": "state", "session": shape::session(&self.api, &row)}));
     }
 
-    fn hear(&mut self, socket: &mut Socket) -> Result<()> {
+    fn hear(&mut self, wire: &mut Wire) -> Result<()> {
         if let Some(bytes) = self.stuck.take() {
             self.type_in(bytes)?;
         }
-        while self.stuck.is_none() && !self.done {
-            let message = match socket.read() {
-                Ok(message) => message,
-                Err(tungstenite::Error::Io(e)) if e.kind() == ErrorKind::WouldBlock => break,
-                Err(_) => {
-                    self.done = true;
-                    break;
-                }
-            };
-            self.heard = time::now();
-            self.pinged = false;
-            match message {
-                Message::Binary(bytes) if bytes.first() == Some(&INPUT) => {
+        while self.stuck.is_none() {
+            match wire.hear() {
+                Some(Message::Binary(bytes)) if bytes.first() == Some(&INPUT) => {
                     self.type_in(bytes[1..].to_vec())?;
                 }
-                Message::Text(text) => self.obey(text.as_bytes())?,
-                Message::Close(_) => self.done = true,
-                _ => {}
+                Some(Message::Text(text)) => self.obey(text.as_bytes())?,
+                Some(_) => {}
+                None => break,
             }
         }
         Ok(())
     }
 
     fn type_in(&mut self, bytes: Vec<u8>) -> Result<()> {
-        let Some(live) = self.live.clone().filter(|_| !self.readonly) else { return Ok(()) };
-        if live.typed(self.number)
-            && let Some(size) = self.size.filter(|s| (s.cols, s.rows) != self.shown)
-        {
-            live.ask(Command::Resize(size))?;
-        }
+        let (Some(live), Some(seat)) = (&self.live, &self.seat) else { return Ok(()) };
+        seat.types()?;
         // A full queue means that the program does not read: then we do not read either.
         if live.ask(Command::Input(Input::quiet(bytes.clone()))).is_err() {
             self.stuck = (!live.tail.is_closed()).then_some(bytes);
@@ -318,44 +276,7 @@ impl Viewer {
         let need = |name| fields.number(name)?.ok_or_else(|| Error::invalid("no size"));
         let size = program::size(need("cols")?, need("rows")?)?;
         if self.size.is_some() {
-            self.size = Some(size);
-            if let Some(live) = self.live.as_ref().filter(|l| l.size_counts(self.number)) {
-                live.ask(Command::Resize(size))?;
-            }
-        }
-        Ok(())
-    }
-
-    fn keep_alive(&mut self, socket: &mut Socket) -> Result<()> {
-        let silent = time::now().duration_since(self.heard);
-        if silent >= 2 * limits::WS_PING && self.stuck.is_none() {
-            self.done = true;
-        } else if silent >= limits::WS_PING && !self.pinged {
-            self.pinged = true;
-            self.send(socket, Message::Ping(Vec::new().into()))?;
-        }
-        Ok(())
-    }
-
-    fn send(&mut self, socket: &mut Socket, message: Message) -> Result<()> {
-        match socket.write(message) {
-            Ok(()) => self.flush(socket),
-            Err(tungstenite::Error::Io(e)) if e.kind() == ErrorKind::WouldBlock => {
-                self.full = true;
-                Ok(())
-            }
-            Err(_) => {
-                self.done = true;
-                Ok(())
-            }
-        }
-    }
-
-    fn flush(&mut self, socket: &mut Socket) -> Result<()> {
-        match socket.flush() {
-            Ok(()) => {}
-            Err(tungstenite::Error::Io(e)) if e.kind() == ErrorKind::WouldBlock => self.full = true,
-            Err(_) => self.done = true,
+            self.seat.as_mut().map(|seat| seat.resize(size)).transpose()?;
         }
         Ok(())
     }

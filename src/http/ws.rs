@@ -1,7 +1,14 @@
-//! WebSockets: the handshake, and a thread for each. What is said on one is in
-//! [`crate::http::viewer`].
+//! WebSockets: the handshake, a place for each and a thread for each. What is said on one is in
+//! [`crate::http::viewer`] and [`crate::http::socket`].
+//!
+//! 1. Over the web there MUST be a login behind a socket, and its proof in the first message:
+//!    browsers send cookies to every port of a host.
 
-use crate::base::error::{Code, Error, Result};
+mod places;
+
+use crate::base::error::{Error, Result};
+use crate::base::json;
+use crate::base::json::Fields;
 use crate::base::thread;
 use crate::base::time;
 use crate::http::answer::Answer;
@@ -9,52 +16,41 @@ use crate::http::handlers::Api;
 use crate::http::message::Reply;
 use crate::http::message::Request;
 use crate::http::router::Params;
+use crate::http::socket;
+use crate::http::socket::hello::Hello;
+use crate::http::socket::login::Login;
 use crate::http::stream::Stream;
 use crate::http::viewer::Attach;
 use crate::http::viewer::Viewer;
+use crate::http::wire;
+use crate::http::wire::Wire;
+use crate::http::ws::places::Place;
 use crate::limits;
-use crate::sys::poll;
-use crate::sys::poll::Watch;
-use serde_json::json;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
-use tungstenite::Message;
-use tungstenite::WebSocket;
 use tungstenite::handshake::derive_accept_key;
-use tungstenite::protocol::Role;
-use tungstenite::protocol::WebSocketConfig;
+use tungstenite::protocol::frame::coding::CloseCode;
 
-static OPEN: AtomicUsize = AtomicUsize::new(0);
 static NUMBER: AtomicUsize = AtomicUsize::new(1);
 
-/// One place among [`limits::WS_OPEN`], given back when dropped.
-struct Place;
-
-impl Place {
-    fn take() -> Option<Place> {
-        let free = |open| (open < limits::WS_OPEN).then_some(open + 1);
-        OPEN.fetch_update(Ordering::SeqCst, Ordering::SeqCst, free).ok().map(|_| Place)
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        OPEN.fetch_sub(1, Ordering::SeqCst);
-    }
-}
-
-/// Upgrades to a WebSocket (RFC 6455) that carries a terminal.
+/// Upgrades to a WebSocket (RFC 6455), for a program of our user's.
 pub fn open(api: &Api, request: Request, _: &Params, answer: Answer) {
-    let key = match key(&request) {
-        Ok(key) => key,
+    match request.door.is_web() {
+        false => open_for(api, &request, None, answer),
+        true => answer.send(Reply::error(&Error::denied("this WebSocket needs a login"))),
+    }
+}
+
+/// Upgrades to a WebSocket; over the web, for this login.
+pub fn open_for(api: &Api, request: &Request, login: Option<Box<dyn Login>>, answer: Answer) {
+    let place = key(request).and_then(|key| {
+        let place = Place::take(login.as_ref().map(|login| login.id()))?;
+        Ok((derive_accept_key(key.as_bytes()), place))
+    });
+    let (accept, place) = match place {
+        Ok(place) => place,
         Err(error) => return answer.send(Reply::error(&error)),
     };
-    let Some(place) = Place::take() else {
-        let most = limits::WS_OPEN;
-        let error = Error::busy(format!("{most} viewers are attached already; detach one"));
-        return answer.send(Reply::error(&error));
-    };
-    let accept = derive_accept_key(key.as_bytes());
     let head = format!(
         "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
          Sec-WebSocket-Accept: {accept}\r\n\r\n"
@@ -64,7 +60,7 @@ pub fn open(api: &Api, request: Request, _: &Params, answer: Answer) {
         let number = NUMBER.fetch_add(1, Ordering::SeqCst) as u64;
         let started = thread::spawn(format!("ws-{number}"), move || {
             let _place = place;
-            serve(&api, number, stream, leftover);
+            serve(&api, number, Wire::new(stream, leftover), login);
         });
         if let Err(error) = started {
             log::error!("{}", error.chain());
@@ -87,43 +83,40 @@ fn key(request: &Request) -> Result<&str> {
     }
 }
 
-fn serve(api: &Api, number: u64, stream: Stream, leftover: Vec<u8>) {
-    let config = WebSocketConfig::default()
-        .read_buffer_size(8 * 1024)
-        .write_buffer_size(limits::WS_CHUNK)
-        .max_write_buffer_size(limits::WS_WRITE_BUFFER)
-        .max_message_size(Some(limits::WS_MESSAGE))
-        .max_frame_size(Some(limits::WS_MESSAGE));
-    let mut socket = WebSocket::from_partially_read(stream, leftover, Role::Server, Some(config));
-    let result = first(&mut socket).and_then(|attach| Viewer::new(api, number, attach));
+fn serve(api: &Api, number: u64, mut wire: Wire, login: Option<Box<dyn Login>>) {
+    let result = wire::first(&mut wire, time::now() + limits::WS_FIRST)
+        .and_then(|text| First::parse(text.as_bytes(), login.is_some()));
     match result {
-        Ok(viewer) => viewer.run(&mut socket),
+        Ok(First::Attach(attach)) => match Viewer::new(api, number, attach) {
+            Ok(viewer) => viewer.run(&mut wire),
+            Err(error) => wire.say(&wire::error(&error)),
+        },
+        Ok(First::Hello(hello)) => socket::serve(api, number, &mut wire, &hello, login),
         Err(error) => {
-            let code = error.code.word();
-            let body = json!({"op": "error", "error": error.message, "code": code});
-            let _ = socket.send(Message::text(body.to_string()));
-            let _ = socket.close(None);
+            wire.say(&wire::error(&error));
+            wire.end(CloseCode::Policy, "the first message is wrong");
         }
     }
+    wire.close();
 }
 
-/// The first message says what this connection is for.
-fn first(socket: &mut WebSocket<Stream>) -> Result<Attach> {
-    let deadline = time::now() + limits::WS_FIRST;
-    loop {
-        match socket.read() {
-            Ok(Message::Text(text)) => return Attach::parse(text.as_bytes()),
-            Ok(Message::Binary(_)) => return Err(Error::invalid("the first message is not text")),
-            Ok(_) => {}
-            Err(tungstenite::Error::Io(e)) if e.kind() == std::io::ErrorKind::WouldBlock => {
-                let mut watch = [Watch::new(socket.get_ref(), true, false)];
-                if poll::wait(&mut watch, Some(time::until(deadline)))? == 0
-                    && time::now() >= deadline
-                {
-                    return Err(Error::new(Code::Timeout, "no first message came"));
-                }
-            }
-            Err(_) => return Err(Error::invalid("the connection broke")),
+/// What a connection is for, as its first message says.
+enum First {
+    /// One terminal, byte for byte: the command line.
+    Attach(Attach),
+    /// Everything: the dashboard.
+    Hello(Hello),
+}
+
+impl First {
+    /// Over the web there is one way in, which asks for the proof.
+    fn parse(bytes: &[u8], web: bool) -> Result<First> {
+        let body = json::parse(bytes)?;
+        match Fields::of(&body)?.need_text("op")? {
+            "attach" if !web => Attach::parse(&body).map(First::Attach),
+            "hello" => Hello::parse(&body).map(First::Hello),
+            _ if web => Err(Error::invalid("the first message must be {\"op\":\"hello\",…}")),
+            _ => Err(Error::invalid("the first message must be {\"op\":\"attach\"|\"hello\",…}")),
         }
     }
 }

@@ -30,6 +30,8 @@ mod policy_input;
 mod policy_lang;
 mod policy_replay;
 mod proof;
+mod socket;
+mod socket_pty;
 mod starts;
 mod state_dir;
 mod states;

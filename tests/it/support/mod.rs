@@ -10,6 +10,7 @@ pub mod fake;
 pub mod http;
 pub mod inside;
 pub mod pids;
+pub mod socket;
 pub mod space;
 pub mod tmux;
 pub mod wait;

@@ -1,0 +1,202 @@
+//! A subscription to a terminal: its screen, and then its output from there on.
+//!
+//! 1. A viewer's slowness MUST cost nobody else anything: it has a place in the output, and no
+//!    queue.
+//! 2. What a viewer asked for by offset MUST come whole, or with a gap that says what is gone.
+
+use crate::base::error::{Code, Result};
+use crate::http::handlers::Api;
+use crate::http::socket::frame::Frame;
+use crate::http::socket::frame::Kind;
+use crate::http::wire::Wire;
+use crate::limits;
+use crate::service::live::Command;
+use crate::service::live::Live;
+use crate::service::live::Picture;
+use crate::service::news::Changed;
+use crate::service::place::Next;
+use crate::service::place::Place;
+use crate::sys::poll::Waker;
+use crossbeam_channel::Receiver;
+use crossbeam_channel::TryRecvError;
+use crossbeam_channel::bounded;
+use std::sync::Arc;
+use tungstenite::Message;
+
+/// See the file's head.
+pub struct Terminal {
+    session: String,
+    live: Option<Arc<Live>>,
+    waker: Arc<Waker>,
+    place: Place,
+    screen: Screen,
+    /// Output up to here was asked for, and comes however late it is.
+    whole_to: u64,
+    /// The size that the viewer knows, and the version of the session at which that was so.
+    size: Option<(u16, u16)>,
+    version: Option<u64>,
+    /// The session may run again.
+    look: bool,
+}
+
+/// Whether the viewer needs a picture of the screen.
+enum Screen {
+    /// It has one, or did not want it.
+    Known,
+    /// It does.
+    Wanted,
+    /// The session's thread makes it.
+    Asked(Receiver<Picture>),
+}
+
+impl Terminal {
+    /// Takes a place in a session's output: at an offset, or at its screen.
+    pub fn new(
+        api: &Api,
+        session: &str,
+        from: Option<u64>,
+        waker: &Arc<Waker>,
+    ) -> Result<Terminal> {
+        let row = api.find(session)?;
+        let live = api.live(&row)?;
+        if let Some(live) = &live {
+            live.tail.watch(waker);
+        }
+        let end = live.as_ref().map_or(row.log_end, |live| live.tail.end());
+        Ok(Terminal {
+            place: Place::new(&api.paths, &row, live.clone(), from.unwrap_or(end)),
+            session: row.id,
+            live,
+            waker: waker.clone(),
+            screen: if from.is_some() { Screen::Known } else { Screen::Wanted },
+            whole_to: end,
+            size: None,
+            version: None,
+            look: false,
+        })
+    }
+
+    /// Notes what has changed.
+    pub fn changed(&mut self, changed: &Changed) {
+        self.look |= changed.has(&self.session);
+    }
+
+    /// Sends the next piece; true when there may be more.
+    pub fn pump(&mut self, api: &Api, wire: &mut Wire, id: u16, room: &mut [u8]) -> Result<bool> {
+        if self.live.is_none() && std::mem::take(&mut self.look) {
+            self.follow(api)?;
+        }
+        if matches!(self.screen, Screen::Known) && self.is_lagging() {
+            self.screen = Screen::Wanted;
+        }
+        if !matches!(self.screen, Screen::Known) {
+            return self.show(api, wire, id);
+        }
+        self.tell_size(api, wire, id)?;
+        self.stream(wire, id, room)
+    }
+
+    fn is_lagging(&self) -> bool {
+        let (at, end) = (self.place.offset(), self.live.as_ref().map_or(0, |l| l.tail.end()));
+        at >= self.whole_to && end.saturating_sub(at) > limits::socket::LAG
+    }
+
+    fn stream(&mut self, wire: &mut Wire, id: u16, room: &mut [u8]) -> Result<bool> {
+        let mut frame = Frame::new(Kind::Output, id);
+        match self.place.next(room, frame.body())? {
+            Next::Output(_) if frame.is_empty() => {}
+            Next::Output(next) => wire.send(Message::binary(frame.seal(next))),
+            Next::Gap(from, to) => {
+                let gap = Frame::whole(Kind::Gap, id, from, &to.to_le_bytes());
+                wire.send(Message::binary(gap));
+            }
+            Next::Nothing => return Ok(false),
+            Next::End => {
+                self.live = None;
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Sends the screen, once there is a picture of it.
+    fn show(&mut self, api: &Api, wire: &mut Wire, id: u16) -> Result<bool> {
+        let mut picture = match &self.screen {
+            Screen::Known => return Ok(true),
+            Screen::Asked(told) => match told.try_recv() {
+                Ok(picture) => picture,
+                Err(TryRecvError::Empty) => return Ok(false),
+                // The thread has ended: the log has the last picture.
+                Err(TryRecvError::Disconnected) => {
+                    self.live = None;
+                    self.screen = Screen::Wanted;
+                    return Ok(true);
+                }
+            },
+            Screen::Wanted => match &self.live {
+                Some(live) => {
+                    let (tell, told) = bounded(1);
+                    let waker = self.waker.clone();
+                    let show = move |picture| {
+                        let _ = tell.try_send(picture);
+                        waker.wake();
+                    };
+                    let asked = live.ask_patiently(Command::Picture(Box::new(show)));
+                    match asked {
+                        Err(error) if error.code == Code::Conflict => self.live = None,
+                        asked => asked.map(|()| self.screen = Screen::Asked(told))?,
+                    }
+                    return Ok(self.live.is_none());
+                }
+                None => api.picture(&api.find(&self.session)?)?,
+            },
+        };
+        self.screen = Screen::Known;
+        self.place.show(&mut picture);
+        self.whole_to = picture.offset;
+        self.resized(wire, id, picture.size);
+        let snapshot = Frame::whole(Kind::Snapshot, id, picture.offset, &picture.repaint);
+        wire.send(Message::binary(snapshot));
+        Ok(true)
+    }
+
+    fn tell_size(&mut self, api: &Api, wire: &mut Wire, id: u16) -> Result<()> {
+        let version = self.live.as_ref().map(|live| live.tail.version());
+        let row = match &self.live {
+            Some(live) if version != self.version => live.row(),
+            None if self.size.is_none() => api.find(&self.session)?,
+            _ => return Ok(()),
+        };
+        self.version = version;
+        self.resized(wire, id, (row.cols, row.rows));
+        Ok(())
+    }
+
+    fn resized(&mut self, wire: &mut Wire, id: u16, size: (u16, u16)) {
+        if self.size.replace(size) != Some(size) {
+            let body = [size.0.to_le_bytes(), size.1.to_le_bytes()].concat();
+            let frame = Frame::whole(Kind::Resize, id, self.place.offset(), &body);
+            wire.send(Message::binary(frame));
+        }
+    }
+
+    /// A session that has been resumed writes on in the same log.
+    fn follow(&mut self, api: &Api) -> Result<()> {
+        let live = api.records.live(&self.session).filter(|live| !live.tail.is_closed());
+        if let Some(live) = live {
+            live.tail.watch(&self.waker);
+            let at = self.place.offset();
+            self.place = Place::new(&api.paths, &live.row(), Some(live.clone()), at);
+            (self.live, self.version) = (Some(live), None);
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        if let Some(live) = &self.live {
+            live.tail.unwatch(&self.waker);
+        }
+    }
+}
