@@ -11,6 +11,7 @@ from audit import append, audit
 from gate import approval, evaluate
 from hook import hook
 from measure import Row, activity, interleave, memory_kib, timed_ms, wait_until
+from websocket import websocket
 from world import HELLO, PAUSE, Terminal, keeper_of
 
 # Neither terminal control sequences nor the programs measured contain it.
@@ -243,4 +244,4 @@ def log_digest(world, session):
 
 BENCHES = {"start": start, "cli": command, "echo": echo, "drain": drain, "idle": idle,
            "kill": kill, "evaluate": evaluate, "hook": hook, "approval": approval, "append": append,
-           "audit": audit}
+           "audit": audit, "websocket": websocket}

@@ -30,7 +30,7 @@ fn nothing_is_heard_before_hello_and_a_wrong_one_ends_the_connection() {
     ] {
         let mut socket = Socket::open(&space);
         socket.say(first.clone());
-        let _ = socket.raw(&raw_frame(0x81, br#"{"op":"hello","version":1}"#));
+        socket.raw(&raw_frame(0x81, br#"{"op":"hello","version":1}"#));
         let Heard::Json(answer) = socket.hear() else { panic!("no answer to {first}") };
         assert_eq!(answer["op"], "error", "{answer}");
         assert_eq!(socket.end(), Some(1008), "{first}");
