@@ -7,6 +7,7 @@ use crate::http::answer::Answer;
 use crate::http::assets;
 use crate::http::cookie;
 use crate::http::guard::Guard;
+use crate::http::guard::login::SocketLogin;
 use crate::http::guard::site::Kind;
 use crate::http::guard::site::Site;
 use crate::http::guard::visitor;
@@ -17,6 +18,8 @@ use crate::http::message::Reply;
 use crate::http::message::Request;
 use crate::http::router;
 use crate::http::router::Access;
+use crate::http::socket::login::Login;
+use crate::http::ws;
 use crate::model::login;
 use crate::model::login::WebSession;
 use tiny_http::Method;
@@ -78,14 +81,15 @@ fn unauthorized() -> Reply {
     Reply::error(&Error::new(Code::Unauthorized, text))
 }
 
-fn socket(api: &Api, mut request: Request, answer: Answer) {
+fn socket(api: &Api, request: Request, answer: Answer) {
     if request.segments != ["ws"] {
         return answer.send(not_found(&request));
     }
     match with_cookie(api, &request) {
+        // Its proof comes in the first message.
         Ok(Some(session)) => {
-            request.caller = Caller::Web(session.id);
-            answer.send(not_found(&request));
+            let login: Box<dyn Login> = Box::new(SocketLogin::new(api, session));
+            ws::open_for(api, &request, Some(login), answer);
         }
         Ok(None) => answer.send(unauthorized()),
         Err(error) => answer.send(Reply::error(&error)),
