@@ -34,7 +34,7 @@ const FLOORS: &[(&str, &str)] = &[
     ("keeper",   "limits base sys output"),
     ("store",    "limits base model auth"),
     ("service",  "limits base sys config model term policy provider secrets auth output keeper store"),
-    ("http",     "limits base sys config model service"),
+    ("http",     "limits base sys config auth model service"),
     ("cli",      "limits base sys config model term policy provider"),
     ("daemon",   "limits base sys config model store keeper service http"),
     ("main",     "cli daemon keeper"),

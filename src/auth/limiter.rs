@@ -69,7 +69,8 @@ impl Count {
         let forgotten = since.as_secs() / login::FORGET.as_secs();
         let tries = self.tries.saturating_sub(u32::try_from(forgotten).unwrap_or(u32::MAX));
         let over = tries.checked_sub(scope.free())?;
-        let delay = Duration::from_secs(1 << over.min(16)).min(scope.most());
+        let seconds = 1 << over.min(16);
+        let delay = Duration::from_secs(seconds).min(scope.most());
         Some(delay.saturating_sub(since)).filter(|wait| !wait.is_zero())
     }
 

@@ -12,6 +12,7 @@ use crate::cli::command::switch;
 use crate::cli::command::value;
 use crate::cli::describe::word;
 use crate::cli::out::Color;
+use crate::cli::prompt;
 use crate::cli::text;
 use crate::config::paths::Paths;
 use crate::model::audit::Asked;
@@ -233,10 +234,8 @@ fn secret(call: &Invocation<'_>) -> Result<Option<Secret>> {
             let file = std::fs::File::open(path).code(Code::Invalid, cannot)?;
             file.take(KEY_BYTES).read_to_string(&mut content).code(Code::Invalid, cannot)?;
         }
-        (Some(how @ ("-" | "ask")), None) => {
-            if how == "ask" {
-                eprint!("key: ");
-            }
+        (Some("ask"), None) => content = prompt::secret("key: ")?.expose().to_string(),
+        (Some("-"), None) => {
             let cannot = || "cannot read the key from standard input".to_string();
             let mut input = std::io::stdin().lock().take(KEY_BYTES);
             input.read_line(&mut content).code(Code::Invalid, cannot)?;

@@ -6,6 +6,7 @@ pub mod approvals;
 pub mod attach;
 pub mod audit;
 pub mod audit_show;
+pub mod auth;
 pub mod client;
 pub mod command;
 pub mod daemon_cmd;
@@ -36,6 +37,7 @@ pub mod policy_load;
 pub mod policy_replay;
 pub mod policy_set;
 pub mod policy_words;
+pub mod prompt;
 pub mod replay;
 pub mod resume;
 pub mod rules;
@@ -122,6 +124,7 @@ pub const TABLES: &[&[Command]] = &[
     policy::COMMANDS,
     policy_set::COMMANDS,
     audit::COMMANDS,
+    auth::COMMANDS,
     daemon_cmd::COMMANDS,
     open::COMMANDS,
     about::COMMANDS,

@@ -54,6 +54,13 @@ impl Paths {
         Ok(Paths { home, control, is_default })
     }
 
+    /// Everything below one directory, for tests.
+    #[cfg(test)]
+    pub fn below(home: PathBuf) -> Paths {
+        let control = home.join("run/control.sock");
+        Paths { home, control, is_default: false }
+    }
+
     /// Makes the directories, or checks that they are ours alone.
     pub fn prepare(&self) -> Result<()> {
         let length = self.home.as_os_str().len() + SOCKET_TAIL;

@@ -3,6 +3,7 @@
 use crate::http::handlers::Api;
 use crate::http::handlers::approvals;
 use crate::http::handlers::audit;
+use crate::http::handlers::auth;
 use crate::http::handlers::events;
 use crate::http::handlers::freezing;
 use crate::http::handlers::hooks;
@@ -26,6 +27,8 @@ type Doors = &'static [Door];
 const PERSON: Doors = &[Door::Control, Door::Web];
 /// The person's own programs alone.
 const CONTROL: Doors = &[Door::Control];
+/// Browsers alone.
+const WEB: Doors = &[Door::Web];
 const HOOK: Doors = &[Door::Hook];
 
 const fn row(method: Method, path: &'static str, about: &'static str, run: Run<Api>) -> Route<Api> {
@@ -49,6 +52,16 @@ const fn at(
     run: Run<Api>,
 ) -> Route<Api> {
     Route { method, path, doors, access: Access::Login, about, run }
+}
+
+/// A POST of a browser alone: it deals in cookies.
+const fn web(access: Access, path: &'static str, about: &'static str, run: Run<Api>) -> Route<Api> {
+    Route { method: Method::Post, path, doors: WEB, access, about, run }
+}
+
+/// A POST of the person's own programs alone.
+const fn local(path: &'static str, about: &'static str, run: Run<Api>) -> Route<Api> {
+    at(CONTROL, Method::Post, path, about, run)
 }
 
 /// Every route.
@@ -118,6 +131,19 @@ pub const ROUTES: &[Route<Api>] = &[
     row(Method::Get, "/sessions/:id/policy-sets", "the sets that hold", Run::Now(sets::applied)),
     row(Method::Post, "/sessions/:id/policy-sets", "apply a set", Run::Now(sets::apply)),
     row(Method::Delete, "/sessions/:id/policy-sets/:set", "take it off", Run::Now(sets::unapply)),
+    open(Method::Get, "/auth/status", "how far logging in is set up", Run::Now(auth::status)),
+    web(Access::Open, "/auth/setup", "set the first password", Run::Later(auth::setup)),
+    web(Access::Open, "/auth/login", "log in", Run::Later(auth::login)),
+    web(Access::Onboarding, "/auth/mfa/setup", "a new TOTP secret", Run::Later(auth::mfa_setup)),
+    web(Access::Onboarding, "/auth/mfa/verify", "its first code", Run::Later(auth::mfa_verify)),
+    web(Access::Login, "/auth/password", "change it", Run::Later(auth::change_password)),
+    web(Access::Login, "/auth/logout", "log out", Run::Now(auth::logout)),
+    row(Method::Get, "/auth/sessions", "who is logged in", Run::Now(auth::sessions)),
+    row(Method::Delete, "/auth/sessions/:id", "end one", Run::Now(auth::revoke)),
+    row(Method::Post, "/auth/sessions/revoke-all", "end others", Run::Now(auth::revoke_all)),
+    local("/auth/cli/bootstrap", "a password for the setup", Run::Now(auth::bootstrap)),
+    local("/auth/cli/reset-password", "reset it", Run::Later(auth::reset_password)),
+    local("/auth/cli/reset-mfa", "take the app away", Run::Now(auth::reset_mfa)),
     row(Method::Get, "/ws", "a terminal as WebSocket", Run::Later(ws::open)),
     at(HOOK, Method::Post, "/hooks/claude", "an agent's hook", Run::Later(hooks::claude)),
 ];
@@ -140,8 +166,22 @@ mod tests {
             let rows = ROUTES.iter().filter(|row| which(row));
             rows.map(|row| format!("{} {}", row.method, row.path)).collect::<Vec<_>>()
         };
-        assert_eq!(named(&|row| row.access == Access::Open), ["GET /health"]);
-        assert_eq!(named(&|row| row.access == Access::Onboarding), [""; 0]);
-        assert_eq!(named(&|row| row.doors == CONTROL), ["POST /audit/key"]);
+        assert_eq!(
+            named(&|row| row.access == Access::Open),
+            ["GET /health", "GET /auth/status", "POST /auth/setup", "POST /auth/login"]
+        );
+        assert_eq!(
+            named(&|row| row.access == Access::Onboarding),
+            ["POST /auth/mfa/setup", "POST /auth/mfa/verify"]
+        );
+        assert_eq!(
+            named(&|row| row.doors == CONTROL),
+            [
+                "POST /audit/key",
+                "POST /auth/cli/bootstrap",
+                "POST /auth/cli/reset-password",
+                "POST /auth/cli/reset-mfa",
+            ]
+        );
     }
 }

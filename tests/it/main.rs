@@ -22,6 +22,7 @@ mod hook_script;
 mod hook_secret;
 mod keeper;
 mod large_input;
+mod login;
 mod output;
 mod peers;
 mod policies;

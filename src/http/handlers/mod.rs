@@ -2,6 +2,7 @@
 
 pub mod approvals;
 pub mod audit;
+pub mod auth;
 pub mod events;
 pub mod freezing;
 pub mod hooks;

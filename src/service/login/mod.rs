@@ -21,6 +21,8 @@ mod enter;
 mod record;
 mod reset;
 mod sessions;
+#[cfg(test)]
+pub mod stand;
 pub mod watch;
 
 use crate::base::error::{Error, Result};
