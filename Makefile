@@ -18,7 +18,7 @@ binary  := target/codepiper
 # One file is installed; a person without root gets it in the home.
 PREFIX  ?= $(if $(filter 0,$(shell id -u)),/usr/local,$(HOME)/.local)
 
-.PHONY: help assets build run test e2e bench install clean needs-tests needs-e2e
+.PHONY: help assets build run test e2e bench install clean needs-tests needs-e2e attack fuzz needs-attack
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1\t/p' Makefile | expand -t 18
@@ -62,6 +62,15 @@ e2e: assets needs-e2e ## real agents against scripted models, and a real browser
 	tests/e2e/fetch.sh browser >/dev/null
 	cargo test --locked --features e2e --test e2e
 
+attack: assets needs-attack ## the web door under attack: bad requests, floods, neighbours, a proxy
+	cargo build --locked
+	tests/attack/run.py --binary $${CARGO_TARGET_DIR:-target}/debug/codepiper $(ARGS)
+
+# Further seeds each run would be lost seeds: a failure here is repeated by the same command.
+FUZZ ?= 30
+fuzz: assets ## random input for every parser, FUZZ times (30) as long as in `make test`
+	CODEPIPER_FUZZ=$(FUZZ) cargo test --locked --lib -- fuzz noise
+
 bench: build ## the figures of the design, each beside its floor (ARGS=--json for machines)
 	@tests/bench/run.py --binary $(binary) $(ARGS)
 
@@ -76,8 +85,9 @@ clean: ## remove what was built; never touches ~/.codepiper
 # Programs that tests look at terminals with, and that run in them. Each is named like its package.
 needs-tests: tools := tmux vim less htop
 needs-e2e:   tools := chromium
+needs-attack: tools := nginx openssl
 
-needs-tests needs-e2e:
+needs-tests needs-e2e needs-attack:
 	@missing=; for tool in $(tools); do \
 	  command -v $$tool >/dev/null || missing="$$missing $$tool"; done; \
 	if [ -z "$$missing" ]; then exit 0; fi; \

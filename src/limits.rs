@@ -217,7 +217,7 @@ pub const HOOK_BODY_BYTES: usize = gate::HOOK_STDIN_BYTES + 64 * 1024;
 /// From accept to a whole head.
 pub const HEAD_WAIT: Duration = Duration::from_secs(5);
 /// From head to a whole body.
-pub const BODY_WAIT: Duration = Duration::from_secs(30);
+pub const BODY_WAIT: Duration = Duration::from_secs(15);
 /// From a ready reply to its last byte taken by the client.
 pub const REPLY_WAIT: Duration = Duration::from_secs(30);
 /// An idle keep-alive connection.

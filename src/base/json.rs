@@ -156,6 +156,8 @@ impl<'a> Fields<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::seeded::Random;
+    use crate::base::seeded::rounds;
 
     #[test]
     fn what_two_readers_could_read_differently_is_refused() {
@@ -167,6 +169,29 @@ mod tests {
         for bad in ["", "{", "\"\\", "{\"a\"", "[1,]", "nul", "{\"a\":1}x"] {
             assert!(parse(bad.as_bytes()).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn what_is_read_is_what_any_reader_reads_and_noise_is_an_error() {
+        let seed = br#"{"a":[1,-2.5e3,true,null,"x\u0041\"\\"],"b":{"c":{"d":[{}]}},"e":""}"#;
+        let words: [&[u8]; 8] = [b"{", b"}", b"\"", b"\\", b"\"a\":", b",", b"[[[[", b"\xff"];
+        let (mut random, mut read) = (Random::new(8259), 0);
+        for _ in 0..rounds(20_000) {
+            let mut bytes = seed.to_vec();
+            for _ in 0..random.below(4) {
+                let at = random.below(bytes.len());
+                match random.below(3) {
+                    0 => bytes[at] = random.byte(),
+                    1 => drop(bytes.remove(at)),
+                    _ => drop(bytes.splice(at..at, words[random.below(8)].iter().copied())),
+                }
+            }
+            if let Ok(value) = parse(&bytes) {
+                read += 1;
+                assert_eq!(serde_json::from_slice::<Value>(&bytes).ok(), Some(value));
+            }
+        }
+        assert!(read > 1000, "most were broken before anything was looked at: {read}");
     }
 
     #[test]

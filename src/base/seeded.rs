@@ -1,6 +1,13 @@
 //! Random numbers for tests that feed parsers: seeded, so that a failure can be repeated. Nothing
 //! secret may come from here; see `base::id` for that.
 
+/// How often a test of random input goes around: `usual` times, or `CODEPIPER_FUZZ` times as often,
+/// with further input each time (`make fuzz`).
+pub fn rounds(usual: usize) -> usize {
+    let factor = std::env::var("CODEPIPER_FUZZ").ok().and_then(|text| text.parse().ok());
+    usual * factor.unwrap_or(1).max(1)
+}
+
 /// A small generator with a seed, so that a failure can be repeated.
 pub struct Random(u64);
 

@@ -34,6 +34,23 @@ pub const CAPS: Caps = Caps {
     per_peer: limits::CONNECTIONS_PER_PEER,
 };
 
+/// Where a newcomer gets in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// There is room.
+    Free,
+    /// In the place of this one, which has to be closed first.
+    Of(u64),
+    /// All are at work.
+    Nowhere,
+}
+
+impl Place {
+    fn of(victim: Option<u64>) -> Place {
+        victim.map_or(Place::Nowhere, Place::Of)
+    }
+}
+
 /// One open connection.
 pub struct Slot {
     /// Its socket.
@@ -138,31 +155,36 @@ impl Connections {
         own + more > limits::FRONT_SMALL && self.held + more > limits::FRONT_BYTES
     }
 
-    /// There is no place for one more of this peer's kind.
-    pub fn is_full(&self, newcomer: Key) -> bool {
-        self.slots.len() >= self.caps.all || newcomer.is_web() && self.web >= self.caps.web
-    }
-
-    /// This peer has all it may have.
-    pub fn has_enough(&self, peer: Key) -> bool {
-        let most = self.caps.per_peer;
-        peer.is_one_peer() && self.per_peer.get(&peer).is_some_and(|count| *count >= most)
-    }
-
     /// The peer behind this connection waits for a reply, here or on another connection.
     pub fn peer_waits(&self, id: u64) -> bool {
         let Some(own) = self.slots.get(&id) else { return false };
         self.slots.values().any(|slot| slot.link.is_some() && slot.who.key() == own.who.key())
     }
 
-    /// The one to close for a newcomer: that has waited longest without ever sending a whole
-    /// request, or else one that nobody will miss, or else one that leaves its reply unread, of the
-    /// peer that has the most and more than the newcomer's. `None` when all are at work. A newcomer
-    /// over TCP takes nobody's place but another's who came so.
-    pub fn victim(&self, newcomer: Option<Key>) -> Option<u64> {
+    /// Where a newcomer gets in. One whose peer has all it may have takes the place of another of
+    /// that peer's; over TCP nobody's but another's who came so.
+    pub fn place_for(&self, newcomer: Key) -> Place {
+        let own = self.per_peer.get(&newcomer).copied().unwrap_or_default();
+        let web = newcomer.is_web();
+        if newcomer.is_one_peer() && own >= self.caps.per_peer {
+            return Place::of(self.pick(own, |slot| slot.who.key() == newcomer));
+        }
+        if self.slots.len() < self.caps.all && !(web && self.web >= self.caps.web) {
+            return Place::Free;
+        }
+        Place::of(self.pick(own, |slot| !web || slot.who.key().is_web()))
+    }
+
+    /// The one to close when descriptors run out.
+    pub fn victim(&self) -> Option<u64> {
+        self.pick(0, |_| true)
+    }
+
+    /// Of these the one that has waited longest without ever sending a whole request, or else one
+    /// that nobody will miss, or else one that leaves its reply unread, of the peer that has the
+    /// most and more than `own`. `None` when all are at work.
+    fn pick(&self, own: usize, among: impl Fn(&Slot) -> bool) -> Option<u64> {
         let count = |key| self.per_peer.get(&key).copied().unwrap_or_default();
-        let own = newcomer.map_or(0, count);
-        let web = newcomer.is_some_and(Key::is_web);
         let rank = |slot: &Slot| match &slot.conn {
             conn if conn.lingers() => Some((0, Reverse(0))),
             conn if conn.is_fresh() => Some((1, Reverse(0))),
@@ -171,12 +193,10 @@ impl Connections {
             _ => {
                 // Behind a loopback address are many, so that its own count says nothing.
                 let key = slot.who.key();
-                let fair = count(key) > own || web && !key.is_one_peer();
-                fair.then(|| (3, Reverse(count(key))))
+                (count(key) > own || !key.is_one_peer()).then(|| (3, Reverse(count(key))))
             }
         };
-        let mine = self.slots.iter().filter(|(_, slot)| !web || slot.who.key().is_web());
-        let ranked = mine.filter_map(|(id, slot)| {
+        let ranked = self.slots.iter().filter(|(_, slot)| among(slot)).filter_map(|(id, slot)| {
             let rank = rank(slot)?;
             Some((rank, slot.accepted, *id))
         });
@@ -235,17 +255,17 @@ mod tests {
         let (busy, silent, newer) =
             (add(&mut table, 1, at(0)), add(&mut table, 1, at(1)), add(&mut table, 2, at(2)));
         get_whole(&mut table, busy, at(3));
-        assert!(
-            table.is_full(Key::Process(9))
-                && table.has_enough(Key::Process(1))
-                && !table.has_enough(Key::Process(2))
-        );
-        assert_eq!(table.victim(Some(Key::Process(9))), Some(silent));
+        let place = |table: &Connections, pid| table.place_for(Key::Process(pid));
+        assert_eq!(place(&table, 9), Place::Of(silent));
+        assert_eq!(place(&table, 1), Place::Of(silent), "its own share is full too");
         table.remove(silent);
-        assert!(!table.is_full(Key::Process(9)) && !table.has_enough(Key::Process(1)));
-        assert_eq!(table.victim(Some(Key::Process(9))), Some(newer));
+        assert_eq!((place(&table, 9), place(&table, 1)), (Place::Free, Place::Free));
+        let third = add(&mut table, 1, at(4));
+        get_whole(&mut table, third, at(4));
+        assert_eq!(place(&table, 9), Place::Of(newer));
+        assert_eq!(place(&table, 1), Place::Nowhere, "at work, and not in another's place");
+        table.remove(third);
         table.remove(newer);
-        assert_eq!(table.victim(Some(Key::Process(9))), None, "at work");
         assert_eq!(open.load(Ordering::Relaxed), 1);
     }
 
@@ -261,17 +281,28 @@ mod tests {
             let slot = table.get(id).unwrap();
             slot.conn.reply(b"unread".to_vec(), Next::Keep, at(3));
         }
-        assert_eq!(
-            table.victim(Some(Key::Process(9))),
-            Some(first),
-            "the oldest of the process that has the most"
-        );
-        assert_eq!(table.victim(Some(Key::Process(1))), Some(first));
-        assert_eq!(
-            table.victim(Some(Key::Process(2))),
-            None,
-            "not for one that has the most itself"
-        );
+        let most = |own| table.pick(own, |_| true);
+        assert_eq!(most(0), Some(first), "the oldest of the process that has the most");
+        assert_eq!(most(1), Some(first));
+        assert_eq!(most(2), None, "not for one that has the most itself");
+    }
+
+    #[test]
+    fn a_flood_over_tcp_takes_no_place_of_the_persons_own_programs() {
+        let (start, open) = (time::now(), Arc::new(AtomicUsize::new(0)));
+        let mut table = Connections::new(Caps { all: 4, web: 2, per_peer: 2 }, 10, open);
+        add(&mut table, 1, start);
+        let web = |table: &mut Connections, ip: &str| {
+            let (stream, _) = UnixStream::pair().unwrap();
+            let who = Who::Address(format!("{ip}:1").parse().unwrap());
+            let conn = Conn::new(Door::Web, start);
+            (table.insert(Stream::Unix(stream), conn, who, start), who.key())
+        };
+        let (first, key) = web(&mut table, "127.0.0.1");
+        assert_eq!(table.place_for(key), Place::Free);
+        web(&mut table, "127.0.0.1");
+        assert_eq!(table.place_for(key), Place::Of(first), "not that of the Unix socket's");
+        assert_eq!(table.place_for(Key::Process(9)), Place::Free);
     }
 
     #[test]

@@ -18,6 +18,7 @@ use crate::http::conn::Whole;
 use crate::http::connections::CAPS;
 use crate::http::connections::Caps;
 use crate::http::connections::Connections;
+use crate::http::connections::Place;
 use crate::http::doors;
 use crate::http::doors::Came;
 use crate::http::doors::Doors;
@@ -194,7 +195,7 @@ impl Front {
                 // The kernel says so before it looks whether anybody waits, and only at first is it
                 // known that somebody does.
                 Came::NoDescriptors if turn > 0 => return,
-                Came::NoDescriptors => match self.connections.victim(None) {
+                Came::NoDescriptors => match self.connections.victim() {
                     Some(victim) => self.close(victim),
                     None => self.doors.shed(index, now, &self.poller),
                 },
@@ -205,14 +206,10 @@ impl Front {
     }
 
     fn admit(&mut self, stream: Stream, door: Door, who: Who, now: Instant) {
-        if self.connections.has_enough(who.key()) {
-            return self.turn_away(&stream, "too many connections of one peer; close some");
-        }
-        if self.connections.is_full(who.key()) {
-            match self.connections.victim(Some(who.key())) {
-                Some(victim) => self.close(victim),
-                None => return self.turn_away(&stream, "too many connections; try again later"),
-            }
+        match self.connections.place_for(who.key()) {
+            Place::Free => {}
+            Place::Of(victim) => self.close(victim),
+            Place::Nowhere => return self.turn_away(&stream),
         }
         let id = self.connections.insert(stream, Conn::new(door, now), who, now);
         let Some(slot) = self.connections.get(id) else { return };
@@ -228,9 +225,13 @@ impl Front {
 
     /// A few words for one who does not get in, as far as they can be said without waiting. What
     /// it sent is read first: a socket closed over unread bytes looks like a crash.
-    fn turn_away(&mut self, mut stream: &Stream, why: &str) {
+    fn turn_away(&mut self, mut stream: &Stream) {
         let _ = stream.read(&mut self.scratch);
-        let _ = stream.write(&Refusal::new(503, why).reply().render(false, false));
+        let _ = stream.write(
+            &Refusal::new(503, "too many connections; try again later")
+                .reply()
+                .render(false, false),
+        );
         stream.end_output();
     }
 

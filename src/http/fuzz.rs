@@ -2,6 +2,7 @@
 //! it neither panics nor holds more than the limits allow, and the pieces make no difference.
 
 use crate::base::seeded::Random;
+use crate::base::seeded::rounds;
 use crate::base::time;
 use crate::http::conn::Conn;
 use crate::http::conn::Next;
@@ -104,7 +105,7 @@ fn play(bytes: &[u8], mut piece: impl FnMut() -> usize) -> (Vec<String>, String)
 #[test]
 fn a_request_is_the_same_in_whatever_pieces_it_comes() {
     let mut random = Random::new(0x5eed);
-    for round in 0..3000 {
+    for round in 0..rounds(3000) {
         let bytes = input(&mut random);
         let whole = play(&bytes, || usize::MAX);
         let shown = String::from_utf8_lossy(&bytes);
@@ -131,7 +132,7 @@ fn a_request_split_at_any_byte_is_the_same() {
 #[test]
 fn noise_is_refused_and_never_understood() {
     let mut random = Random::new(0xbad);
-    for _ in 0..3000 {
+    for _ in 0..rounds(3000) {
         let length = random.below(600);
         let bytes: Vec<u8> = (0..length).map(|_| random.byte()).collect();
         let (seen, end) = play(&bytes, || 1 + random.below(200));

@@ -1,4 +1,5 @@
 """Programs of a session that reach for the dashboard's own addresses, and the tunnel of a person."""
+import os
 import socket
 import threading
 import time
@@ -84,7 +85,6 @@ def away(world, address):
     world.cli("kill", session)
     world.stop_daemon()
     world.port = free
-    import os
     os.unlink(world.project + "/go")
     world.start_daemon()
     world.ready()

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Attacks the web door of a daemon set up for it, part by part; every part must hold.
 
-    run.py --binary target/debug/codepiper [PART...] [-- arguments of http_attacks.py]
+    run.py --binary target/debug/codepiper [PART...] [-- arguments of the suite]
 """
 import argparse
 import sys

@@ -1,4 +1,4 @@
-"""http_attacks.py against a daemon with a login and two sessions; the cases of hooks run inside of
+"""tests/data/http_attacks, as it was given, against a daemon with a login and two sessions; the cases of hooks run inside of
 a session, where alone they can mean something."""
 import os
 import subprocess
@@ -6,7 +6,7 @@ import sys
 
 from world import PASSWORD, World
 
-SUITE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "http_attacks.py")
+SUITE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../data/http_attacks")
 
 
 def run(binary, more):

@@ -70,12 +70,12 @@ class World:
         self.daemon.wait(30)
         self.daemon = None
 
-    def bootstrap(self):
-        """The password that the daemon says on its standard output."""
+    def ready_for_login(self):
+        """Waits for the password that the daemon says on its standard output."""
         line = self.daemon.stdout.readline()
         if "Bootstrap password" not in line:
-            raise SystemExit("attack: no bootstrap password but %r" % line)
-        return self.daemon.stdout.readline().strip()
+            raise SystemExit("no bootstrap password but %r\n%s" % (line, self.said()))
+        self.first_password = self.daemon.stdout.readline().strip()
 
     def web(self, method, path, body, cookie=None, proof=None):
         """(reply's JSON, NAME=VALUE of the cookie it sets) of a request that must go well."""
@@ -99,7 +99,8 @@ class World:
 
     def onboard(self):
         """Goes through the whole set-up: `secret`, `step` of its used code, `login`."""
-        body = {"bootstrapPassword": self.bootstrap(), "password": PASSWORD}
+        self.ready_for_login()
+        body = {"bootstrapPassword": self.first_password, "password": PASSWORD}
         opened, cookie = self.web("POST", "/auth/setup", body)
         proof = opened["proof"]
         offer, _ = self.web("POST", "/auth/mfa/setup", {}, cookie, proof)
@@ -108,6 +109,15 @@ class World:
         done, cookie = self.web("POST", "/auth/mfa/verify", {"totpCode": code}, cookie, proof)
         self.secret, self.step, self.login = offer["secret"], step, (cookie, done["proof"])
         return self
+
+    def log_in_again(self):
+        """A new login, with a code that nobody used yet."""
+        while int(time.time()) // STEP <= self.step:
+            time.sleep(0.2)
+        self.step = int(time.time()) // STEP
+        body = {"password": PASSWORD, "totpCode": totp(self.secret, self.step)}
+        done, cookie = self.web("POST", "/auth/login", body)
+        self.login = cookie, done["proof"]
 
     def start(self, *program):
         """A session that runs this program; its id."""

@@ -4,6 +4,7 @@
 use super::*;
 use crate::base::json;
 use crate::base::seeded::Random;
+use crate::base::seeded::rounds;
 use crate::provider::hook::GATE;
 use tests::SECRET;
 use tests::SESSION;
@@ -87,7 +88,7 @@ fn no_reply_becomes_an_exit_0_without_a_verdict() {
     }];
     let good = good.map(|text| text.split_once("\r\n\r\n").unwrap().1.as_bytes().to_vec());
     let mut printed = 0;
-    for round in 0..60_000 {
+    for round in 0..rounds(60_000) {
         let body = spoil(&mut random, &good[round % good.len()]);
         let outcome = match answer::at_gate(&body) {
             Ok(Said::Print(stdout)) => Outcome::said(stdout),
@@ -116,7 +117,7 @@ fn no_reply_on_the_wire_is_taken_for_more_than_it_says() {
     let (mut random, mut whole) = (Random::new(11), 0);
     let good =
         [verdict("allow"), reply(200, "{}"), reply(503, "{}"), reply(403, "{\"error\":\"x\"}")];
-    for round in 0..60_000 {
+    for round in 0..rounds(60_000) {
         let bytes = spoil(&mut random, good[round % good.len()].as_bytes());
         let Ok(Some(Reply { status, body })) = wire::parse(&bytes) else { continue };
         let shown = String::from_utf8_lossy(&bytes);
@@ -144,7 +145,7 @@ fn no_reply_on_the_wire_is_taken_for_more_than_it_says() {
 fn no_input_is_taken_for_an_event_that_it_does_not_name() {
     let mut random = Random::new(13);
     let good = [event("PreToolUse"), event("Stop"), event("PermissionRequest")];
-    for round in 0..60_000 {
+    for round in 0..rounds(60_000) {
         let stdin = spoil(&mut random, &good[round % good.len()]);
         let name = super::event::name(&stdin);
         // Where it is JSON that names an event once, another reader finds the same.
@@ -169,7 +170,7 @@ fn no_input_is_taken_for_an_event_that_it_does_not_name() {
 fn no_invalid_input_becomes_a_valid_request() {
     let mut random = Random::new(17);
     let names = ["sessionId", "requestId", "event", "data"];
-    for _ in 0..60_000 {
+    for _ in 0..rounds(60_000) {
         let stdin = spoil(&mut random, &event("PreToolUse"));
         if json::parse(&stdin).is_ok() {
             continue;

@@ -5,7 +5,8 @@
 //!    questions. The attempt is recorded.
 //! 2. A peer that has ended or cannot be traced MUST be refused there: its children may hold the
 //!    socket.
-//! 3. Over the web nothing but the open rows of the table and the dashboard's own files MUST be
+//! 3. A request that a page made MUST NOT be served there.
+//! 4. Over the web nothing but the open rows of the table and the dashboard's own files MUST be
 //!    served without the cookie and the proof of one login; what is not in the table neither.
 
 pub mod login;
@@ -43,18 +44,29 @@ impl Guard {
         match (request.door, &self.web) {
             // The hook door's own check needs the session and its secret; see the gate.
             (Door::Hook, _) => router::serve(self.rows, &self.api, request, answer),
-            (Door::Control, _) => match outside(&self.api, &request.peer) {
-                Ok(()) => {
-                    request.caller = Caller::Local;
-                    router::serve(self.rows, &self.api, request, answer);
+            (Door::Control, _) => {
+                match no_browser(&request).and_then(|()| outside(&self.api, &request.peer)) {
+                    Ok(()) => {
+                        request.caller = Caller::Local;
+                        router::serve(self.rows, &self.api, request, answer);
+                    }
+                    Err(error) => answer.send(Reply::error(&error)),
                 }
-                Err(error) => answer.send(Reply::error(&error)),
-            },
+            }
             (Door::Web | Door::Socket, Some(web)) => web.serve(self, request, answer),
             (Door::Web | Door::Socket, None) => {
                 answer.send(Reply::error(&Error::internal("a web door without its guard")));
             }
         }
+    }
+}
+
+/// What a page made a browser or a bridge send never belongs here.
+fn no_browser(request: &Request) -> Result<()> {
+    let of_a_page = |name: &str| name == "origin" || name.starts_with("sec-fetch-");
+    match request.headers.iter().any(|(name, _)| of_a_page(name)) {
+        true => Err(Error::denied("the control socket takes no requests of web pages")),
+        false => Ok(()),
     }
 }
 

@@ -2,6 +2,7 @@
 //! same way or ends the connection, and nothing panics.
 
 use crate::base::seeded::Random;
+use crate::base::seeded::rounds;
 use crate::http::socket::message::Said;
 use crate::http::stream::Stream;
 use crate::http::wire::Wire;
@@ -121,7 +122,7 @@ fn play(pieces: &[&[u8]]) -> (Vec<String>, bool) {
 #[test]
 fn a_stream_is_understood_the_same_in_whatever_pieces_it_comes() {
     let mut random = Random::new(0x50c7);
-    for round in 0..600 {
+    for round in 0..rounds(600) {
         let bytes = stream(&mut random);
         let whole = play(&[&bytes]);
         assert_eq!(play(&random.pieces(&bytes)), whole, "round {round}: {bytes:?}");
@@ -132,7 +133,7 @@ fn a_stream_is_understood_the_same_in_whatever_pieces_it_comes() {
 fn a_message_is_read_or_refused_whatever_it_is() {
     let mut random = Random::new(0x7777);
     let mut read = 0;
-    for _ in 0..20_000 {
+    for _ in 0..rounds(20_000) {
         let message = MESSAGES[random.below(MESSAGES.len())];
         read += usize::from(Said::parse(&mutated(&mut random, message)).is_ok());
     }

@@ -75,6 +75,7 @@ impl Frames {
 mod tests {
     use super::*;
     use crate::base::seeded::Random;
+    use crate::base::seeded::rounds;
 
     fn frame(first: u8, length: usize) -> Vec<u8> {
         let mut bytes = vec![first];
@@ -120,7 +121,7 @@ mod tests {
     #[test]
     fn pieces_make_no_difference_and_noise_is_survived() {
         let mut random = Random::new(6455);
-        for _ in 0..500 {
+        for _ in 0..rounds(500) {
             let mut bytes = Vec::new();
             for _ in 0..random.below(150) {
                 let length = [0, 3, 125, 126, 300][random.below(5)];

@@ -1,6 +1,7 @@
 //! Nonsense, the same in each run: nothing panics, takes long, or is allowed unawares.
 
 use super::*;
+use crate::base::seeded::rounds;
 use crate::policy::shell::lex;
 use std::time::Duration;
 use std::time::Instant;
@@ -64,7 +65,7 @@ fn nonsense(dice: &mut Dice, pieces: &[&str], most: usize) -> String {
 #[test]
 fn a_command_of_nonsense_is_never_allowed_with_anything_but_words_in_it() {
     let everything = policies(&rules(json!([{"action": "allow", "tool": "*"}])));
-    let (mut dice, mut allowed, tried) = (Dice::new(7), 0, 30_000);
+    let (mut dice, mut allowed, tried) = (Dice::new(7), 0, rounds(30_000));
     for _ in 0..tried {
         let text = nonsense(&mut dice, PIECES, 14);
         let verdict = evaluate(&everything, &bash(&text), &PLACE);
@@ -122,7 +123,7 @@ fn what_is_slipped_into_a_harmless_command_is_never_allowed() {
     let harmless: Vec<String> = commands.filter(|c| !c.contains("<<") && is_allowed(c)).collect();
     let (mut dice, mut slipped) = (Dice::new(13), 0);
     let pieces = ["$x", "`x`", "$(x)", "(", ")", "&x ", "<(x)", "$'x'", "\u{202e}"];
-    for _ in 0..6_000 {
+    for _ in 0..rounds(6_000) {
         let command = dice.pick(&harmless);
         let mut at = dice.roll(command.len() + 1);
         while !command.is_char_boundary(at) {
@@ -175,7 +176,7 @@ fn a_patch_of_nonsense_never_names_fewer_files_than_it_has_marks() {
         "+*** Add File: f\n",
     ];
     let (mut dice, mut good) = (Dice::new(9), 0);
-    for _ in 0..20_000 {
+    for _ in 0..rounds(20_000) {
         let middle = nonsense(&mut dice, &pieces, 7);
         for text in [middle.clone(), format!("{}{middle}{}", pieces[0], pieces[1])] {
             if let Ok(files) = patch::files(&text) {
