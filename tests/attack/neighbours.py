@@ -1,4 +1,4 @@
-"""Programs of a session that reach for the dashboard's own addresses, and the tunnel of a person."""
+"""Programs of a session that reach for the dashboard's addresses, and the tunnel of a person."""
 import os
 import socket
 import threading

@@ -1,4 +1,4 @@
-"""nginx with real TLS in front, as README has it: login, cookies, WebSocket, the client's address."""
+"""nginx with real TLS in front, as README has it: login, cookies, WebSocket, address."""
 import http.client
 import json
 import os
