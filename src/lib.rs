@@ -44,7 +44,7 @@
 //! | [`keeper`] | the process around one program, and its wire |
 //! | [`store`] | SQLite: one writer thread, read-only readers; the only SQL |
 //! | [`service`] | what codepiper does: sessions, the gate and its policies, waiting, settings |
-//! | [`http`] | the API: front, routes, handlers, WebSocket |
+//! | [`http`] | the API: front, routes, handlers, WebSocket; the dashboard's files |
 //! | [`cli`] | the command line, a client like any other |
 //! | [`daemon`] | builds the house |
 //!

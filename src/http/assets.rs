@@ -26,8 +26,8 @@ static ASSETS: &[Asset] = include!(concat!(env!("OUT_DIR"), "/assets.rs"));
 /// The page that hosts xterm.js.
 const TERMINAL_PAGE: &str = "/";
 
-/// What every reply of a web door tells the browser. `data:` is for the QR code alone.
-pub const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
+/// What a browser may do with a file of ours. `data:` is for the QR code alone.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
 connect-src 'self'; img-src 'self' data:; font-src 'self'; manifest-src 'self'; base-uri 'none'; \
 form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types";
 
