@@ -67,12 +67,13 @@ async function typing() {
   const rows = await page.locator(".xterm-rows > div").count();
   await page.keyboard.type("stty size\n");
   await says(new RegExp(`^${rows} \\d+`));
-  // As a person pastes: the browser's own event, with several lines.
+  // As a person pastes: the browser's own event, with several lines. A shell takes them as one.
   await page.locator(".xterm-helper-textarea").evaluate((area) => {
     const clipboardData = new DataTransfer();
-    clipboardData.setData("text/plain", "echo first\necho pasted $((6 * 7))\n");
+    clipboardData.setData("text/plain", "echo first\necho pasted $((6 * 7))");
     area.dispatchEvent(new ClipboardEvent("paste", { clipboardData, bubbles: true }));
   });
+  await page.keyboard.press("Enter");
   await says("pasted 42");
   await page.keyboard.press("Control+Shift+ArrowUp");
   assert.equal(await page.evaluate(() => document.activeElement.closest(".tty")), null);
@@ -146,7 +147,8 @@ await pictures("/#/sessions", "sessions", (other) => other.getByText("Live").wai
 await typing();
 await pictures(`/#/sessions/${shell}`, "session", (other) =>
   other.locator(".xterm-rows").getByText("pasted 42").first().waitFor());
-await pictures("/#/inbox", "inbox", (other) => other.getByText("touch denied").waitFor());
+await pictures("/#/inbox", "inbox", (other) =>
+  other.getByRole("article").filter({ hasText: "touch denied" }).waitFor());
 await answering();
 await replay(page, url, process.env.WS_URL);
 await signingIn(secrets);
