@@ -143,7 +143,8 @@ async function pictures(address, name, ready) {
 }
 
 const secrets = await firstVisit();
-await pictures("/#/sessions", "sessions", (other) => other.getByText("Live").waitFor());
+await pictures("/#/sessions", "sessions", (other) =>
+  other.getByRole("link", { name: /shell/ }).waitFor());
 await typing();
 await pictures(`/#/sessions/${shell}`, "session", (other) =>
   other.locator(".xterm-rows").getByText("pasted 42").first().waitFor());
