@@ -18,7 +18,6 @@ use crate::http::message::Request;
 use crate::http::router::Params;
 use crate::http::socket;
 use crate::http::socket::hello::Hello;
-use crate::http::socket::login::Login;
 use crate::http::stream::Stream;
 use crate::http::viewer::Attach;
 use crate::http::viewer::Viewer;
@@ -26,6 +25,7 @@ use crate::http::wire;
 use crate::http::wire::Wire;
 use crate::http::ws::places::Place;
 use crate::limits;
+use crate::model::login::WebSession;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
 use tungstenite::handshake::derive_accept_key;
@@ -35,16 +35,13 @@ static NUMBER: AtomicUsize = AtomicUsize::new(1);
 
 /// Upgrades to a WebSocket (RFC 6455), for a program of our user's.
 pub fn open(api: &Api, request: Request, _: &Params, answer: Answer) {
-    match request.door.is_web() {
-        false => open_for(api, &request, None, answer),
-        true => answer.send(Reply::error(&Error::denied("this WebSocket needs a login"))),
-    }
+    open_for(api, &request, None, answer);
 }
 
-/// Upgrades to a WebSocket; over the web, for this login.
-pub fn open_for(api: &Api, request: &Request, login: Option<Box<dyn Login>>, answer: Answer) {
+/// Upgrades to a WebSocket: over the web, for this login, whose cookie came along.
+pub fn open_for(api: &Api, request: &Request, login: Option<WebSession>, answer: Answer) {
     let place = key(request).and_then(|key| {
-        let place = Place::take(login.as_ref().map(|login| login.id()))?;
+        let place = Place::take(login.as_ref().map(|login| login.id.as_str()))?;
         Ok((derive_accept_key(key.as_bytes()), place))
     });
     let (accept, place) = match place {
@@ -83,7 +80,7 @@ fn key(request: &Request) -> Result<&str> {
     }
 }
 
-fn serve(api: &Api, number: u64, mut wire: Wire, login: Option<Box<dyn Login>>) {
+fn serve(api: &Api, number: u64, mut wire: Wire, login: Option<WebSession>) {
     let result = wire::first(&mut wire, time::now() + limits::WS_FIRST)
         .and_then(|text| First::parse(text.as_bytes(), login.is_some()));
     match result {
@@ -91,7 +88,7 @@ fn serve(api: &Api, number: u64, mut wire: Wire, login: Option<Box<dyn Login>>) 
             Ok(viewer) => viewer.run(&mut wire),
             Err(error) => wire.say(&wire::error(&error)),
         },
-        Ok(First::Hello(hello)) => socket::serve(api, number, &mut wire, &hello, login),
+        Ok(First::Hello(hello)) => socket::serve(api, number, &mut wire, &hello, login.as_ref()),
         Err(error) => {
             wire.say(&wire::error(&error));
             wire.end(CloseCode::Policy, "the first message is wrong");

@@ -9,7 +9,6 @@
 //! 4. Over the web nothing but the open rows of the table and the dashboard's own files MUST be
 //!    served without the cookie and the proof of one login; what is not in the table neither.
 
-pub mod login;
 pub mod site;
 pub mod visitor;
 pub mod web;

@@ -7,7 +7,6 @@ use crate::http::answer::Answer;
 use crate::http::assets;
 use crate::http::cookie;
 use crate::http::guard::Guard;
-use crate::http::guard::login::SocketLogin;
 use crate::http::guard::site::Kind;
 use crate::http::guard::site::Site;
 use crate::http::guard::visitor;
@@ -18,7 +17,6 @@ use crate::http::message::Reply;
 use crate::http::message::Request;
 use crate::http::router;
 use crate::http::router::Access;
-use crate::http::socket::login::Login;
 use crate::http::ws;
 use crate::model::login;
 use crate::model::login::WebSession;
@@ -87,10 +85,7 @@ fn socket(api: &Api, request: Request, answer: Answer) {
     }
     match with_cookie(api, &request) {
         // Its proof comes in the first message.
-        Ok(Some(session)) => {
-            let login: Box<dyn Login> = Box::new(SocketLogin::new(api, session));
-            ws::open_for(api, &request, Some(login), answer);
-        }
+        Ok(Some(session)) => ws::open_for(api, &request, Some(session), answer),
         Ok(None) => answer.send(unauthorized()),
         Err(error) => answer.send(Reply::error(&error)),
     }

@@ -2,7 +2,7 @@
 
 use crate::base::error::{Error, Result};
 use crate::base::json::Fields;
-use crate::http::socket::login::Login;
+use crate::model::login::WebSession;
 use serde_json::Value;
 use serde_json::json;
 
@@ -26,7 +26,7 @@ impl Hello {
     }
 
     /// Whether it opens a socket of this login. A program of our user's needs no proof.
-    pub fn admits(&self, login: Option<&dyn Login>) -> bool {
+    pub fn admits(&self, login: Option<&WebSession>) -> bool {
         login.is_none_or(|login| self.proof.as_ref().is_some_and(|proof| login.proves(proof)))
     }
 }
@@ -47,17 +47,31 @@ pub fn ack(login: Option<&str>) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::socket::login::tests::Known;
+    use crate::model::login::Kind;
+    use sha2::Digest;
+    use sha2::Sha256;
 
     #[test]
     fn only_the_right_proof_opens_a_socket_over_the_web() {
-        let opens =
-            |body: Value| Hello::parse(&body).is_ok_and(|h| h.admits(Some(&Known::default())));
+        let right = "0a".repeat(32);
+        let login = WebSession {
+            id: "id".into(),
+            kind: Kind::Login,
+            token_sha256: [0; 32],
+            proof_sha256: Sha256::digest(&right).into(),
+            created_ms: 0,
+            used_ms: 0,
+            expires_ms: 0,
+            address: String::new(),
+            agent: String::new(),
+        };
+        let opens = |body: Value| Hello::parse(&body).is_ok_and(|h| h.admits(Some(&login)));
         let hello = |proof: Value| json!({"op": "hello", "version": 1, "proof": proof});
-        assert!(opens(hello("right".into())));
-        assert!(opens(json!({"op": "hello", "version": 1, "proof": "right", "supports": {}})));
-        let wrong = [json!(null), json!(true), json!(1), json!(["right"]), json!({"$ne": 1})];
-        for proof in wrong.into_iter().chain(["", "Right", "right ", "wrong"].map(Value::from)) {
+        assert!(opens(hello(right.clone().into())));
+        assert!(opens(json!({"op": "hello", "version": 1, "proof": right, "supports": {}})));
+        let others = [json!(null), json!(true), json!(1), json!([right]), json!({"$ne": 1})];
+        let texts = [String::new(), right.to_uppercase(), format!("{right}0"), right[1..].into()];
+        for proof in others.into_iter().chain(texts.map(Value::from)) {
             assert!(!opens(hello(proof.clone())), "{proof}");
         }
         assert!(!opens(json!({"op": "hello", "version": 1})));

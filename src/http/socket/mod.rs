@@ -74,7 +74,6 @@ pub mod frame;
 mod fuzz;
 pub mod hello;
 pub mod input;
-pub mod login;
 pub mod message;
 pub mod news;
 pub mod paste;
@@ -89,14 +88,14 @@ use crate::http::socket::feed::Feed;
 use crate::http::socket::feed::Feeds;
 use crate::http::socket::hello::Hello;
 use crate::http::socket::input::Desk;
-use crate::http::socket::login::Held;
-use crate::http::socket::login::Login;
 use crate::http::socket::message::Said;
 use crate::http::socket::rate::Class;
 use crate::http::socket::rate::Rates;
 use crate::http::wire;
 use crate::http::wire::Wire;
 use crate::limits;
+use crate::model::login::WebSession;
+use crate::service::login::watch;
 use crate::sys::poll;
 use crate::sys::poll::Waker;
 use crate::sys::poll::Watch;
@@ -107,19 +106,12 @@ use tungstenite::Message;
 use tungstenite::protocol::frame::coding::CloseCode;
 
 /// Serves a connection whose first message was `hello`, until either side ends it.
-pub fn serve(
-    api: &Api,
-    number: u64,
-    wire: &mut Wire,
-    hello: &Hello,
-    login: Option<Box<dyn Login>>,
-) {
+pub fn serve(api: &Api, number: u64, wire: &mut Wire, hello: &Hello, login: Option<&WebSession>) {
     let served = Socket::new(api, number, wire, login).and_then(|mut socket| {
-        let login = socket.login.as_ref().map(|held| &*held.login);
         if !hello.admits(login) {
             return Err(Error::denied("the proof is not the login's; log in again"));
         }
-        socket.wire.say(&hello::ack(login.map(|login| login.id())));
+        socket.wire.say(&hello::ack(login.map(|login| login.id.as_str())));
         socket.run()
     });
     if let Err(error) = served {
@@ -132,7 +124,10 @@ struct Socket<'a> {
     api: &'a Api,
     wire: &'a mut Wire,
     waker: Arc<Waker>,
-    login: Option<Held>,
+    /// The login's id and a look-out for its end, over the web.
+    login: Option<(String, watch::Watch)>,
+    /// The login is looked up again then.
+    check_at: Instant,
     rates: Rates,
     desk: Desk,
     feeds: Feeds,
@@ -143,14 +138,18 @@ impl<'a> Socket<'a> {
         api: &'a Api,
         number: u64,
         wire: &'a mut Wire,
-        login: Option<Box<dyn Login>>,
+        login: Option<&WebSession>,
     ) -> Result<Socket<'a>> {
         let waker = Arc::new(Waker::new()?);
-        let login = login.map(|login| Held::new(login, &waker, time::now()));
+        let login = match login {
+            Some(WebSession { id, .. }) => Some((id.clone(), api.watch_login(id, waker.clone())?)),
+            None => None,
+        };
         Ok(Socket {
             api,
             wire,
             login,
+            check_at: time::now() + limits::socket::LOGIN_CHECK,
             rates: Rates::new(time::now()),
             desk: Desk::new(number, &waker),
             feeds: Feeds::new(api, &waker),
@@ -160,9 +159,7 @@ impl<'a> Socket<'a> {
 
     fn run(&mut self) -> Result<()> {
         loop {
-            if self.login.as_mut().is_some_and(|login| login.has_ended(time::now())) {
-                self.wire.end(CloseCode::Policy, "the login has ended");
-            }
+            self.check_login();
             let more = self.hear();
             self.desk.answer(self.wire);
             let more = self.feeds.pump(self.api, self.wire) || more;
@@ -177,12 +174,14 @@ impl<'a> Socket<'a> {
     }
 
     fn wait(&mut self) -> Result<()> {
-        let check = self.login.as_ref().map(|login| login.check_at());
-        let until = check.into_iter().fold(self.wire.alarm(), Instant::min);
         let mut watches = [
             Watch::new(self.wire.stream(), true, self.wire.is_full()),
             Watch::new(&*self.waker, true, false),
         ];
+        let until = match self.login {
+            Some(_) => self.wire.alarm().min(self.check_at),
+            None => self.wire.alarm(),
+        };
         poll::wait(&mut watches, Some(time::until(until)))?;
         if watches[1].readable() {
             self.waker.clear();
@@ -192,6 +191,19 @@ impl<'a> Socket<'a> {
         }
         self.wire.keep_alive();
         Ok(())
+    }
+
+    /// The look-out is told of an end at once; the store has the last word, now and then.
+    fn check_login(&mut self) {
+        let Some((id, watch)) = &self.login else { return };
+        let mut good = !watch.is_over();
+        if good && time::now() >= self.check_at {
+            self.check_at = time::now() + limits::socket::LOGIN_CHECK;
+            good = self.api.web_session_by_id(id).is_ok_and(|found| found.is_some());
+        }
+        if !good {
+            self.wire.end(CloseCode::Policy, "the login has ended");
+        }
     }
 
     /// Takes what the peer says; true when there may be more of it at once.
