@@ -72,7 +72,7 @@
 //! |---|---|---|---|---|
 //! | main | 1 | signals, start and stop order | | |
 //! | front | 1 | HTTP connections, but for handlers | outcomes, 2 a connection | cannot be |
-//! | http-N | 4 | one request at a time, as a value | jobs, 256 | 503 |
+//! | http-N | 4 | one request at a time, as a value | jobs, one a connection | cannot be |
 //! | ws-N | 1 a WebSocket, at most 64 | it, and places in logs | answers, 2048 | dropped |
 //! | live-ID | 1 a session | connection to the keeper, screen, input | commands, 64 | `Busy` |
 //! | db-writer | 1 | the writing connection | writes, 256 | wait 5 s, then `Busy` |

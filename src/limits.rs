@@ -247,8 +247,9 @@ pub const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 pub const WARN_AGAIN: Duration = Duration::from_secs(10);
 /// Threads that run handlers.
 pub const WORKERS: usize = 4;
-/// Whole requests waiting for a worker. Full: 503.
-pub const JOBS: usize = 256;
+/// Further requests of peers that have one under way; a connection has one at a time, so that none
+/// is turned away: behind a loopback address, which is one peer, there are many.
+pub const JOBS: usize = CONNECTIONS;
 /// Requests parked until something happens (a state, an event, a person).
 pub const PARKED: usize = 256;
 /// Longest wait of one `wait` or `events` request; clients ask again.

@@ -87,8 +87,13 @@ impl Service {
             keepers.iter().any(|stat| keeper == Some((stat.pid, stat.start)))
         };
         let live = self.records.all_live().into_iter().find(|live| is(live.row().keeper));
-        // A keeper that is not ours, or not adopted yet, is a session all the same.
-        Ok(Some(live.map_or_else(|| format!("of keeper {}", nearest.pid), |l| l.id.clone())))
+        if let Some(live) = live {
+            return Ok(Some(live.id.clone()));
+        }
+        // One that is not adopted yet, or a keeper that is not ours, is a session all the same.
+        let stored = self.store().read(sessions::list).unwrap_or_default();
+        let known = stored.into_iter().find(|row| is(row.keeper)).map(|row| row.id);
+        Ok(Some(known.unwrap_or_else(|| format!("of keeper {}", nearest.pid))))
     }
 
     /// The running session; `None` when it has ended. One that is just being started or adopted

@@ -145,7 +145,8 @@ def through(world, tls, origin):
         if not reply.startswith(b"HTTP/1.1 101 "):
             raise SystemExit("no WebSocket through nginx: %r" % reply[:300])
     listed = world.cli("auth", "sessions", "--json").stdout
-    audited = world.cli("audit", "--limit", "20").stdout
-    if "127.0.0.1" not in listed or "6.6.6.6" in listed + audited:
+    audited = world.cli("audit", "--limit", "20", "--json").stdout
+    right = "127.0.0.1" in listed and "web 127.0.0.1 (through the proxy)" in audited
+    if not right or "6.6.6.6" in listed + audited:
         raise SystemExit("the client's address is wrong: %s %s" % (listed, audited))
     print("login, Secure cookie, HSTS, WebSocket and address through nginx: as they should be")

@@ -41,12 +41,16 @@ class World:
             os.mkdir(path, 0o700)
         self.binary = os.path.abspath(binary)
         self.port, self.ws_port = free_ports(2)
-        self.base = "http://127.0.0.1:%d" % self.port
         self.control = self.state + "/run/control.sock"
         self.env = {"HOME": self.root + "/home", "CODEPIPER_HOME": self.state, "LANG": "C.UTF-8",
                     "PATH": "/usr/local/bin:/usr/bin:/bin", "SHELL": "/bin/sh", "TERM": "xterm"}
         self.limit, self.vars, self.sessions, self.daemon = limit, vars or {}, [], None
         self.log = open(self.root + "/daemon.out", "a+", encoding="utf-8")
+
+    @property
+    def base(self):
+        """The origin of its page."""
+        return "http://127.0.0.1:%d" % self.port
 
     def __enter__(self):
         return self

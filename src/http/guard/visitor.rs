@@ -32,8 +32,10 @@ fn client(request: &Request, trusted: &dyn Fn(IpAddr) -> bool) -> Option<IpAddr>
     let mut found = None;
     for hop in hops.iter().rev() {
         let Ok(ip) = hop.parse::<IpAddr>() else { break };
-        found = Some(ip.to_canonical());
-        if !trusted(ip.to_canonical()) {
+        let ip = ip.to_canonical();
+        found = Some(ip);
+        // A client on the proxy's own host is a client: what it says of others counts for nothing.
+        if !trusted(ip) || ip.is_loopback() {
             break;
         }
     }
@@ -93,6 +95,8 @@ mod tests {
         assert_eq!(address(&["127.0.0.0/8", "10.0.0.0/8"], chain), "198.51.100.7");
         let two = "X-Forwarded-For: 6.6.6.6|X-Forwarded-For: 198.51.100.7";
         assert_eq!(address(&["127.0.0.0/8"], two), "198.51.100.7");
+        let local = "X-Forwarded-For: 6.6.6.6, 127.0.0.1";
+        assert_eq!(address(&["127.0.0.0/8"], local), "127.0.0.1", "a client beside the proxy");
         let junk = "X-Forwarded-For: 6.6.6.6, junk, 127.0.0.2";
         assert_eq!(address(&["127.0.0.0/8"], junk), "127.0.0.2");
         assert_eq!(address(&["127.0.0.0/8"], "X-Forwarded-For: junk"), "127.0.0.1");
