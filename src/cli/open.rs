@@ -17,9 +17,10 @@ pub const COMMANDS: &[Command] = &[Command {
     about: "Say where the dashboard is, and how to reach it from elsewhere",
     options: &[],
     words: Words::Count(0, 0),
-    details: "Prints the address, and the SSH tunnel that brings it to another machine under the\n\
-              same address. The dashboard is there when the daemon was started with --web.",
-    examples: &["codepiper open", "xdg-open \"$(codepiper open | head -1)\""],
+    details: "Prints the address, and the SSH tunnel that brings it to another machine under\n\
+              the same address. The dashboard is there when the daemon was started with\n\
+              --web.",
+    examples: &["codepiper open", "codepiper open | head -1"],
     run: open,
 }];
 
