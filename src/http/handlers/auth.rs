@@ -2,11 +2,12 @@
 //!
 //! 1. A token MUST leave in `Set-Cookie` alone; a proof, a secret and a code only in the body of
 //!    the reply that made them.
-//! 2. A session's cookie MUST count only together with its proof, an onboarding's too: a program of
-//!    an agent that listens on another port of this host is sent the cookie as well.
+//! 2. A session's cookie MUST count only together with its proof, and an onboarding's once it has
+//!    shown one: a program of an agent that listens on another port of this host is sent the cookie
+//!    as well.
 
 use crate::auth::password;
-use crate::base::error::{Error, Result};
+use crate::base::error::{Code, Error, Result};
 use crate::base::json::Fields;
 use crate::base::secret::Secret;
 use crate::base::time;
@@ -64,12 +65,12 @@ pub fn setup(api: &Api, request: Request, _: &Params, answer: Answer) {
     api.attempt(
         request.visitor,
         move |service, visitor| service.set_up(visitor, &bootstrap, &chosen),
-        move |done| answer.send(reply(done, |opened| onboarding(&opened, https))),
+        move |done| answer.send(reply(done, |opened| onboarding(200, &opened, https))),
     );
 }
 
-/// Takes `{password, totpCode | recoveryCode}`; answers `{ok, proof}` with the cookie of a session,
-/// or, where no code is set up, like [`setup`].
+/// Takes `{password, totpCode | recoveryCode}`; answers `{ok, proof}` with the cookie of a session.
+/// Where no code is set up, the password alone gives a 401 with what [`setup`] answers.
 pub fn login(api: &Api, request: Request, _: &Params, answer: Answer) {
     let asked = || -> Result<(Secret, Factor)> {
         let body = request.json()?;
@@ -87,7 +88,7 @@ pub fn login(api: &Api, request: Request, _: &Params, answer: Answer) {
         move |done| {
             answer.send(reply(done, |entered| match entered {
                 Entered::Login(opened) => entered_reply(json!({"ok": true}), &opened, https),
-                Entered::Onboarding(opened) => onboarding(&opened, https),
+                Entered::Onboarding(opened) => onboarding(401, &opened, https),
             }));
         },
     );
@@ -98,7 +99,7 @@ pub fn login(api: &Api, request: Request, _: &Params, answer: Answer) {
 pub fn mfa_setup(api: &Api, request: Request, _: &Params, answer: Answer) {
     let asked = || -> Result<(WebSession, Option<(Secret, Factor)>)> {
         let session = either(api, &request)?;
-        let body = request.json()?;
+        let body = if request.body.is_empty() { json!({}) } else { request.json()? };
         let fields = fields(&body, &["password", "totpCode", "recoveryCode"])?;
         let credentials = match session.kind {
             Kind::Onboarding => None,
@@ -251,12 +252,14 @@ pub fn reset_mfa(api: &Api, request: &Request, _: &Params) -> Result<Reply> {
 /// The web session of this kind that a request shows the cookie and the proof of.
 pub fn caller(api: &Api, request: &Request, kind: Kind) -> Result<Option<WebSession>> {
     let Some(token) = cookie::token(request, kind) else { return Ok(None) };
-    let found = match kind {
-        Kind::Login => api.web_session(token)?,
-        Kind::Onboarding => api.onboarding(token)?,
-    };
-    let proof = request.header(cookie::PROOF).unwrap_or("");
-    Ok(found.filter(|session| session.proves(proof)))
+    let proof = request.header(cookie::PROOF);
+    match kind {
+        Kind::Onboarding => api.onboarding(token, proof),
+        Kind::Login => {
+            let proof = proof.unwrap_or_default();
+            Ok(api.web_session(token)?.filter(|session| session.proves(proof)))
+        }
+    }
 }
 
 fn need(api: &Api, request: &Request, kind: Kind) -> Result<WebSession> {
@@ -282,9 +285,17 @@ fn entered_reply(mut body: Value, opened: &Opened, https: bool) -> Reply {
         .header("Set-Cookie", cookie::clear(Kind::Onboarding, https))
 }
 
-fn onboarding(opened: &Opened, https: bool) -> Reply {
-    let proof = opened.proof.expose();
-    Reply::json(200, &json!({"ok": true, "mfaSetupRequired": true, "proof": proof}))
+/// With 401 it is no login, though the way to one.
+fn onboarding(status: u16, opened: &Opened, https: bool) -> Reply {
+    let mut body = json!({"mfaSetupRequired": true, "proof": opened.proof.expose()});
+    match status {
+        200 => body["ok"] = json!(true),
+        _ => {
+            body["error"] = json!("set up an authenticator app first");
+            body["code"] = json!(Code::Unauthorized.word());
+        }
+    }
+    Reply::json(status, &body)
         .header("Set-Cookie", cookie::set(Kind::Onboarding, opened.token.expose(), https))
         .header("Set-Cookie", cookie::clear(Kind::Login, https))
 }

@@ -64,9 +64,21 @@ impl Service {
         Ok(found)
     }
 
-    /// The onboarding behind a cookie's token, while it lasts. Its proof is still to be looked at.
-    pub fn onboarding(&self, token: &str) -> Result<Option<WebSession>> {
-        self.by_token(token, Kind::Onboarding)
+    /// The onboarding behind a cookie's token, while it lasts. It needs no proof until it has once
+    /// come with one, as our page's does at once: from then on whoever else was sent the cookie
+    /// cannot take part.
+    pub fn onboarding(&self, token: &str, proof: Option<&str>) -> Result<Option<WebSession>> {
+        let found = self.by_token(token, Kind::Onboarding)?;
+        let mut proven = self.logins.proven.lock().unwrap_or_else(|e| e.into_inner());
+        Ok(found.filter(|session| match proof {
+            None => !proven.contains(&session.id),
+            Some(proof) => {
+                session.proves(proof) && {
+                    proven.insert(session.id.clone());
+                    true
+                }
+            }
+        }))
     }
 
     fn by_token(&self, token: &str, kind: Kind) -> Result<Option<WebSession>> {

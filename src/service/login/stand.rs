@@ -48,7 +48,7 @@ impl Stand {
         let Entered::Onboarding(opened) = entered.unwrap() else {
             panic!("a password alone opened a login");
         };
-        let session = self.service.onboarding(opened.token.expose()).unwrap().unwrap();
+        let session = self.service.onboarding(opened.token.expose(), None).unwrap().unwrap();
         let mut app = App::of(&self.service.offer(&session).unwrap());
         let enrolled = self.service.enroll(&visitor(), &session, &app.new_code()).unwrap();
         (app, enrolled)

@@ -33,9 +33,13 @@ export function login(enter, toEnrol) {
     try {
       const reply = await post("/auth/login", { password: password.input.value, ...way.factor() });
       proof.set(reply.proof);
-      if (reply.mfaSetupRequired) toEnrol();
-      else enter();
+      enter();
     } catch (error) {
+      if (error.body?.mfaSetupRequired) {
+        proof.set(error.body.proof);
+        toEnrol();
+        return;
+      }
       // Each code is taken once: the next try needs another.
       ways[0].clear();
       throw error;

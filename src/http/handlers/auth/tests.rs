@@ -35,7 +35,9 @@ impl Browser {
         let mut request = Request::sample(Door::Web, method, path, &body.to_string());
         let pairs: Vec<String> = self.cookies.iter().map(|(n, v)| format!("{n}={v}")).collect();
         request.headers.push(("cookie".into(), pairs.join("; ")));
-        request.headers.push((cookie::PROOF.into(), self.proof.clone()));
+        if !self.proof.is_empty() {
+            request.headers.push((cookie::PROOF.into(), self.proof.clone()));
+        }
         let got = serve(stand, request);
         for line in got.head.lines().filter_map(|line| line.strip_prefix("Set-Cookie: ")) {
             let (name, rest) = line.split_once('=').unwrap();
@@ -115,7 +117,7 @@ fn from_the_bootstrap_password_to_a_login_and_out() {
 }
 
 #[test]
-fn w13_a_cookie_without_its_own_proof_is_nobody_in_an_onboarding_too() {
+fn w13_a_cookie_without_its_own_proof_is_nobody() {
     let (stand, mut app, _) = Stand::ready("http-proof");
     let mut me = Browser::default();
     let body = json!({"password": PASSWORD, "totpCode": app.new_code().expose()});
@@ -131,9 +133,13 @@ fn w13_a_cookie_without_its_own_proof_is_nobody_in_an_onboarding_too() {
     stand.service.reset_mfa("test").unwrap();
     let got = me.post(&stand, "/auth/login", &json!({"password": PASSWORD}));
     assert_eq!(got.body["mfaSetupRequired"], true);
-    let mut thief = Browser { proof: String::new(), ..me.clone() };
-    assert_eq!(thief.post(&stand, "/auth/mfa/setup", &json!({})).status, 401);
-    assert_eq!(me.post(&stand, "/auth/mfa/setup", &json!({})).status, 200);
+    assert_eq!(got.status, 401, "a password alone is no login");
+    let with = |proof: &str| Browser { proof: proof.to_string(), ..me.clone() };
+    assert_eq!(with("").post(&stand, "/auth/mfa/setup", &json!({})).status, 200, "as documented");
+    assert_eq!(with(&"0".repeat(64)).post(&stand, "/auth/mfa/setup", &json!({})).status, 401);
+    assert_eq!(with(&me.proof).post(&stand, "/auth/mfa/setup", &json!({})).status, 200);
+    assert_eq!(with("").post(&stand, "/auth/mfa/setup", &json!({})).status, 401, "our page's now");
+    assert_eq!(with(&me.proof).post(&stand, "/auth/mfa/setup", &json!({})).status, 200);
 }
 
 #[test]
