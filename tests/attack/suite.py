@@ -1,5 +1,5 @@
-"""tests/data/http_attacks, as it was given, against a daemon with a login and two sessions; the cases
-of hooks run inside of a session, where alone they can mean something."""
+"""tests/data/http_attacks, as it was given, against a daemon with a login and two sessions. The
+cases of hooks run inside of a session, where alone they can mean something."""
 import os
 import subprocess
 import sys
