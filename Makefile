@@ -60,7 +60,8 @@ e2e: assets needs-e2e ## real agents against scripted models, and a real browser
 	tests/e2e/fetch.sh claude >/dev/null
 	tests/e2e/fetch.sh codex >/dev/null
 	tests/e2e/fetch.sh browser >/dev/null
-	cargo test --locked --features e2e --test e2e
+	cargo test --locked --features e2e --test e2e -- --skip browser
+	tests/e2e/offline.sh cargo test --locked --offline --features e2e --test e2e browser
 
 attack: assets needs-attack ## the web door under attack: bad requests, floods, neighbours, a proxy
 	cargo build --locked

@@ -140,6 +140,10 @@ fn started(call: &Invocation<'_>, version: &Value) -> Result<()> {
     call.out.line(&format!("daemon running, pid {}, socket {path}", version["pid"]))?;
     if let Some(url) = version["web"]["url"].as_str() {
         call.out.line(&text::clean(&format!("dashboard at {url}")))?;
+        if let Some(ip) = version["web"]["bind"].as_str() {
+            let warning = format!("and at {ip} without TLS: put a proxy with TLS in front of it");
+            call.out.line(&text::clean(&warning))?;
+        }
         first_password(call)?;
     }
     call.out.line("next: codepiper start -p command -- bash")

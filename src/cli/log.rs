@@ -31,7 +31,7 @@ impl<'a> Log<'a> {
 
     /// At most `most` bytes from `from` on.
     pub fn piece(&self, from: u64, most: u64) -> Result<Piece> {
-        let target = session_path(self.id, &format!("/log?from={from}&max={most}"));
+        let target = session_path(self.id, &format!("/log?from={from}&len={most}"));
         let reply = self.client.raw(&target)?;
         Ok(Piece {
             from: reply.number("x-codepiper-from")?,

@@ -126,6 +126,6 @@ mod tests {
         });
         assert_eq!(tail(&invocation(&fake, &["tail", "-f", "x"])).unwrap(), 0);
         let lines = fake.lines();
-        assert_eq!(lines[..2], ["GET /sessions/x", "GET /sessions/full-id/log?from=0&max=1"]);
+        assert_eq!(lines[..2], ["GET /sessions/x", "GET /sessions/full-id/log?from=0&len=1"]);
     }
 }

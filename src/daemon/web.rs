@@ -8,6 +8,7 @@
 
 use crate::base::error::{Error, Result};
 use crate::config::web::Web;
+use crate::daemon::notify;
 use crate::http::doors::Listen;
 use crate::http::message::Door;
 use crate::http::stream::Listener;
@@ -65,7 +66,11 @@ pub fn tell(web: Web, service: &Service, log_file: bool) -> Result<()> {
     }
     let url = web.url();
     service.web.get_or_init(|| web);
-    if log_file {
+    // Standard output is a log there as well.
+    if log_file || notify::under_systemd() {
+        if !service.login_status()?.password {
+            log::info!("no login is set up yet; begin with: codepiper auth bootstrap");
+        }
         return Ok(());
     }
     if let Some((password, _)) = service.bootstrap_if_needed()? {

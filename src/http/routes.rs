@@ -161,6 +161,14 @@ mod tests {
     }
 
     #[test]
+    fn w3_what_only_the_persons_own_programs_may_is_not_there_over_the_web() {
+        let cli = || ROUTES.iter().filter(|row| row.path.starts_with("/auth/cli/"));
+        assert_eq!(cli().count(), 3);
+        assert!(cli().all(|row| row.doors == CONTROL));
+        assert!(ROUTES.iter().all(|row| !row.doors.contains(&Door::Socket)));
+    }
+
+    #[test]
     fn what_is_open_or_local_stands_here() {
         let named = |which: &dyn Fn(&Route<Api>) -> bool| {
             let rows = ROUTES.iter().filter(|row| which(row));

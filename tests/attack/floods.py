@@ -6,7 +6,7 @@ import struct
 import threading
 import time
 
-from world import World
+from ground import World
 
 HALF_OPEN, RESETS, SLOW = 2000, 4000, 300
 

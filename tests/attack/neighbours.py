@@ -4,7 +4,7 @@ import socket
 import threading
 import time
 
-from world import World
+from ground import World
 
 # Listens at the address in its words, says so, and stays.
 SQUAT = """

@@ -8,7 +8,7 @@ import ssl
 import subprocess
 import time
 
-from world import PASSWORD, STEP, World, free_ports, totp
+from ground import PASSWORD, STEP, World, free_ports, totp
 
 CONF = """
 daemon off;

@@ -11,6 +11,7 @@ import floods
 import neighbours
 import proxy
 import suite
+import viewer
 
 PARTS = {
     "suite": suite.run,
@@ -19,6 +20,7 @@ PARTS = {
     "neighbours": neighbours.run,
     "tunnel": neighbours.tunnel,
     "proxy": proxy.run,
+    "viewer": viewer.run,
 }
 
 

@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 
-from world import PASSWORD, World
+from ground import PASSWORD, World
 
 SUITE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../data/http_attacks")
 

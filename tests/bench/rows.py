@@ -11,6 +11,7 @@ from audit import append, audit
 from gate import approval, evaluate
 from hook import hook
 from measure import Row, activity, interleave, memory_kib, timed_ms, wait_until
+from web import web
 from websocket import websocket
 from world import HELLO, PAUSE, Terminal, keeper_of
 
@@ -244,4 +245,4 @@ def log_digest(world, session):
 
 BENCHES = {"start": start, "cli": command, "echo": echo, "drain": drain, "idle": idle,
            "kill": kill, "evaluate": evaluate, "hook": hook, "approval": approval, "append": append,
-           "audit": audit, "websocket": websocket}
+           "audit": audit, "websocket": websocket, "web": web}

@@ -81,7 +81,7 @@ fn hold_out(kind: &str, processes: u32) {
     daemon.wait_screen(&id, "full");
     check(&format!("{kind} before"), &lists(&daemon, 50));
     // A quarter of a megabyte: more than a socket holds, and too little to be refused as a whole.
-    let target = format!("/sessions/{id}/log?max=240000");
+    let target = format!("/sessions/{id}/log?len=240000");
     let flood = Flood::start(&space, kind, processes, &target);
     check(kind, &lists(&daemon, 300));
     daemon.post(&format!("/sessions/{id}/send"), &json!({"text": "alive"}));

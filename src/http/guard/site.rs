@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn only_our_own_names_are_answered_to() {
+    fn w20_only_our_own_names_are_answered_to() {
         for host in "127.0.0.1:3000 localhost:3000 LOCALHOST:9999 [::1]:3000 pipe.example \
                      pipe.example:443 localhost:8080"
             .split_ascii_whitespace()
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn what_changes_something_comes_from_the_very_page() {
+    fn w13_what_changes_something_comes_from_the_very_page() {
         assert_eq!(post("Host: localhost:3000|Origin: http://localhost:3000"), 200);
         assert_eq!(post("Host: localhost:3000|Referer: http://localhost:3000/a?b"), 200);
         assert_eq!(post("Host: 127.0.0.1:3000|Origin: https://pipe.example"), 200, "a proxy");
@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn the_other_port_takes_a_socket_of_our_page_alone() {
+    fn w13_the_other_port_takes_a_socket_of_our_page_alone() {
         let open = |door, fields: &str| check(door, Kind::Socket, "GET", fields);
         let page = "Host: localhost:9999|Origin: http://localhost:3000|Sec-Fetch-Site: same-site";
         assert_eq!(open(Door::Socket, page), 200);

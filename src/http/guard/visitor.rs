@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn a_client_cannot_choose_its_address() {
+    fn w8_a_client_cannot_choose_its_address() {
         let address =
             |proxies: &[&str], fields: &str| visitor("127.0.0.1", proxies, fields).address;
         let spoofed = "X-Forwarded-For: 6.6.6.6, 198.51.100.7";

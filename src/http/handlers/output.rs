@@ -29,13 +29,13 @@ pub fn screen(api: &Api, _: &Request, params: &Params) -> Result<Reply> {
     ))
 }
 
-/// Raw output from `?from=` on, at most `?max=` bytes. `X-CodePiper-From` is the offset of the
+/// Raw output from `?from=` on, at most `?len=` bytes. `X-CodePiper-From` is the offset of the
 /// first byte (later than asked for where output is gone), `-Start` the oldest kept, `-End` where
 /// the log ends. Empty at the end.
 pub fn log(api: &Api, request: &Request, params: &Params) -> Result<Reply> {
     let row = api.resolve(params.get("id"))?;
-    let (from, max) = (number(request, "from", 0)?, number(request, "max", limits::LOG_PIECE)?);
-    let piece = api.log_piece(&row, from, max)?;
+    let (from, len) = (number(request, "from", 0)?, number(request, "len", limits::LOG_PIECE)?);
+    let piece = api.log_piece(&row, from, len)?;
     Ok(Reply::bytes(200, RAW, piece.bytes)
         .header("X-CodePiper-From", piece.from.to_string())
         .header("X-CodePiper-Start", piece.start.to_string())

@@ -109,7 +109,7 @@ fn a_recovery_code_stands_in_once_and_ends_with_its_app() {
 }
 
 #[test]
-fn everything_that_does_not_fit_looks_the_same_and_is_told_apart_in_the_log() {
+fn w20_everything_that_does_not_fit_looks_the_same_and_is_told_apart_in_the_log() {
     let (stand, app, _) = Stand::ready("same");
     let nobody = Stand::new("same-none");
     let errors = [
