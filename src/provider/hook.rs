@@ -59,6 +59,43 @@ pub enum HookEvent {
     Other(String),
 }
 
+/// Events that only tell something: Claude Code's, and `Interrupt` of Codex. A name that is not
+/// here may be the gate of an agent that we do not know (`BeforeTool`, `preToolUse`), so it blocks.
+pub const TELLS: &[&str] = &[
+    "ConfigChange",
+    "CwdChanged",
+    "DirectoryAdded",
+    "Elicitation",
+    "ElicitationResult",
+    "FileChanged",
+    "InstructionsLoaded",
+    "Interrupt",
+    "MessageDisplay",
+    "Notification",
+    "PermissionDenied",
+    "PostCompact",
+    "PostModelSwitch",
+    "PostToolBatch",
+    "PostToolUse",
+    "PostToolUseFailure",
+    "PreCompact",
+    "PreModelSwitch",
+    "SessionEnd",
+    "SessionStart",
+    "Setup",
+    "Stop",
+    "StopFailure",
+    "SubagentStart",
+    "SubagentStop",
+    "TaskCompleted",
+    "TaskCreated",
+    "TeammateIdle",
+    "UserPromptExpansion",
+    "UserPromptSubmit",
+    "WorktreeCreate",
+    "WorktreeRemove",
+];
+
 /// What hook-forward prints at [`DIALOG`] for a yes or a no, the same for both agents; a no
 /// carries its reason to the model.
 pub fn dialog_answer(allow: bool, reason: &str) -> Value {
@@ -75,12 +112,16 @@ pub fn is_question(tool: &str) -> bool {
     ["AskUserQuestion", "ExitPlanMode"].contains(&tool)
 }
 
-/// Reads a hook's stdin. `event` is what hook-forward took it for, and must be what it says. Words
+/// Reads a hook's stdin. `event` is what hook-forward took it for, and must be what it says; a
+/// script that only tells something may leave that out. Words
 /// are at most [`limits::gate::HOOK_WORD_BYTES`] and paths [`limits::CWD_BYTES`] bytes, without
 /// control characters; fields that are not read here are not looked at.
 pub fn parse(event: &str, data: &Value) -> Result<HookEvent> {
     let fields = Fields::of(data)?;
-    let name = need_word(&fields, "hook_event_name")?;
+    let name = match word(&fields, "hook_event_name")? {
+        None if TELLS.contains(&event) => event.to_string(),
+        said => said.filter(|name| !name.is_empty()).ok_or_else(|| missing("hook_event_name"))?,
+    };
     if name != event {
         return Err(Error::invalid(format!("the hook says {name:?}, its sender {event:?}")));
     }
@@ -120,8 +161,11 @@ fn tool_call(fields: &Fields<'_>) -> Result<ToolCall> {
 }
 
 fn need_word(fields: &Fields<'_>, name: &str) -> Result<String> {
-    let missing = || Error::invalid(format!("field {name:?} is missing or empty"));
-    word(fields, name)?.filter(|word| !word.is_empty()).ok_or_else(missing)
+    word(fields, name)?.filter(|word| !word.is_empty()).ok_or_else(|| missing(name))
+}
+
+fn missing(name: &str) -> Error {
+    Error::invalid(format!("field {name:?} is missing or empty"))
 }
 
 fn word(fields: &Fields<'_>, name: &str) -> Result<Option<String>> {

@@ -39,7 +39,7 @@ pub struct HookCall<'a> {
     pub session: &'a str,
     /// What proves that.
     pub secret: &'a str,
-    /// Id of the request; asked again after a lost connection.
+    /// Id of the request; asked again after a lost connection. Empty for an event that only tells.
     pub request: &'a str,
     /// The hook's event.
     pub event: &'a str,
@@ -112,11 +112,13 @@ impl Service {
     /// Takes one hook call. An error is a refusal: hook-forward then blocks the call.
     pub fn hook(&self, call: &HookCall<'_>) -> Result<HookReply> {
         let live = self.authenticate(call)?;
-        if call.request.is_empty() || call.request.len() > limits::gate::HOOK_WORD_BYTES {
+        let provider = provider::find(&live.row().provider)?;
+        let event = hook::parse(call.event, call.data)?;
+        let asks = matches!(event, HookEvent::PreToolUse(_) | HookEvent::PermissionRequest(_));
+        if asks && call.request.is_empty() || call.request.len() > limits::gate::HOOK_WORD_BYTES {
             return Err(Error::invalid("the request id is missing or too long"));
         }
-        let provider = provider::find(&live.row().provider)?;
-        match hook::parse(call.event, call.data)? {
+        match event {
             HookEvent::PreToolUse(tool_call) => {
                 let (answer, seq) = self.decide(&live, provider, call, &tool_call)?;
                 Ok(HookReply { answer, decided: Some((live, seq)) })

@@ -5,6 +5,7 @@
 
 use crate::provider::hook::DIALOG;
 use crate::provider::hook::GATE;
+use crate::provider::hook::TELLS;
 
 /// What an agent makes of the end of the hook.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,43 +17,6 @@ pub enum Kind {
     /// It goes on.
     Tells,
 }
-
-/// Events that only tell something: Claude Code's, and `Interrupt` of Codex. A name that is not
-/// here may be the gate of an agent that we do not know (`BeforeTool`, `preToolUse`), so it blocks.
-const TELLS: &[&str] = &[
-    "ConfigChange",
-    "CwdChanged",
-    "DirectoryAdded",
-    "Elicitation",
-    "ElicitationResult",
-    "FileChanged",
-    "InstructionsLoaded",
-    "Interrupt",
-    "MessageDisplay",
-    "Notification",
-    "PermissionDenied",
-    "PostCompact",
-    "PostModelSwitch",
-    "PostToolBatch",
-    "PostToolUse",
-    "PostToolUseFailure",
-    "PreCompact",
-    "PreModelSwitch",
-    "SessionEnd",
-    "SessionStart",
-    "Setup",
-    "Stop",
-    "StopFailure",
-    "SubagentStart",
-    "SubagentStop",
-    "TaskCompleted",
-    "TaskCreated",
-    "TeammateIdle",
-    "UserPromptExpansion",
-    "UserPromptSubmit",
-    "WorktreeCreate",
-    "WorktreeRemove",
-];
 
 /// The kind of an event by its name; `None` for one that neither agent has.
 pub fn kind(name: &str) -> Option<Kind> {

@@ -17,7 +17,7 @@ use crate::service::waits::Check;
 use crate::sys::proc;
 use serde_json::json;
 
-/// Takes `{sessionId, requestId, event, data}` with the session's secret in `X-CodePiper-Secret`;
+/// Takes `{sessionId, requestId?, event, data}` (an event that only tells needs no id) with the session's secret in `X-CodePiper-Secret`;
 /// answers `{decision, allow, reason?, output}`, where `output` is what hook-forward prints.
 /// Where a person is asked it is `{decision: "hold"}` at first; the same request, sent again, is
 /// answered with the person's answer, or `hold` again after an hour.
@@ -47,7 +47,7 @@ fn ask(api: &Api, request: &Request) -> Result<HookReply> {
         peer: request.peer.pid,
         session: fields.need_text("sessionId")?,
         secret: request.header("x-codepiper-secret").unwrap_or_default(),
-        request: fields.need_text("requestId")?,
+        request: fields.text("requestId")?.unwrap_or_default(),
         event: fields.need_text("event")?,
         data: fields.get("data").ok_or_else(|| Error::invalid("field \"data\" is missing"))?,
     })
