@@ -17,8 +17,9 @@ use crate::service::waits::Check;
 use crate::sys::proc;
 use serde_json::json;
 
-/// Takes `{sessionId, requestId?, event, data}` (an event that only tells needs no id) with the session's secret in `X-CodePiper-Secret`;
-/// answers `{decision, allow, reason?, output}`, where `output` is what hook-forward prints.
+/// Takes `{sessionId, requestId?, event, data}` (an event that only tells needs no id) with the
+/// session's secret in `X-CodePiper-Secret`; answers `{decision, allow, reason?, output}`, where
+/// `output` is what hook-forward prints.
 /// Where a person is asked it is `{decision: "hold"}` at first; the same request, sent again, is
 /// answered with the person's answer, or `hold` again after an hour.
 pub fn claude(api: &Api, request: Request, _: &Params, answer: Answer) {
