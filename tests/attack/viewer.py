@@ -1,4 +1,4 @@
-"""A viewer that never reads while a program floods its terminal, and another who works beside it."""
+"""A viewer that never reads while a program floods its terminal, and another who works then."""
 import os
 import sys
 import time
