@@ -113,7 +113,7 @@ pub(crate) mod tests {
         };
         let end = start + bytes.len() as u64;
         let from = number("from=").clamp(start, end);
-        let to = (from + number("max=")).min(end);
+        let to = (from + number("len=")).min(end);
         let body = &bytes[(from - start) as usize..(to - start) as usize];
         let head = format!(
             "HTTP/1.1 200 OK\r\nContent-Length: {}\r\nX-CodePiper-From: {from}\r\n\

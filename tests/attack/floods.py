@@ -28,7 +28,7 @@ def run(binary, _):
 def attack(world, flood, threads):
     """One kind of flood."""
     before, held, stop = world.rss_mib(), [], threading.Event()
-    flooding = threading.Thread(target=flood, args=(world, held, stop))
+    flooding = threading.Thread(target=flood, args=(world, held, stop), daemon=True)
     flooding.start()
     samples, most = [], before
     while flooding.is_alive() or len(samples) < 150:
