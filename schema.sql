@@ -275,6 +275,7 @@ CREATE TABLE web_sessions (
     expires_ms      INTEGER NOT NULL,
     address         TEXT    NOT NULL,
     agent           TEXT    NOT NULL,
+    proven          INTEGER NOT NULL DEFAULT 0,      -- an onboarding has shown its proof once
     pending         BLOB,                            -- a TOTP secret that awaits its first code,
     pending_version INTEGER NOT NULL DEFAULT 0,      -- sealed; good for this session only
     pending_until   INTEGER NOT NULL DEFAULT 0

@@ -181,19 +181,21 @@ impl Connections {
     }
 
     /// Of these the one that has waited longest without ever sending a whole request, or else one
-    /// that nobody will miss, or else one that leaves its reply unread, of the peer that has the
-    /// most and more than `own`. `None` when all are at work.
+    /// that nobody will miss, or else one whose next request is not whole, or else one that leaves
+    /// its reply unread, of the peer that has the most and more than `own`. `None` when all are at
+    /// work.
     fn pick(&self, own: usize, among: impl Fn(&Slot) -> bool) -> Option<u64> {
         let count = |key| self.per_peer.get(&key).copied().unwrap_or_default();
         let rank = |slot: &Slot| match &slot.conn {
             conn if conn.lingers() => Some((0, Reverse(0))),
             conn if conn.is_fresh() => Some((1, Reverse(0))),
             conn if conn.is_idle() => Some((2, Reverse(0))),
-            conn if conn.pending().is_empty() => None,
+            conn if conn.is_waiting() => None,
+            conn if conn.pending().is_empty() => Some((3, Reverse(0))),
             _ => {
                 // Behind a loopback address are many, so that its own count says nothing.
                 let key = slot.who.key();
-                (count(key) > own || !key.is_one_peer()).then(|| (3, Reverse(count(key))))
+                (count(key) > own || !key.is_one_peer()).then(|| (4, Reverse(count(key))))
             }
         };
         let ranked = self.slots.iter().filter(|(_, slot)| among(slot)).filter_map(|(id, slot)| {
@@ -267,6 +269,25 @@ mod tests {
         table.remove(third);
         table.remove(newer);
         assert_eq!(open.load(Ordering::Relaxed), 1);
+    }
+
+    #[test]
+    fn half_a_request_holds_no_place_also_after_a_whole_one() {
+        let (start, open) = (time::now(), Arc::new(AtomicUsize::new(0)));
+        let mut table = Connections::new(Caps { all: 2, web: 2, per_peer: 2 }, 10, open);
+        let halves = ["GET / HT", "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n1"];
+        for half in halves {
+            let id = add(&mut table, 1, start);
+            get_whole(&mut table, id, start);
+            let conn = &mut table.get(id).unwrap().conn;
+            conn.reply(b"r".to_vec(), Next::Keep, start);
+            assert!(conn.written(1, start).is_none());
+            assert!(conn.feed(half.as_bytes(), start).is_none());
+        }
+        let Place::Of(first) = table.place_for(Key::Process(9)) else { panic!("no place") };
+        table.remove(first);
+        add(&mut table, 2, start);
+        assert!(matches!(table.place_for(Key::Process(9)), Place::Of(_)));
     }
 
     #[test]

@@ -144,7 +144,7 @@ pub const ROUTES: &[Route<Api>] = &[
     local("/auth/cli/bootstrap", "a password for the setup", Run::Now(auth::bootstrap)),
     local("/auth/cli/reset-password", "reset it", Run::Later(auth::reset_password)),
     local("/auth/cli/reset-mfa", "take the app away", Run::Now(auth::reset_mfa)),
-    row(Method::Get, "/ws", "a terminal as WebSocket", Run::Later(ws::open)),
+    at(CONTROL, Method::Get, "/ws", "a terminal as WebSocket", Run::Later(ws::open)),
     at(HOOK, Method::Post, "/hooks/claude", "an agent's hook", Run::Later(hooks::claude)),
 ];
 
@@ -189,6 +189,7 @@ mod tests {
                 "POST /auth/cli/bootstrap",
                 "POST /auth/cli/reset-password",
                 "POST /auth/cli/reset-mfa",
+                "GET /ws",
             ]
         );
     }

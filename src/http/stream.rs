@@ -6,6 +6,7 @@ use crate::sys::sock;
 use std::io::Read;
 use std::io::Write;
 use std::net::IpAddr;
+use std::net::Ipv6Addr;
 use std::net::Shutdown;
 use std::net::SocketAddr;
 use std::net::TcpListener;
@@ -57,7 +58,13 @@ impl Who {
     pub fn key(self) -> Key {
         match self {
             Who::Process(peer) => Key::Process(peer.pid),
-            Who::Address(address) => Key::Address(address.ip()),
+            // Of IPv6 one client has a whole network of 64 bits.
+            Who::Address(address) => Key::Address(match address.ip() {
+                IpAddr::V6(ip) if !ip.is_loopback() => {
+                    IpAddr::V6(Ipv6Addr::from(u128::from(ip) >> 64 << 64))
+                }
+                ip => ip,
+            }),
         }
     }
 }

@@ -69,6 +69,8 @@ pub struct WebSession {
     /// SHA-256 of what the page has to show besides: browsers send a cookie to every port of a
     /// host, and a program of an agent may listen on one.
     pub proof_sha256: [u8; 32],
+    /// An onboarding that has shown its proof once, and needs it from then on.
+    pub proven: bool,
     /// Unix milliseconds.
     pub created_ms: i64,
     /// To the minute.

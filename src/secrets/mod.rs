@@ -62,10 +62,10 @@ impl Keyring {
         seal::open(&*self.key(false)?, place, blob)
     }
 
-    /// A keyed digest of a message in its place: of no use to whoever has the database alone. The
-    /// first use makes the key.
+    /// A keyed digest of a message in its place: of no use to whoever has the database alone. It
+    /// makes no key: where one is missed, what it is compared with is lost too.
     pub fn mac(&self, place: Place<'_>, message: &[u8]) -> Result<[u8; 32]> {
-        seal::mac(&*self.key(true)?, place, message)
+        seal::mac(&*self.key(false)?, place, message)
     }
 
     fn key(&self, make: bool) -> Result<Arc<Key>> {

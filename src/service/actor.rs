@@ -203,12 +203,13 @@ impl Actor {
     }
 
     fn take_output(&mut self, offset: u64, bytes: &[u8]) {
+        // Viewers first: what they show must not wait for our own picture of it.
+        self.start.live.tail.push(offset, bytes);
         match self.quiet {
             true => self.screen.feed_quiet(bytes),
             false => self.screen.feed(bytes),
         }
         self.at = offset + bytes.len() as u64;
-        self.start.live.tail.push(offset, bytes);
         self.dirty = true;
         let replies = self.screen.take_replies();
         if !replies.is_empty() {

@@ -206,6 +206,7 @@ CREATE TABLE web_sessions (
     expires_ms INTEGER NOT NULL,
     address TEXT NOT NULL,
     agent TEXT NOT NULL,
+    proven INTEGER NOT NULL DEFAULT 0,
     pending BLOB,
     pending_version INTEGER NOT NULL DEFAULT 0,
     pending_until INTEGER NOT NULL DEFAULT 0

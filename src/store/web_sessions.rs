@@ -13,8 +13,8 @@ use rusqlite::Transaction;
 use rusqlite::params;
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ValueRef};
 
-const COLUMNS: &str = "id, kind, token_sha256, proof_sha256, created_ms, used_ms, expires_ms, \
-    address, agent";
+const COLUMNS: &str = "id, kind, token_sha256, proof_sha256, proven, created_ms, used_ms, \
+    expires_ms, address, agent";
 
 /// Adds one, and takes away those whose time is over and, above `most`, those used longest ago.
 /// Gives the ids of those.
@@ -78,6 +78,11 @@ pub fn touch(tx: &Transaction<'_>, id: &str, at_ms: i64) -> Result<()> {
     change(tx, sql, params![id, at_ms]).map(drop)
 }
 
+/// It has shown its proof.
+pub fn prove(tx: &Transaction<'_>, id: &str) -> Result<()> {
+    change(tx, "UPDATE web_sessions SET proven = 1 WHERE id = ?1", [id]).map(drop)
+}
+
 /// Takes one away; false where there is none.
 pub fn remove(tx: &Transaction<'_>, id: &str) -> Result<bool> {
     change(tx, "DELETE FROM web_sessions WHERE id = ?1", [id]).map(|rows| rows > 0)
@@ -121,6 +126,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<WebSession> {
         kind: row.get("kind")?,
         token_sha256: row.get("token_sha256")?,
         proof_sha256: row.get("proof_sha256")?,
+        proven: row.get("proven")?,
         created_ms: row.get("created_ms")?,
         used_ms: row.get("used_ms")?,
         expires_ms: row.get("expires_ms")?,
@@ -146,6 +152,7 @@ mod tests {
             kind: Kind::Login,
             token_sha256: [at; 32],
             proof_sha256: [at + 100; 32],
+            proven: false,
             created_ms: at.into(),
             used_ms: at.into(),
             expires_ms: i64::from(at) + 50,

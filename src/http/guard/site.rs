@@ -58,7 +58,7 @@ impl Site {
         let host = self.host(request)?;
         let unsafe_method = !matches!(request.method, Method::Get | Method::Head);
         let needs_origin = kind == Kind::Socket || unsafe_method;
-        let from = match self.from(request, &host)? {
+        let from = match self.from(request, &host, needs_origin)? {
             Some(own) => own,
             None if needs_origin => {
                 let page = self.pages.first().map(ToString::to_string).unwrap_or_default();
@@ -93,11 +93,18 @@ impl Site {
 
     /// Whether the page that made the request is named as ours: `Some(true)` for a page of the
     /// HTTP door itself, `None` where the request does not say.
-    fn from(&self, request: &Request, host: &(String, u16)) -> Result<Option<bool>, Refusal> {
+    fn from(
+        &self,
+        request: &Request,
+        host: &(String, u16),
+        needed: bool,
+    ) -> Result<Option<bool>, Refusal> {
         let strange = || Err(Refusal::new(403, "this request comes from a page that is not ours"));
         let count = |name| request.headers.iter().filter(|(known, _)| known == name).count();
         let said = match (count("origin"), count("referer")) {
             (0, 0) => return Ok(None),
+            // Where a link stood is nobody's business; the browser's own word comes below.
+            (0, _) if !needed => return Ok(None),
             (1, _) => request.header("origin").and_then(Origin::parse),
             (0, 1) => request.header("referer").and_then(origin_of),
             _ => return strange(),
@@ -226,7 +233,7 @@ mod tests {
             assert_eq!(post(&format!("{own} {other}")), 403, "{other}");
         }
         let visit = "Host: localhost:3000|Sec-Fetch-Mode: navigate|Sec-Fetch-Dest: document";
-        let visit = format!("{visit}|Sec-Fetch-Site: cross-site");
+        let visit = format!("{visit}|Sec-Fetch-Site: cross-site|Referer: https://evil.example/");
         assert_eq!(check(Door::Web, Kind::Page, "GET", &visit), 200, "a link to the dashboard");
         assert_eq!(check(Door::Web, Kind::Api, "GET", &visit), 403);
         let image = "Host: localhost:3000|Sec-Fetch-Mode: no-cors|Sec-Fetch-Site: cross-site";

@@ -48,11 +48,23 @@ impl WebGuard {
             Kind::Page => answer.send(page(&request)),
             Kind::Socket => socket(&guard.api, request, answer),
             Kind::Api => {
+                if let Err(error) = too_early(&guard.api, &request) {
+                    return answer.send(Reply::error(&error));
+                }
                 request.segments.remove(0);
                 api(guard, request, answer);
             }
         }
     }
+}
+
+/// Without a second factor nobody gets anywhere from beyond loopback, also not after a reset.
+fn too_early(api: &Api, request: &Request) -> Result<()> {
+    let near = request.peer.address.is_none_or(|address| address.ip().is_loopback());
+    if near || api.login_status()?.factor {
+        return Ok(());
+    }
+    Err(Error::denied("set up the login over 127.0.0.1 or an SSH tunnel first"))
 }
 
 /// What a request is for, by its path alone.
@@ -130,5 +142,6 @@ fn with_cookie(api: &Api, request: &Request) -> Result<Option<WebSession>> {
 /// listens on another one must not be able to use what it got.
 fn with_proof(api: &Api, request: &Request) -> Result<Option<WebSession>> {
     let Some(proof) = request.header(cookie::PROOF) else { return Ok(None) };
-    Ok(with_cookie(api, request)?.filter(|session| session.proves(proof)))
+    let found = with_cookie(api, request)?.filter(|session| session.proves(proof));
+    Ok(found.inspect(|session| api.web_session_used(session)))
 }

@@ -59,6 +59,7 @@ mod tests {
             kind: Kind::Login,
             token_sha256: [0; 32],
             proof_sha256: Sha256::digest(&right).into(),
+            proven: false,
             created_ms: 0,
             used_ms: 0,
             expires_ms: 0,

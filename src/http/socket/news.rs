@@ -144,9 +144,13 @@ impl ApprovalList {
             if self.waits(wire) {
                 return Ok(false);
             }
-            let view = api.approval(id)?;
+            match api.approval(id) {
+                Ok(view) => wire.say(&told("approval_updated", approval::approval(&view))),
+                // It went with its session, of which the list of sessions tells.
+                Err(error) if error.code == Code::NotFound => {}
+                Err(error) => return Err(error),
+            }
             self.open.remove(&id);
-            wire.say(&told("approval_updated", approval::approval(&view)));
         }
         for view in pending {
             if self.waits(wire) {

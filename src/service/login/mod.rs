@@ -30,9 +30,7 @@ use crate::base::secret::Secret;
 use crate::secrets::Keyring;
 use crate::service::login::attempt::Line;
 use crate::service::login::watch::Watchers;
-use std::collections::HashSet;
 use std::path::PathBuf;
-use std::sync::Mutex;
 
 /// What logging in needs besides the database.
 pub struct Logins {
@@ -40,16 +38,13 @@ pub struct Logins {
     pub keys: Keyring,
     line: Line,
     watchers: Watchers,
-    /// Onboardings that have shown their proof.
-    proven: Mutex<HashSet<String>>,
 }
 
 impl Logins {
     /// Starts the thread that hashes.
     pub fn start(key: PathBuf) -> Result<Logins> {
         let watchers = Watchers::default();
-        let (keys, proven) = (Keyring::new(key), Mutex::default());
-        Ok(Logins { keys, line: Line::start()?, watchers, proven })
+        Ok(Logins { keys: Keyring::new(key), line: Line::start()?, watchers })
     }
 }
 

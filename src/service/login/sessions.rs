@@ -34,6 +34,7 @@ impl New {
             kind,
             token_sha256: hashed(opened.token.expose())?,
             proof_sha256: hashed(opened.proof.expose())?,
+            proven: false,
             created_ms: now,
             used_ms: now,
             expires_ms: now + life.as_millis() as i64,
@@ -52,16 +53,19 @@ impl New {
 impl Service {
     /// The login behind a cookie's token, while it lasts. Its proof is still to be looked at.
     pub fn web_session(&self, token: &str) -> Result<Option<WebSession>> {
-        let found = self.by_token(token, Kind::Login)?;
+        self.by_token(token, Kind::Login)
+    }
+
+    /// Its proof was shown: it is in use.
+    pub fn web_session_used(&self, session: &WebSession) {
         let now = time::unix_ms();
-        let again = limits::login::USED_AGAIN.as_millis() as i64;
-        if let Some(session) = found.as_ref().filter(|session| now - session.used_ms >= again) {
-            let id = session.id.clone();
-            if let Err(error) = self.store().write(move |tx| web_sessions::touch(tx, &id, now)) {
-                log::warn!("{}", error.chain());
-            }
+        if now - session.used_ms < limits::login::USED_AGAIN.as_millis() as i64 {
+            return;
         }
-        Ok(found)
+        let id = session.id.clone();
+        if let Err(error) = self.store().write(move |tx| web_sessions::touch(tx, &id, now)) {
+            log::warn!("{}", error.chain());
+        }
     }
 
     /// The onboarding behind a cookie's token, while it lasts. It needs no proof until it has once
@@ -69,16 +73,16 @@ impl Service {
     /// cannot take part.
     pub fn onboarding(&self, token: &str, proof: Option<&str>) -> Result<Option<WebSession>> {
         let found = self.by_token(token, Kind::Onboarding)?;
-        let mut proven = self.logins.proven.lock().unwrap_or_else(|e| e.into_inner());
-        Ok(found.filter(|session| match proof {
-            None => !proven.contains(&session.id),
-            Some(proof) => {
-                session.proves(proof) && {
-                    proven.insert(session.id.clone());
-                    true
-                }
-            }
-        }))
+        let fits = |session: &WebSession| match proof {
+            None => !session.proven,
+            Some(proof) => session.proves(proof),
+        };
+        let Some(session) = found.filter(fits) else { return Ok(None) };
+        if proof.is_some() && !session.proven {
+            let id = session.id.clone();
+            self.store().write(move |tx| web_sessions::prove(tx, &id))?;
+        }
+        Ok(Some(session))
     }
 
     fn by_token(&self, token: &str, kind: Kind) -> Result<Option<WebSession>> {
