@@ -80,7 +80,9 @@ fn without_a_dialog_the_call_is_held_until_a_person_answers() {
     let order = inside.hook_aside(&event("PreToolUse", "touch a\u{202e}b\nrm x", Some("t1")));
     let approval = pending(&daemon, 1).remove(0);
     assert_eq!(approval["content"][0]["text"], "touch a\u{202e}b\nrm x", "whole");
-    assert_eq!(daemon.session(&inside.id)["status"], "NEEDS_PERMISSION");
+    wait_for("the session to say so", SOON, || {
+        (daemon.session(&inside.id)["status"] == "NEEDS_PERMISSION").then_some(())
+    });
     let shown = space.cli(&["inbox", "--no-color"]).expect(0).stdout;
     for line in ["    $ touch aU+202Eb", "    > rm x", "    description: harmless", "    why: "] {
         assert!(shown.contains(line), "{line:?} in {shown}");
