@@ -204,7 +204,8 @@ fn read_head(head: &str) -> Option<(u16, usize)> {
         }
     }
     let (length, digits) = (length?, |text: &str| text.bytes().all(|b| b.is_ascii_digit()));
-    let well = status.len() == 3 && digits(status) && digits(length);
+    let number = status.len() == 3 && digits(status) && !status.starts_with('0');
+    let well = number && digits(length);
     well.then(|| Some((status.parse().ok()?, length.parse().ok()?)))?
 }
 
