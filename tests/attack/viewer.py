@@ -1,11 +1,7 @@
 """A viewer that never reads while a program floods its terminal, and another who works then."""
-import os
-import sys
 import time
 
 from ground import UnixConnection, World
-
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../bench"))
 from websocket import Dashboard, echo_ms
 
 SECONDS = 60

@@ -6,7 +6,7 @@ import sqlite3
 import threading
 
 from measure import Row, timed_ms
-from world import UnixConnection
+from unix_http import UnixConnection
 
 COLUMNS = 22
 

@@ -7,7 +7,6 @@ import pty
 import select
 import shutil
 import signal
-import socket
 import struct
 import subprocess
 import tempfile
@@ -15,22 +14,10 @@ import termios
 import time
 
 from measure import parent, start_time, wait_until
+from unix_http import UnixConnection
 
 HELLO = "int main(void) { return 0; }\n"
 PAUSE = "#include <unistd.h>\nint main(void) { pause(); return 0; }\n"
-
-
-class UnixConnection(http.client.HTTPConnection):
-    """http.client on a Unix socket."""
-
-    def __init__(self, path):
-        super().__init__("codepiper", timeout=60)
-        self.path = path
-
-    def connect(self):
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(self.path)
 
 
 class World:
