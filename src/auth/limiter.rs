@@ -15,6 +15,8 @@ use std::time::Duration;
 pub enum Scope {
     /// One address from elsewhere; of IPv6 one network of 64 bits, which is what a client has.
     Address,
+    /// One browser that the person has logged in with before.
+    Device,
     /// Loopback: everybody behind a tunnel or proxy, and programs on this machine.
     Loopback,
     /// All addresses.
@@ -24,14 +26,14 @@ pub enum Scope {
 impl Scope {
     fn free(self) -> u32 {
         match self {
-            Scope::Address | Scope::Loopback => login::FREE_TRIES,
+            Scope::Address | Scope::Device | Scope::Loopback => login::FREE_TRIES,
             Scope::All => login::FREE_TRIES_ALL,
         }
     }
 
     fn most(self) -> Duration {
         match self {
-            Scope::Address => login::WAIT_MOST,
+            Scope::Address | Scope::Device => login::WAIT_MOST,
             Scope::Loopback | Scope::All => login::WAIT_MOST_ALL,
         }
     }

@@ -25,13 +25,23 @@ fn name(kind: Kind, secure: bool) -> &'static str {
 
 /// The token in the cookie of this kind.
 pub fn token(request: &Request, kind: Kind) -> Option<&str> {
+    let mut values = values(request, kind);
+    let value = values.next().filter(|value| token::hash(value).is_some())?;
+    values.next().is_none().then_some(value)
+}
+
+/// Whether the cookie came more than once: a page on another port of this host, or under another
+/// path, has set its like.
+pub fn is_doubled(request: &Request, kind: Kind) -> bool {
+    values(request, kind).count() > 1
+}
+
+fn values(request: &Request, kind: Kind) -> impl Iterator<Item = &str> {
     let fields = request.headers.iter().filter(|(field, _)| field == "cookie");
     let pairs = fields.flat_map(|(_, value)| value.split(';'));
     let named = pairs.filter_map(|pair| pair.trim_matches(' ').split_once('='));
     let name = name(kind, request.visitor.https);
-    let mut values = named.filter(|(known, _)| *known == name).map(|(_, value)| value);
-    let value = values.next().filter(|value| token::hash(value).is_some())?;
-    values.next().is_none().then_some(value)
+    named.filter(move |(known, _)| *known == name).map(|(_, value)| value)
 }
 
 /// The value of `Set-Cookie` that begins a session.
@@ -107,6 +117,7 @@ mod tests {
             request.headers.push(("cookie".into(), format!("codepiper_session={token}")));
         }
         assert_eq!(super::token(&request, Kind::Login), None);
+        assert!(is_doubled(&request, Kind::Login) && !is_doubled(&request, Kind::Onboarding));
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! Who comes over the web, before and after it has shown that it is the person.
 
 use crate::auth::token;
+use crate::base::secret::Secret;
 
 /// Where a web request came from, as far as that can be known.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct Visitor {
     /// The client's address without its port; behind a trusted proxy, the one that the proxy names.
     pub address: String,
@@ -11,6 +12,8 @@ pub struct Visitor {
     pub agent: String,
     /// It came over TLS, to a trusted proxy.
     pub https: bool,
+    /// What its page says it got at an earlier login.
+    pub device: Option<Secret>,
 }
 
 impl Visitor {

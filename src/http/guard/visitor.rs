@@ -21,6 +21,7 @@ pub fn of(web: &Web, request: &Request) -> Visitor {
         address: address.map(|ip| ip.to_string()).unwrap_or_default(),
         agent: agent(request),
         https: web.force_secure || proto.is_some_and(|proto| proto.eq_ignore_ascii_case("https")),
+        device: None,
     }
 }
 

@@ -22,6 +22,9 @@ use crate::model::login;
 use crate::model::login::WebSession;
 use tiny_http::Method;
 
+const DOUBLED: &str = "the session's cookie came twice: another page of this host has set one of \
+                       that name; delete this site's cookies and log in again";
+
 /// What the web doors are called and whom they believe.
 pub struct WebGuard {
     web: Web,
@@ -86,8 +89,11 @@ fn not_found(request: &Request) -> Reply {
     Reply::error(&Error::not_found(format!("Not found: {}", request.path)))
 }
 
-fn unauthorized() -> Reply {
-    let text = "log in first: this needs the session's cookie and its X-CodePiper-Proof";
+fn unauthorized(request: &Request) -> Reply {
+    let text = match cookie::is_doubled(request, login::Kind::Login) {
+        true => DOUBLED,
+        false => "log in first: this needs the session's cookie and its X-CodePiper-Proof",
+    };
     Reply::error(&Error::new(Code::Unauthorized, text))
 }
 
@@ -98,7 +104,7 @@ fn socket(api: &Api, request: Request, answer: Answer) {
     match with_cookie(api, &request) {
         // Its proof comes in the first message.
         Ok(Some(session)) => ws::open_for(api, &request, Some(session), answer),
-        Ok(None) => answer.send(unauthorized()),
+        Ok(None) => answer.send(unauthorized(&request)),
         Err(error) => answer.send(Reply::error(&error)),
     }
 }
@@ -107,7 +113,7 @@ fn api(guard: &Guard, mut request: Request, answer: Answer) {
     let access = router::find(guard.rows, &request).map_or(Access::Login, |(row, _)| row.access);
     match with_proof(&guard.api, &request) {
         Ok(Some(session)) => request.caller = Caller::Web(session.id),
-        Ok(None) if access == Access::Login => return answer.send(unauthorized()),
+        Ok(None) if access == Access::Login => return answer.send(unauthorized(&request)),
         Ok(None) => {}
         Err(error) => return answer.send(Reply::error(&error)),
     }

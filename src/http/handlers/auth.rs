@@ -20,6 +20,7 @@ use crate::http::message::Reply;
 use crate::http::message::Request;
 use crate::http::router::Params;
 use crate::model::login::Kind;
+use crate::model::login::Visitor;
 use crate::model::login::WebSession;
 use crate::service::login::Enrolled;
 use crate::service::login::Entered;
@@ -69,21 +70,23 @@ pub fn setup(api: &Api, request: Request, _: &Params, answer: Answer) {
     );
 }
 
-/// Takes `{password, totpCode | recoveryCode}`; answers `{ok, proof}` with the cookie of a session.
+/// Takes `{password, totpCode | recoveryCode, device?}`; answers `{ok, proof, device}` with the
+/// cookie of a session. A page that sends the `device` of an earlier login has attempts of its own.
 /// Where no code is set up, the password alone gives a 401 with what [`setup`] answers.
 pub fn login(api: &Api, request: Request, _: &Params, answer: Answer) {
-    let asked = || -> Result<(Secret, Factor)> {
+    let asked = || -> Result<(Secret, Factor, Option<Secret>)> {
         let body = request.json()?;
-        let fields = fields(&body, &["password", "totpCode", "recoveryCode"])?;
-        Ok((secret(&fields, "password")?, factor(&fields)?))
+        let fields = fields(&body, &["password", "totpCode", "recoveryCode", "device"])?;
+        let device = fields.text("device")?.map(Secret::new);
+        Ok((secret(&fields, "password")?, factor(&fields)?, device))
     };
-    let (password, factor) = match asked() {
+    let (password, factor, device) = match asked() {
         Ok(asked) => asked,
         Err(error) => return answer.send(Reply::error(&error)),
     };
     let https = request.visitor.https;
     api.attempt(
-        request.visitor,
+        Visitor { device, ..request.visitor },
         move |service, visitor| service.log_in(visitor, &password, &factor),
         move |done| {
             answer.send(reply(done, |entered| match entered {
@@ -118,8 +121,8 @@ pub fn mfa_setup(api: &Api, request: Request, _: &Params, answer: Answer) {
     }
 }
 
-/// Takes `{totpCode}`, the first one of a new secret; answers `{ok, recoveryCodes, proof}` with the
-/// cookie of a session. All other sessions end.
+/// Takes `{totpCode}`, the first one of a new secret; answers `{ok, recoveryCodes, proof, device}`
+/// with the cookie of a session. All other sessions end.
 pub fn mfa_verify(api: &Api, request: Request, _: &Params, answer: Answer) {
     let asked = || -> Result<(WebSession, Secret)> {
         let session = either(api, &request)?;
@@ -138,8 +141,8 @@ pub fn mfa_verify(api: &Api, request: Request, _: &Params, answer: Answer) {
     );
 }
 
-/// Takes `{currentPassword, newPassword, totpCode}`; answers `{ok, proof}` with a new cookie. All
-/// other sessions end.
+/// Takes `{currentPassword, newPassword, totpCode}`; answers `{ok, proof, device}` with a new
+/// cookie. All other sessions end.
 pub fn change_password(api: &Api, request: Request, _: &Params, answer: Answer) {
     let asked = || -> Result<(Secret, Secret, Factor)> {
         need(api, &request, Kind::Login)?;
@@ -280,6 +283,9 @@ fn reply<T>(done: Result<T>, shape: impl FnOnce(T) -> Reply) -> Reply {
 
 fn entered_reply(mut body: Value, opened: &Opened, https: bool) -> Reply {
     body["proof"] = json!(opened.proof.expose());
+    if let Some(device) = &opened.device {
+        body["device"] = json!(device.expose());
+    }
     Reply::json(200, &body)
         .header("Set-Cookie", cookie::set(Kind::Login, opened.token.expose(), https))
         .header("Set-Cookie", cookie::clear(Kind::Onboarding, https))

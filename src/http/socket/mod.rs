@@ -209,6 +209,10 @@ impl<'a> Socket<'a> {
     /// Takes what the peer says; true when there may be more of it at once.
     fn hear(&mut self) -> bool {
         for _ in 0..limits::socket::TURN {
+            // A session that stalls holds a message up; none is heard after the login's end.
+            if self.login.as_ref().is_some_and(|(_, watch)| watch.is_over()) {
+                return true;
+            }
             let Some(message) = self.wire.hear() else { return false };
             let said = match &message {
                 Message::Text(text) => Said::parse(text.as_bytes()),

@@ -4,11 +4,13 @@
 use crate::auth::limiter;
 use crate::auth::limiter::Scope;
 use crate::base::error::{Code, Error, Result};
+use crate::base::secret::Secret;
 use crate::base::thread;
 use crate::base::time;
 use crate::limits;
 use crate::model::login::Visitor;
 use crate::service::Service;
+use crate::service::login::device;
 use crate::service::login::record;
 use crate::store::attempts;
 use crossbeam_channel::Sender;
@@ -85,17 +87,20 @@ impl Service {
     }
 
     fn count(&self, visitor: &Visitor) -> Result<()> {
-        let (scope, name) = limiter::scope(&visitor.address);
+        let (scope, name) = self.counted_as(visitor);
         let by = visitor.shown();
         let seconds = self.store().write(move |tx| {
             let now = time::unix_ms();
             let (mut own, mut all) = (attempts::get(tx, &name)?, attempts::get(tx, ALL)?);
-            let waits = [own.wait(scope, now), all.wait(Scope::All, now)];
+            let others = if scope == Scope::Device { None } else { all.wait(Scope::All, now) };
+            let waits = [own.wait(scope, now), others];
             if let Some(wait) = waits.into_iter().flatten().max() {
                 return Ok(Some(wait.as_millis().div_ceil(1000) as u32));
             }
             own.add(now);
-            all.add(now);
+            if scope != Scope::Device {
+                all.add(now);
+            }
             if own.wait(scope, now).is_some() {
                 let what = format!("further attempts have to wait after {} of them", own.tries);
                 record::refused(tx, &by, &what)?;
@@ -107,11 +112,23 @@ impl Service {
         seconds.map_or(Ok(()), |seconds| Err(wait(seconds)))
     }
 
+    /// A browser that is known counts for itself, wherever it is; what others try is not its fault.
+    fn counted_as(&self, visitor: &Visitor) -> (Scope, String) {
+        let shown = visitor.device.as_ref().map(Secret::expose);
+        match shown.and_then(|text| device::name(&self.logins.keys, text)) {
+            Some(name) => (Scope::Device, name),
+            None => limiter::scope(&visitor.address),
+        }
+    }
+
     /// It was the person: their own mistakes before are forgiven, others' are not.
     fn uncount(&self, visitor: &Visitor) {
-        let (_, name) = limiter::scope(&visitor.address);
+        let (scope, name) = self.counted_as(visitor);
         let done = self.store().write(move |tx| {
             attempts::forget(tx, &name)?;
+            if scope == Scope::Device {
+                return Ok(());
+            }
             let mut all = attempts::get(tx, ALL)?;
             all.take_back();
             attempts::put(tx, ALL, all, limits::login::ADDRESSES)

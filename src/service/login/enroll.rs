@@ -105,7 +105,7 @@ impl Service {
         let recovery_codes = codes.collect::<Result<Vec<Secret>>>()?;
         let macs = recovery_codes.iter().map(|code| self.recovery_mac(code, version));
         let macs = macs.collect::<Result<Vec<[u8; 32]>>>()?;
-        let (new, opened) = New::session(Kind::Login, visitor)?;
+        let (new, opened) = New::session(&self.logins.keys, Kind::Login, visitor)?;
         let kind = session.kind;
         let gone = self.store().write(move |tx| {
             let is_first = known.totp.is_none() == (kind == Kind::Onboarding);
@@ -142,7 +142,7 @@ impl Service {
         let Some(known) = self.password_fits(typed, &by)? else { return Err(refused()) };
         let checked = self.check(&known, factor)?;
         let hash = password::hash(chosen)?;
-        let (new, opened) = New::session(Kind::Login, visitor)?;
+        let (new, opened) = New::session(&self.logins.keys, Kind::Login, visitor)?;
         let gone = self.store().write(move |tx| {
             if !checked.spend(tx, &known)? {
                 record::refused(tx, &by, "another password with a wrong code")?;

@@ -37,7 +37,7 @@ impl Service {
     pub fn set_up(&self, visitor: &Visitor, bootstrap: &Secret, chosen: &Secret) -> Result<Opened> {
         let hash = password::hash(chosen)?;
         let sha256 = bootstrap_hash(bootstrap.expose());
-        let (new, opened) = New::session(Kind::Onboarding, visitor)?;
+        let (new, opened) = New::session(&self.logins.keys, Kind::Onboarding, visitor)?;
         let by = visitor.shown();
         let (set, gone) = self.store().write(move |tx| {
             let now = time::unix_ms();
@@ -67,7 +67,7 @@ impl Service {
         let checked = self.check(&known, factor)?;
         let better =
             password::is_weak(&known.password).then(|| password::hash(typed)).transpose()?;
-        let (new, opened) = New::session(kind, visitor)?;
+        let (new, opened) = New::session(&self.logins.keys, kind, visitor)?;
         let gone = self.store().write(move |tx| {
             if kind == Kind::Login && !checked.spend(tx, &known)? {
                 record::refused(tx, &by, "the right password with a wrong code")?;

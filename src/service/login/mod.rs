@@ -16,6 +16,7 @@
 //! 6. When a login ends, whoever watches it ([`watch`]) MUST be woken.
 
 pub mod attempt;
+mod device;
 mod enroll;
 mod enter;
 mod record;
@@ -64,6 +65,8 @@ pub struct Opened {
     pub token: Secret,
     /// Goes to the page.
     pub proof: Secret,
+    /// Goes to the page, of a login; see [`device`].
+    pub device: Option<Secret>,
 }
 
 /// What a login gave.

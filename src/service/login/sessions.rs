@@ -8,8 +8,10 @@ use crate::limits;
 use crate::model::login::Kind;
 use crate::model::login::Visitor;
 use crate::model::login::WebSession;
+use crate::secrets::Keyring;
 use crate::service::Service;
 use crate::service::login::Opened;
+use crate::service::login::device;
 use crate::service::login::record;
 use crate::service::login::watch::Watch;
 use crate::store::tx::Tx;
@@ -21,8 +23,9 @@ use std::sync::Arc;
 pub(super) struct New(WebSession);
 
 impl New {
-    pub(super) fn session(kind: Kind, visitor: &Visitor) -> Result<(New, Opened)> {
-        let opened = Opened { token: token::random()?, proof: token::random()? };
+    pub(super) fn session(keys: &Keyring, kind: Kind, visitor: &Visitor) -> Result<(New, Opened)> {
+        let device = (kind == Kind::Login).then(|| device::make(keys)).transpose()?;
+        let opened = Opened { token: token::random()?, proof: token::random()?, device };
         let hashed = |text| token::hash(text).ok_or_else(|| Error::internal("a token is none"));
         let life = match kind {
             Kind::Login => limits::login::SESSION,

@@ -82,7 +82,7 @@ impl Drop for Stand {
 
 /// Somebody at a browser behind a tunnel.
 pub fn visitor() -> Visitor {
-    Visitor { address: "127.0.0.1".into(), agent: "Test/1".into(), https: false }
+    Visitor { address: "127.0.0.1".into(), agent: "Test/1".into(), ..Visitor::default() }
 }
 
 /// An authenticator app.

@@ -6,6 +6,7 @@
  */
 
 const PROOF = "codepiper.proof";
+const DEVICE = "codepiper.device";
 
 /** What the daemon refused, in its own words. */
 export class ApiError extends Error {
@@ -25,6 +26,12 @@ export const proof = {
   clear: () => localStorage.removeItem(PROOF),
 };
 
+/** What an earlier login gave this browser: attempts to log in that nobody else uses up. */
+const device = {
+  get: () => localStorage.getItem(DEVICE) ?? undefined,
+  set: (text) => localStorage.setItem(DEVICE, text),
+};
+
 let signedOut = () => {};
 
 /** Says what happens when the daemon no longer knows this login. */
@@ -37,6 +44,18 @@ export const get = (path) => call("GET", path);
 
 /** POST with a JSON body. */
 export const post = (path, body = {}) => call("POST", path, body);
+
+/** A login with these credentials; the reply's proof and device are kept. */
+export async function signIn(credentials) {
+  const reply = await post("/auth/login", { ...credentials, device: device.get() });
+  signedIn(reply);
+}
+
+/** Keeps what a login gave. */
+export function signedIn(reply) {
+  proof.set(reply.proof);
+  if (reply.device) device.set(reply.device);
+}
 
 async function call(method, path, body) {
   const headers = { Accept: "application/json" };

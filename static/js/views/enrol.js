@@ -1,6 +1,6 @@
 /** The second factor: a code to scan, a code to prove it, and recovery codes to keep. */
 
-import { post, proof } from "../lib/api.js";
+import { post, signedIn } from "../lib/api.js";
 import { enter, h, show } from "../lib/dom.js";
 import { codeField, digits, form } from "../parts/field.js";
 import { steps } from "../parts/steps.js";
@@ -41,7 +41,7 @@ function scan({ secret, otpauthUri, qrSvg }, verified) {
       h("code", { class: "secret" }, secret.match(/.{1,4}/g).join(" "))),
     form("Verify", async () => {
       const reply = await post("/auth/mfa/verify", { totpCode: digits(code.input) });
-      proof.set(reply.proof);
+      signedIn(reply);
       verified(reply.recoveryCodes);
     }, code.node),
   ];

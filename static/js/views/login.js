@@ -3,7 +3,7 @@
  * tell strangers how far it is set up, so the page offers all three ways.
  */
 
-import { post, proof } from "../lib/api.js";
+import { proof, signIn } from "../lib/api.js";
 import { h, show } from "../lib/dom.js";
 import { codeField, digits, field, form } from "../parts/field.js";
 
@@ -31,8 +31,7 @@ export function login(enter, toEnrol) {
 
   async function submit() {
     try {
-      const reply = await post("/auth/login", { password: password.input.value, ...way.factor() });
-      proof.set(reply.proof);
+      await signIn({ password: password.input.value, ...way.factor() });
       enter();
     } catch (error) {
       if (error.body?.mfaSetupRequired) {
