@@ -1,6 +1,6 @@
 //! Browsers that the person has logged in with before. Each has attempts of its own, so that
-//! whoever guesses from elsewhere cannot hold its next login up (OWASP: device cookies; ours is kept
-//! by the page, since cookies go to every port of a host).
+//! whoever guesses from elsewhere cannot hold its next login up (OWASP: device cookies; ours is
+//! kept by the page, since cookies go to every port of a host).
 //!
 //! 1. A device MUST NOT stand in for a password or code: it says only where attempts are counted.
 //! 2. Only a login MUST make one, so that nobody gets more attempts by making up devices.
