@@ -29,8 +29,8 @@ fn busy(daemon: &Daemon<'_>) -> String {
     id
 }
 
-/// A shell that has just called vfork(2) waits in the kernel (D) for its child, which is stopped; it
-/// runs nothing either.
+/// A shell that has just called vfork(2) waits in the kernel (D) for its child, which is stopped;
+/// it runs nothing either.
 fn is_still(state: char) -> bool {
     matches!(state, 'T' | 'D')
 }
