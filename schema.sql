@@ -8,7 +8,7 @@
 
 -- "cpip": tells our database from any other program's before anything is written to it.
 PRAGMA application_id = 1668311408;
-PRAGMA user_version = 3;
+PRAGMA user_version = 4;
 
 -- One row per session, live or ended. It goes when the user removes the session; what was decided
 -- in it stays (see audit).
@@ -59,6 +59,10 @@ CREATE TABLE sessions (
     dangerous_until_boot_ms INTEGER                  -- and by the time since boot
                                      CHECK ((dangerous_until_ms IS NULL)
                                          = (dangerous_until_boot_ms IS NULL)),
+    sandbox_asked   TEXT    NOT NULL DEFAULT 'off',  -- the level that was asked for, or auto
+    sandbox_held    TEXT    NOT NULL DEFAULT 'off',  -- the level that holds, and what it lacks
+    sandbox_grants  TEXT    NOT NULL DEFAULT '[]'    -- what a person granted: names and paths
+                                     CHECK (json_type(sandbox_grants) = 'array'),
     CHECK (exit_code IS NULL OR exit_signal IS NULL),
     CHECK ((keeper_pid IS NULL) = (keeper_start IS NULL))
 ) STRICT;
@@ -286,4 +290,12 @@ CREATE TABLE login_attempts (
     name    TEXT    PRIMARY KEY NOT NULL,
     tries   INTEGER NOT NULL CHECK (tries >= 0),
     last_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- What a person granted to all caged sessions of a project, by its directory.
+CREATE TABLE project_grants (
+    project    TEXT    NOT NULL,
+    name       TEXT    NOT NULL,                     -- of a grant, or a path
+    created_ms INTEGER NOT NULL,
+    PRIMARY KEY (project, name)
 ) STRICT, WITHOUT ROWID;

@@ -41,6 +41,7 @@ pub mod prompt;
 pub mod replay;
 pub mod resume;
 pub mod rules;
+pub mod sandbox;
 pub mod screen;
 pub mod sessions;
 pub mod start;
@@ -121,6 +122,7 @@ pub const TABLES: &[&[Command]] = &[
     replay::COMMANDS,
     approvals::COMMANDS,
     grants::COMMANDS,
+    sandbox::COMMANDS,
     policy::COMMANDS,
     policy_set::COMMANDS,
     audit::COMMANDS,

@@ -1,6 +1,7 @@
 //! `start`: a program or agent in a session of its own.
 
 use crate::base::error::{Context, Error, Result};
+use crate::cage::grants;
 use crate::cli;
 use crate::cli::Invocation;
 use crate::cli::attach;
@@ -37,6 +38,9 @@ pub const COMMANDS: &[Command] = &[Command {
         value(&["--resume-id"], "UUID", "go on with this conversation of the agent's"),
         switch(&["--fork"], "go on with a copy of it"),
         switch(&["--project-settings"], "let the repository's own settings in; see below"),
+        SANDBOX,
+        GRANT,
+        switch(&["--remember"], "grant the same to all sessions of this directory"),
         value(&["--dangerous"], "[=D]", "allow what no rule denies, for 30m or so long"),
         freeze::YES,
         switch(&["-a", "--attach"], "attach to it at once"),
@@ -55,12 +59,16 @@ pub const COMMANDS: &[Command] = &[Command {
               A repository's settings for Claude Code can hold hooks, MCP servers and\n\
               commands: code that runs unasked, and hooks that rewrite a tool call after it\n\
               was judged. They are left out unless --project-settings lets them in.\n\
+              A session runs in a cage: it sees neither codepiper's own files nor other\n\
+              sessions nor the sockets of your other programs. What --sandbox can be, and\n\
+              what --grant can let in: codepiper help sandbox.\n\
               What --dangerous does: codepiper help dangerous.",
     examples: &[
         "codepiper start -p command -d /srv/app -- bash",
         "codepiper start -p claude-code -n build --attach",
         "codepiper start -p claude-code -b api --prompt fix-the-tests",
-        "codepiper start -p command -e SSH_AUTH_SOCK -- make deploy",
+        "codepiper start -p claude-code --sandbox workspace",
+        "codepiper start -p command --grant ssh-agent --remember -- make deploy",
     ],
     run: start,
 }];
@@ -68,6 +76,12 @@ pub const COMMANDS: &[Command] = &[Command {
 /// A variable of the caller's, by its name.
 pub const ENV: Opt =
     value(&["-e", "--env"], "NAME", "give it this variable of yours; may be repeated");
+/// How close the cage is.
+pub const SANDBOX: Opt =
+    value(&["--sandbox"], "LEVEL", "auto (default), guard, workspace, strict or off");
+/// What it sees after all.
+pub const GRANT: Opt =
+    value(&["--grant"], "NAME", "let it see this: ssh-agent, docker, ... or a path");
 /// Who pays.
 pub const BILLING: Opt =
     value(&["-b", "--billing"], "WHO", "who pays the agent: subscription (default) or api");
@@ -238,10 +252,45 @@ pub fn shared(
     for name in call.args.values("--env") {
         env.insert(name.to_string(), Value::String(variable(name, &lookup)?));
     }
+    if let Some(level) = call.args.value("--sandbox") {
+        body.insert("sandbox".into(), json!(level));
+    }
+    let granted: Vec<String> = call.args.values("--grant").into_iter().map(granted).collect();
+    if !granted.is_empty() {
+        env.extend(granted_variables(&granted, &lookup));
+        body.insert("grants".into(), json!(granted));
+    }
+    if call.args.has("--remember") {
+        if granted.is_empty() {
+            return Err(Error::invalid("--remember goes with --grant: say what to remember"));
+        }
+        body.insert("rememberGrants".into(), json!(true));
+    }
     if !env.is_empty() {
         body.insert("env".into(), Value::Object(env));
     }
     Ok(())
+}
+
+/// A grant's name as it is, a path from here made one from the root.
+fn granted(word: &str) -> String {
+    let is_path = word.contains('/');
+    let absolute = std::path::absolute(word).ok().filter(|_| is_path);
+    absolute.map_or_else(|| word.to_string(), |path| path.to_string_lossy().into_owned())
+}
+
+/// What the variables of granted things are here: their values are no secrets.
+fn granted_variables(
+    names: &[String],
+    lookup: impl Fn(&str) -> Option<OsString>,
+) -> Vec<(String, Value)> {
+    let known = grants::all();
+    let named = known.iter().filter(|grant| names.iter().any(|name| name == grant.name));
+    let value = |name: &&'static str| {
+        let value = lookup(name)?.into_string().ok()?;
+        Some((name.to_string(), Value::String(value)))
+    };
+    named.flat_map(|grant| &grant.variables).filter_map(value).collect()
 }
 
 fn variable(name: &str, lookup: impl Fn(&str) -> Option<OsString>) -> Result<String> {

@@ -55,6 +55,8 @@ pub fn session(service: &Service, row: &Session) -> Value {
         "metadata": {"ui": {"customName": row.name}, "providerSession": {"id": row.agent_session},
             "launch": {"args": row.args, "billingMode": row.billing.word(),
             "envNames": row.given, "projectSettings": row.project_settings}},
+        "sandbox": {"requested": row.sandbox.asked, "verified": row.sandbox.level(),
+            "partial": row.sandbox.lacks(), "grants": row.sandbox.grants},
     });
     let optional = [
         ("name", row.name.clone().map(Value::from)),

@@ -2,6 +2,9 @@
 
 use crate::base::error::Result;
 use crate::base::time;
+use crate::cage::start;
+use crate::cage::start::Inside;
+use crate::cage::watch::Watch;
 use crate::keeper::launch;
 use crate::keeper::launch::Launch;
 use crate::limits;
@@ -16,7 +19,9 @@ use std::fs::File;
 use std::io::ErrorKind;
 use std::io::Read;
 use std::io::Write;
+use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
 use std::time::Instant;
 
 /// A program on its terminal, alive or ended.
@@ -24,6 +29,7 @@ pub struct Program {
     master: File,
     /// Process id; stays the id of the ended program.
     pub pid: i32,
+    cage: Option<Inside>,
     /// Terminal size.
     pub size: Size,
     input: VecDeque<u8>,
@@ -50,16 +56,25 @@ impl Program {
         let args = launch.args.iter().map(|a| text("an argument", a));
         let env = launch.env.iter().map(|(k, v)| text("a variable", &format!("{k}={v}")));
         let size = Size { cols: launch.cols, rows: launch.rows };
-        let started = pty::start(&pty::Program {
+        let program = pty::Program {
             path: launch::c_string("the program", launch.program.as_os_str().as_bytes())?,
             args: args.collect::<Result<_>>()?,
             env: env.collect::<Result<_>>()?,
             cwd: launch::c_string("the directory", launch.cwd.as_os_str().as_bytes())?,
             size,
-        })?;
-        let master = File::from(started.master);
-        let input = VecDeque::new();
-        Ok(Program { master, pid: started.pid, size, input, ended: None, hung: false })
+        };
+        let (master, pid, cage) = match &launch.cage {
+            Some(cage) => {
+                let caged = start::start(&program, cage)?;
+                (caged.master, caged.pid, caged.inside)
+            }
+            None => {
+                let started = pty::start(&program)?;
+                (started.master, started.pid, None)
+            }
+        };
+        let (master, input) = (File::from(master), VecDeque::new());
+        Ok(Program { master, pid, cage, size, input, ended: None, hung: false })
     }
 
     /// The terminal, for polling.
@@ -155,14 +170,46 @@ impl Program {
 
     /// Collects ended descendants. True when the program itself is among them.
     pub fn reap(&mut self) -> bool {
-        let mut own = false;
+        let mut own = self.hear_end();
+        let child = self.cage.as_ref().map_or(self.pid, |inside| inside.init);
         while let Some((pid, ended)) = proc::reap() {
-            if pid == self.pid && self.ended.is_none() {
+            if pid == child {
+                own |= self.hear_end();
+            }
+            // An init that has told nothing was killed, and everything in its cage with it.
+            if pid == child && self.ended.is_none() {
                 self.ended = Some(ended);
                 own = true;
             }
         }
         own
+    }
+
+    /// Takes what the init of its cage has told. True when that is the program's end.
+    fn hear_end(&mut self) -> bool {
+        let Some(inside) = self.cage.as_ref().filter(|_| self.ended.is_none()) else {
+            return false;
+        };
+        self.ended = start::ended(&inside.report);
+        self.ended.is_some()
+    }
+
+    /// Where the program's end is told before its cage is gone.
+    pub fn report(&self) -> Option<&OwnedFd> {
+        self.cage.as_ref().filter(|_| self.ended.is_none()).map(|inside| &inside.report)
+    }
+
+    /// Its cage's mounts.
+    pub fn mounts(&self) -> Option<&Watch> {
+        self.cage.as_ref().and_then(|inside| inside.watch.as_ref())
+    }
+
+    /// A mask that its cage has lost; told once.
+    pub fn lost_mask(&mut self) -> Option<PathBuf> {
+        let inside = self.cage.as_mut()?;
+        let lost = inside.watch.as_mut()?.lost()?;
+        inside.watch = None;
+        Some(lost)
     }
 }
 

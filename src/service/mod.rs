@@ -39,6 +39,7 @@ pub mod recorded;
 pub mod records;
 pub mod reserve;
 pub mod resolve;
+pub mod sandbox;
 pub mod seat;
 pub mod sessions;
 pub mod settings;
@@ -63,6 +64,7 @@ use crate::service::login_env::LoginEnv;
 use crate::service::proof::Proofs;
 use crate::service::records::Records;
 use crate::service::reserve::Reserved;
+use crate::service::sandbox::Host;
 use crate::service::waits::Waits;
 use crate::store::Store;
 use crate::sys::proc;
@@ -109,6 +111,8 @@ pub struct Service {
     tightened: tighten::Known,
     /// Which agents' gates are proven, and who waits for that.
     proofs: Proofs,
+    /// What this host's kernel lets us build.
+    host: Host,
 }
 
 impl Service {
@@ -141,6 +145,7 @@ impl Service {
             rules,
             tightened: tighten::Known::default(),
             proofs: Proofs::default(),
+            host: Host::default(),
         };
         Ok(Arc::new(service))
     }

@@ -19,6 +19,7 @@ pub mod grants;
 mod migrate;
 pub mod policies;
 pub mod policy_sets;
+pub mod project_grants;
 pub mod proofs;
 pub mod sessions;
 pub mod settings;

@@ -27,6 +27,7 @@ impl Step {
 pub(super) const STEPS: &[Step] = &[
     Step { sql: STEP_2, carry: carry::decisions, then: "DROP TABLE decisions;" },
     Step::sql(STEP_3),
+    Step::sql(STEP_4),
 ];
 
 /// 2: policies and sets, the proof of the gate, alarms, the audit log. Rules that stood in a
@@ -215,5 +216,19 @@ CREATE TABLE login_attempts (
     name TEXT PRIMARY KEY NOT NULL,
     tries INTEGER NOT NULL CHECK (tries >= 0),
     last_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+";
+
+/// 4: cages.
+const STEP_4: &str = "
+ALTER TABLE sessions ADD COLUMN sandbox_asked TEXT NOT NULL DEFAULT 'off';
+ALTER TABLE sessions ADD COLUMN sandbox_held TEXT NOT NULL DEFAULT 'off';
+ALTER TABLE sessions ADD COLUMN sandbox_grants TEXT NOT NULL DEFAULT '[]'
+    CHECK (json_type(sandbox_grants) = 'array');
+CREATE TABLE project_grants (
+    project TEXT NOT NULL,
+    name TEXT NOT NULL,
+    created_ms INTEGER NOT NULL,
+    PRIMARY KEY (project, name)
 ) STRICT, WITHOUT ROWID;
 ";

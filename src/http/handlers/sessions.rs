@@ -51,11 +51,11 @@ pub fn show(api: &Api, _: &Request, params: &Params) -> Result<Reply> {
 }
 
 /// Takes `{provider, cwd, args?, name?, env?, cols?, rows?, billingMode?, projectSettings?,
-/// dangerousSeconds?, providerResume?}`, where the last is `{providerSessionId,
-/// mode?: resume|fork}`; answers 201 `{session}` once the program runs. A failed start is 422
-/// `{error, code, output}` with what the program had printed, and leaves nothing behind. The
-/// first start of an agent's program waits for the proof of its gate, and is 403 where the gate
-/// does not hold.
+/// dangerousSeconds?, sandbox?, grants?, rememberGrants?, providerResume?}`, where the last is
+/// `{providerSessionId, mode?: resume|fork}`; answers 201 `{session}` once the program runs. A
+/// failed start is 422 `{error, code, output}` with what the program had printed, and leaves
+/// nothing behind. The first start of an agent's program waits for the proof of its gate, and is
+/// 403 where the gate does not hold.
 pub fn start(api: &Api, request: Request, _: &Params, answer: Answer) {
     let asked = match parse_start(&request) {
         Ok(asked) => asked,
@@ -146,9 +146,22 @@ fn settle(api: &Api, started: Result<Session>, good: u16, answer: Answer) {
 fn parse_start(request: &Request) -> Result<StartRequest> {
     let body = request.json()?;
     let fields = Fields::of(&body)?;
-    let more = ["billingMode", "providerResume", "projectSettings", "dangerousSeconds"];
-    fields
-        .only(&[&["provider", "cwd", "args", "name", "env", "cols", "rows"], &more[..]].concat())?;
+    fields.only(&[
+        "provider",
+        "cwd",
+        "args",
+        "name",
+        "env",
+        "cols",
+        "rows",
+        "billingMode",
+        "providerResume",
+        "projectSettings",
+        "dangerousSeconds",
+        "sandbox",
+        "grants",
+        "rememberGrants",
+    ])?;
     let size = match (fields.number("cols")?, fields.number("rows")?) {
         (None, None) => None,
         (cols, rows) => Some(program::size(
@@ -165,6 +178,9 @@ fn parse_start(request: &Request) -> Result<StartRequest> {
         size,
         billing: billing(&fields)?.unwrap_or_default(),
         project_settings: fields.flag("projectSettings")?.unwrap_or(false),
+        sandbox: fields.text("sandbox")?.map(str::to_string),
+        grants: fields.texts("grants")?.unwrap_or_default(),
+        remember: fields.flag("rememberGrants")?.unwrap_or(false),
         dangerous: fields.number("dangerousSeconds")?.map(Duration::from_secs),
         conversation: fields.get("providerResume").map(conversation).transpose()?,
     })
