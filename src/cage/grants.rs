@@ -3,6 +3,7 @@
 
 use crate::base::error::{Error, Result};
 use crate::cage::plan::expand;
+use crate::sys::landlock::Ports;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::path::PathBuf;
@@ -40,11 +41,13 @@ pub fn all() -> Vec<Grant> {
 pub struct Granted {
     /// What it sees, resolved.
     pub paths: Vec<PathBuf>,
+    /// TCP ports, where those are listed.
+    pub ports: Ports,
 }
 
 impl Granted {
-    /// From what was typed: names of grants, and absolute paths. `env` has the variables that name
-    /// sockets.
+    /// From what was typed: names of grants, absolute paths, and `port:N` or `listen:N`. `env` has
+    /// the variables that name sockets.
     pub fn new(
         typed: &[String],
         home: &Path,
@@ -52,8 +55,12 @@ impl Granted {
         env: &BTreeMap<String, String>,
     ) -> Result<Granted> {
         let known = all();
-        let mut paths = Vec::new();
+        let (mut paths, mut ports) = (Vec::new(), Ports::default());
         for word in typed {
+            if let Some((list, number)) = port(word, &mut ports) {
+                list.push(number?);
+                continue;
+            }
             if word.starts_with('/') {
                 let real = Path::new(word)
                     .canonicalize()
@@ -64,20 +71,33 @@ impl Granted {
             let Some(grant) = known.iter().find(|grant| grant.name == word) else {
                 let names: Vec<&str> = known.iter().map(|grant| grant.name).collect();
                 return Err(Error::invalid(format!(
-                    "there is no grant {word:?}; name a path from / on, or one of: {}",
+                    "there is no grant {word:?}; name a path from / on, port:N, listen:N, or one of: \
+                     {}",
                     names.join(", ")
                 )));
             };
             let found = grant.paths.iter().flat_map(|word| named(word, home, uid, env));
             paths.extend(found.filter_map(|path| path.canonicalize().ok()));
         }
-        Ok(Granted { paths })
+        Ok(Granted { paths, ports })
     }
 
     /// Whether a path is granted, by itself or with what it lies in.
     pub fn shows(&self, path: &Path) -> bool {
         self.paths.iter().any(|granted| path.starts_with(granted))
     }
+}
+
+/// Which list a word adds a port to.
+fn port<'a>(word: &str, ports: &'a mut Ports) -> Option<(&'a mut Vec<u16>, Result<u16>)> {
+    let (kind, number) = word.split_once(':')?;
+    let list = match kind {
+        "port" => &mut ports.connect,
+        "listen" => &mut ports.listen,
+        _ => return None,
+    };
+    let wrong = || Error::invalid(format!("{word:?} names no port: {kind}:1 to {kind}:65535"));
+    Some((list, number.parse().ok().filter(|port| *port > 0).ok_or_else(wrong)))
 }
 
 /// The paths of one word of the list.
@@ -102,6 +122,9 @@ mod tests {
         let unknown = typed("dokcer").unwrap_err().message;
         assert!(unknown.contains("ssh-agent") && unknown.contains("docker"), "{unknown}");
         assert!(typed("/no/such").is_err());
+        assert_eq!(typed("port:5432").unwrap().ports.connect, [5432]);
+        assert_eq!(typed("listen:3000").unwrap().ports.listen, [3000]);
+        assert!(typed("port:0").is_err() && typed("port:70000").is_err());
         assert!(typed("ssh-agent").unwrap().paths.is_empty(), "no such variable");
         let env = BTreeMap::from([("SSH_AUTH_SOCK".to_string(), "/etc/hostname".to_string())]);
         let granted = Granted::new(&["ssh-agent".into()], home, 1000, &env).unwrap();

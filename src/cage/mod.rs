@@ -31,8 +31,11 @@ pub mod init;
 pub mod plan;
 pub mod start;
 pub mod step;
+pub mod strict;
 pub mod trial;
+pub mod view;
 pub mod watch;
+pub mod workspace;
 
 use crate::base::bytes::{Put, Take};
 use crate::base::error::{Error, Result};
@@ -102,6 +105,8 @@ pub struct Cage {
     pub open: Vec<PathBuf>,
     /// Directories without whose mask there is no cage.
     pub masks: Vec<PathBuf>,
+    /// Empty directories that were made to be covered; removed at the end, where still empty.
+    pub made: Vec<PathBuf>,
 }
 
 impl Cage {
@@ -115,6 +120,14 @@ impl Cage {
         let lacks = lacks.iter().filter(|(lacking, _)| *lacking).map(|(_, word)| *word);
         let words: Vec<&str> = std::iter::once(self.level.word()).chain(lacks).collect();
         words.join(" ")
+    }
+
+    /// Removes what was made for it.
+    pub fn clear_away(&self) {
+        for dir in &self.made {
+            // One that was put to use meanwhile is not empty.
+            let _ = std::fs::remove_dir(dir);
+        }
     }
 
     /// Bytes, for a launch description.
@@ -140,6 +153,7 @@ impl Cage {
             .blobs(self.closed.iter().map(|path| path.as_os_str().as_bytes()))
             .blobs(self.open.iter().map(|path| path.as_os_str().as_bytes()))
             .blobs(self.masks.iter().map(|path| path.as_os_str().as_bytes()))
+            .blobs(self.made.iter().map(|path| path.as_os_str().as_bytes()))
             .done()
     }
 
@@ -168,6 +182,7 @@ impl Cage {
             closed: paths(take.blobs()?),
             open: paths(take.blobs()?),
             masks: paths(take.blobs()?),
+            made: paths(take.blobs()?),
         })
     }
 }
@@ -233,6 +248,7 @@ mod tests {
             closed: vec!["/k".into()],
             open: vec![],
             masks: vec!["/m".into(), "/n".into()],
+            made: vec!["/p/.vscode".into()],
         };
         let bytes = cage.encode();
         assert_eq!(Cage::decode(&bytes).unwrap(), cage);

@@ -10,10 +10,14 @@ use crate::cage::Cage;
 use crate::cage::Level;
 use crate::cage::grants::Granted;
 use crate::cage::step::Step;
+use crate::cage::strict;
+use crate::cage::view::View;
+use crate::cage::workspace;
 use crate::sys::file;
 use crate::sys::landlock;
 use crate::sys::landlock::Rules;
 use crate::sys::seccomp::Extra;
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::path::PathBuf;
@@ -32,6 +36,12 @@ pub struct Facts<'a> {
     pub uid: u32,
     /// The session's home directory.
     pub home: &'a Path,
+    /// The program.
+    pub program: &'a Path,
+    /// Which agent it runs; none that is known: it has no state of its own.
+    pub agent: &'a str,
+    /// Its environment.
+    pub vars: &'a BTreeMap<String, String>,
     /// Where it works.
     pub cwd: &'a Path,
     /// codepiper's own directory, which nobody sees,
@@ -53,28 +63,42 @@ pub fn plan(facts: &Facts<'_>) -> Result<Cage> {
     let state = real(facts.state).ok_or_else(|| {
         Error::internal(format!("{} is not there to be hidden", facts.state.display()))
     })?;
-    let mut steps: Vec<Step> = pins(&state, Path::new("/")).into_iter().map(Step::Pin).collect();
-    let hidden = hidden(facts);
-    steps.extend(hidden.iter().cloned());
-    steps.push(Step::Hide(state.clone()));
-    let covered: Vec<&Path> = hidden.iter().filter_map(covers).chain([state.as_path()]).collect();
-    check_project(facts, &covered)?;
-    for path in facts.shown.iter().filter_map(|path| real(path)) {
-        steps.extend([Step::Show(path.clone()), Step::Fix(path)]);
+    let mut view = View::default();
+    if facts.level >= Level::Workspace {
+        workspace::open(facts, &mut view)?;
     }
-    steps.extend(fixed(facts));
+    view.pin_above(&state, Path::new("/"));
+    hide(facts, &mut view);
+    view.hide(&state);
+    check_project(facts, &view)?;
+    for path in facts.shown.iter().filter_map(|path| real(path)) {
+        view.add(Step::Show(path.clone()));
+        view.add(Step::Fix(path));
+    }
+    fix(facts, &mut view);
+    let made = match facts.level >= Level::Workspace {
+        true => workspace::protect(facts, &mut view),
+        false => Vec::new(),
+    };
+    let strict = facts.level == Level::Strict;
     let is_mask = |step: &&Step| matches!(step, Step::Hide(path) if path.is_dir());
-    let masks = steps.iter().filter(is_mask).filter_map(covers).filter(|path| stays(path, facts));
+    let masks = view.steps().iter().filter(is_mask).filter_map(covers);
+    let masks = masks.filter(|path| stays(path, facts)).chain(view.cover(&state));
     let masks = masks.map(Path::to_path_buf).collect();
     Ok(Cage {
         level: facts.level,
         processes: facts.processes,
-        steps,
-        rules: Rules { scopes: landlock::version() >= landlock::SCOPES, ..Rules::default() },
-        extra: Extra { limits: !facts.processes, sockets: false },
+        steps: view.into_steps(),
+        rules: Rules {
+            scopes: landlock::version() >= landlock::SCOPES,
+            ports: strict.then(|| strict::ports(facts)).transpose()?,
+            below: None,
+        },
+        extra: Extra { limits: !facts.processes, sockets: strict },
         closed: facts.closed.clone(),
         open: facts.open.clone(),
         masks,
+        made,
     })
 }
 
@@ -88,7 +112,7 @@ fn stays(path: &Path, facts: &Facts<'_>) -> bool {
 }
 
 /// The place itself, without links; `None` where nothing is.
-fn real(path: &Path) -> Option<PathBuf> {
+pub fn real(path: &Path) -> Option<PathBuf> {
     path.canonicalize().ok()
 }
 
@@ -101,7 +125,7 @@ fn covers(step: &Step) -> Option<&Path> {
 
 /// Directories above `path`, below `top`, that could be moved away with a mask in them, outermost
 /// first. Those in a directory of root's stay where they are, unless we are root.
-fn pins(path: &Path, top: &Path) -> Vec<PathBuf> {
+pub fn pins(path: &Path, top: &Path) -> Vec<PathBuf> {
     let above = path.ancestors().skip(1).take_while(|dir| *dir != top && *dir != Path::new("/"));
     let movable = |dir: &&Path| dir.parent().is_none_or(file::is_writable);
     let mut pins: Vec<PathBuf> = above.filter(movable).map(Path::to_path_buf).collect();
@@ -124,9 +148,10 @@ pub fn expand(word: &str, home: &Path, uid: u32) -> Vec<PathBuf> {
     entries.filter(|entry| fits(&entry.file_name())).map(|entry| entry.path()).collect()
 }
 
-/// The steps of the list of hidden things, less what was granted.
-fn hidden(facts: &Facts<'_>) -> Vec<Step> {
-    let (mut steps, mut veils, mut files) = (Vec::new(), Vec::new(), Vec::new());
+/// Hides what is listed, less what was granted.
+fn hide(facts: &Facts<'_>, view: &mut View) {
+    let (mut veils, mut files) = (Vec::new(), Vec::new());
+    let mut covers: Vec<(bool, PathBuf)> = Vec::new();
     for line in lines(HIDDEN) {
         let (how, word) = line.split_once(' ').unwrap_or_default();
         for path in expand(word, facts.home, facts.uid) {
@@ -139,9 +164,9 @@ fn hidden(facts: &Facts<'_>) -> Vec<Step> {
             };
             match how {
                 "veil" => veils.push(path),
-                "hide" | "bar" if path.is_dir() => steps.push(Step::Hide(path)),
+                "hide" | "bar" if path.is_dir() => covers.push((true, path)),
                 "hide" => files.push(path),
-                _ => steps.push(Step::Own(path, 0o700)),
+                _ => covers.push((false, path)),
             }
         }
     }
@@ -149,52 +174,49 @@ fn hidden(facts: &Facts<'_>) -> Vec<Step> {
         let inside: Vec<PathBuf> =
             files.extract_if(.., |path| path.parent() == Some(veil.as_path())).collect();
         if !inside.is_empty() {
-            steps.splice(0..0, veiled(&veil, &inside));
+            cover_but(&veil, &inside, view);
         }
     }
-    steps.extend(files.into_iter().map(Step::Hide));
-    let granted = facts.granted.paths.iter().filter(|path| is_in(path, &steps));
-    let granted: Vec<Step> = granted.cloned().map(Step::Show).collect();
-    steps.extend(granted);
-    steps
+    for (wholly, path) in covers {
+        match wholly {
+            true => view.hide(&path),
+            false => view.own(&path, 0o700),
+        }
+    }
+    files.iter().for_each(|path| view.hide(path));
+    facts.granted.paths.iter().for_each(|path| view.show(path));
 }
 
-fn lines(text: &str) -> impl Iterator<Item = &str> {
+/// The lines of a list that are not about itself.
+pub fn lines(text: &str) -> impl Iterator<Item = &str> {
     text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'))
 }
 
-/// Whether a path lies in something that is covered.
-fn is_in(path: &Path, steps: &[Step]) -> bool {
-    path.exists() && steps.iter().filter_map(covers).any(|covered| path.starts_with(covered))
-}
-
 /// A directory without some of its files.
-fn veiled(dir: &Path, without: &[PathBuf]) -> Vec<Step> {
+fn cover_but(dir: &Path, without: &[PathBuf], view: &mut View) {
     let entries = fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path());
-    let shown = entries.filter(|path| !without.contains(path)).map(Step::Show);
-    std::iter::once(Step::Own(dir.to_path_buf(), 0o755)).chain(shown).collect()
+    let shown: Vec<PathBuf> = entries.filter(|path| !without.contains(path)).collect();
+    view.own(dir, 0o755);
+    shown.into_iter().for_each(|path| view.add(Step::Show(path)));
 }
 
-fn fixed(facts: &Facts<'_>) -> Vec<Step> {
+fn fix(facts: &Facts<'_>, view: &mut View) {
     let listed = lines(FIXED).flat_map(|word| expand(word, facts.home, facts.uid));
     let all = listed.chain(facts.fixed.iter().cloned()).filter_map(|path| real(&path));
-    let fixed: Vec<PathBuf> = all.filter(|path| !facts.granted.shows(path)).collect();
-    let mut pinned: Vec<PathBuf> = Vec::new();
-    for dir in fixed.iter().flat_map(|path| pins(path, facts.home)) {
-        if dir.starts_with(facts.home) && !pinned.contains(&dir) {
-            pinned.push(dir);
-        }
+    let visible = |path: &PathBuf| !facts.granted.shows(path) && view.is_visible(path);
+    let fixed: Vec<PathBuf> = all.filter(visible).collect();
+    for path in fixed.iter().filter(|path| path.starts_with(facts.home)) {
+        view.pin_above(path, facts.home);
     }
-    pinned.into_iter().map(Step::Pin).chain(fixed.into_iter().map(Step::Fix)).collect()
+    fixed.into_iter().for_each(|path| view.add(Step::Fix(path)));
 }
 
-fn check_project(facts: &Facts<'_>, covered: &[&Path]) -> Result<()> {
-    let shown = |path: &Path| facts.shown.iter().any(|shown| path.starts_with(shown));
-    match covered.iter().find(|covered| facts.cwd.starts_with(covered) && !shown(facts.cwd)) {
-        Some(covered) => Err(Error::invalid(format!(
+fn check_project(facts: &Facts<'_>, view: &View) -> Result<()> {
+    match view.cover(facts.cwd) {
+        Some(cover) => Err(Error::invalid(format!(
             "{} lies in {}, which a cage hides; work elsewhere, or start it with --sandbox off",
             facts.cwd.display(),
-            covered.display()
+            cover.display()
         ))),
         None => Ok(()),
     }
@@ -226,6 +248,7 @@ pub fn weaker(cage: &Cage, state: &Path) -> Option<Cage> {
         rules: Rules { below: Some(below), ..cage.rules.clone() },
         extra: Extra { limits: true, ..cage.extra },
         masks: Vec::new(),
+        made: Vec::new(),
         ..cage.clone()
     })
 }

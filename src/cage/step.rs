@@ -7,8 +7,10 @@ use crate::cage;
 use crate::sys::mount;
 use std::fs;
 use std::fs::File;
+use std::fs::Permissions;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::path::PathBuf;
 
@@ -129,7 +131,10 @@ fn show(path: &Path, before: Before) -> Result<()> {
     match before {
         Before::Nothing => Ok(()),
         Before::Link(to) => std::os::unix::fs::symlink(to, path).internal(cannot),
-        Before::Text(text) => fs::write(path, text).internal(cannot),
+        Before::Text(text) => {
+            fs::write(path, text).internal(cannot)?;
+            fs::set_permissions(path, Permissions::from_mode(0o600)).internal(cannot)
+        }
         Before::Open(fd) => {
             if mount::is_dir(&fd)? {
                 fs::create_dir_all(path).internal(cannot)?;

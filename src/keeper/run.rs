@@ -9,6 +9,7 @@ mod serve;
 
 use crate::base::error::{Context, Result};
 use crate::base::time;
+use crate::cage::Cage;
 use crate::keeper;
 use crate::keeper::conn::Conn;
 use crate::keeper::launch::Launch;
@@ -149,6 +150,7 @@ impl Keeper {
             self.end_steps();
         }
         let _ = std::fs::remove_file(&self.launch.socket);
+        self.launch.cage.iter().for_each(Cage::clear_away);
     }
 
     fn wait(&self) -> Result<Ready> {

@@ -101,7 +101,7 @@ impl Service {
         };
         let mut args = vec![planned.program];
         args.extend(planned.args);
-        let cage = self.plan_cage(row, cwd, &vars, &planned.files)?;
+        let cage = self.plan_cage(row, cwd, &found, &vars, &planned.files)?;
         let launch = Launch {
             session: row.id.clone(),
             build: crate::BUILD.to_string(),

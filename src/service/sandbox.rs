@@ -115,6 +115,7 @@ impl Service {
         &self,
         row: &Session,
         cwd: &Path,
+        program: &Path,
         vars: &BTreeMap<String, String>,
         files: &[LaunchFile],
     ) -> Result<Option<Cage>> {
@@ -137,6 +138,9 @@ impl Service {
             processes: true,
             uid,
             home: Path::new(home),
+            program,
+            agent: &row.provider,
+            vars,
             cwd: &cwd.canonicalize().unwrap_or_else(|_| cwd.to_path_buf()),
             state: self.paths.home(),
             shown,
@@ -170,9 +174,10 @@ impl Service {
                 }
                 Err(error) => error,
             };
+            let cage = launch.cage.as_ref();
+            cage.into_iter().for_each(Cage::clear_away);
             let Some(why) = error.message.strip_prefix(CANNOT) else { return Err(error) };
-            let weaker = launch.cage.as_ref().filter(|_| row.sandbox.asked == AUTO);
-            let Some(cage) = weaker else {
+            let Some(cage) = cage.filter(|_| row.sandbox.asked == AUTO) else {
                 return Err(Error::new(
                     Code::Failed,
                     format!(

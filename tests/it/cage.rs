@@ -129,3 +129,84 @@ fn a_projects_grants_are_remembered_listed_and_taken_back() {
     let missing = space.cli(&["sandbox", "revoke", path, "-d", project]).expect(4).stderr;
     assert!(missing.contains("is not granted"), "{missing}");
 }
+
+/// A session at this level that tries to write to each of `files`: what became of each.
+fn writes(daemon: &Daemon<'_>, space: &Space, level: &str, files: &[String]) -> Vec<String> {
+    let tries = files.iter().map(|file| format!("(echo x >> {file}) 2>/dev/null; echo $? >> out;"));
+    let script = format!("{} echo whole >> out; sleep 600", tries.collect::<String>());
+    let project = space.project.to_str().expect("text");
+    let body = json!({"provider": "command", "cwd": project, "sandbox": level,
+        "args": ["sh", "-c", script]});
+    daemon.post("/sessions", &body);
+    let out = space.project.join("out");
+    let read = || fs::read_to_string(&out).unwrap_or_default();
+    wait_until("the script's end", SOON, || read().contains("whole"));
+    let said = read();
+    fs::remove_file(&out).expect("removed");
+    said.lines().zip(files).map(|(code, file)| format!("{file} {code}")).collect()
+}
+
+#[test]
+fn at_workspace_it_writes_to_its_project_and_not_to_what_runs_later() {
+    let space = Space::new();
+    let daemon = Daemon::start(&space);
+    let home = space.home.to_str().expect("text");
+    fs::create_dir_all(space.project.join(".git/hooks")).expect("a repository");
+    fs::write(space.project.join(".git/config"), "").expect("its settings");
+    fs::write(space.home.join(".bashrc"), "# mine\n").expect("a start-up file");
+    let files = ["/tmp/x", "new", ".git/index", ".git/hooks/pre-commit", ".git/config"];
+    let more = [".vscode/tasks.json", ".mcp.json", ".claude/settings.json", "/etc/x"];
+    let mut all: Vec<String> = files.iter().chain(&more).map(|file| file.to_string()).collect();
+    all.extend([format!("{home}/.bashrc"), format!("{home}/bin/x"), format!("{home}/.zshenv")]);
+    let became = writes(&daemon, &space, "workspace", &all);
+    let written: Vec<&str> = became.iter().filter_map(|line| line.strip_suffix(" 0")).collect();
+    let zshenv = format!("{home}/.zshenv");
+    assert_eq!(written, ["/tmp/x", "new", ".git/index", &zshenv], "{became:?}");
+    assert!(!space.home.join(".zshenv").exists(), "what is new in its home is its own");
+    assert_eq!(fs::read_to_string(space.home.join(".bashrc")).expect("still there"), "# mine\n");
+    let id = daemon.get("/sessions")["sessions"][0]["id"].as_str().expect("an id").to_string();
+    assert_eq!(daemon.session(&id)["sandbox"]["verified"], "workspace");
+    assert!(space.project.join(".vscode").is_dir(), "held while it runs");
+    space.cli(&["kill", &id]).expect(0);
+    wait_until("its place to be given back", SOON, || !space.project.join(".vscode").exists());
+    assert!(space.project.join(".git").is_dir() && space.project.join("new").exists());
+}
+
+#[test]
+fn at_strict_it_reads_what_is_listed_and_connects_where_it_may() {
+    let space = Space::new();
+    let daemon = Daemon::start(&space);
+    let secret = space.home.join(".aws");
+    fs::create_dir(&secret).expect("a directory");
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    let connect =
+        format!("python3 -c 'import socket;socket.create_connection((\"127.0.0.1\",{port}))'");
+    let script = format!(
+        "ls -d {0} /etc/shadow /var/log 2>/dev/null; ls -d /usr /etc/passwd; \
+         {connect} 2>&1 | tail -n 1; echo end; sleep 600",
+        secret.display()
+    );
+    for (grants, refused) in [(json!([]), true), (json!([format!("port:{port}")]), false)] {
+        let body = json!({"provider": "command", "cwd": space.project, "sandbox": "strict",
+            "grants": grants, "args": ["sh", "-c", script]});
+        let reply = daemon.post("/sessions", &body);
+        let id = reply["session"]["id"].as_str().expect("an id").to_string();
+        let screen = daemon.wait_screen(&id, "end");
+        assert_eq!(screen.contains("Permission denied"), refused, "{screen}");
+        for absent in [".aws", "shadow", "/var/log"] {
+            assert!(!screen.contains(absent), "{absent} in {screen}");
+        }
+        assert!(screen.contains("/usr") && screen.contains("/etc/passwd"), "{screen}");
+    }
+}
+
+#[test]
+fn a_project_that_holds_the_home_is_none_to_keep_writes_to() {
+    let space = Space::new();
+    let _daemon = Daemon::start(&space);
+    let home = space.home.to_str().expect("text");
+    let line = ["start", "-p", "command", "-d", home, "--sandbox", "workspace", "--", "true"];
+    let refused = space.cli(&line).expect(2).stderr;
+    assert!(refused.contains("--sandbox guard"), "{refused}");
+}
