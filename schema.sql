@@ -8,7 +8,7 @@
 
 -- "cpip": tells our database from any other program's before anything is written to it.
 PRAGMA application_id = 1668311408;
-PRAGMA user_version = 3;
+PRAGMA user_version = 4;
 
 -- One row per session, live or ended. It goes when the user removes the session; what was decided
 -- in it stays (see audit).
@@ -59,6 +59,8 @@ CREATE TABLE sessions (
     dangerous_until_boot_ms INTEGER                  -- and by the time since boot
                                      CHECK ((dangerous_until_ms IS NULL)
                                          = (dangerous_until_boot_ms IS NULL)),
+    env_sets        TEXT    NOT NULL DEFAULT '[]'    -- ids of those that it gets at each start
+                                     CHECK (json_type(env_sets) = 'array'),
     CHECK (exit_code IS NULL OR exit_signal IS NULL),
     CHECK ((keeper_pid IS NULL) = (keeper_start IS NULL))
 ) STRICT;
@@ -286,4 +288,27 @@ CREATE TABLE login_attempts (
     name    TEXT    PRIMARY KEY NOT NULL,
     tries   INTEGER NOT NULL CHECK (tries >= 0),
     last_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Named lists of variables. Values are sealed under master.key, name and variables as one, so that
+-- none can be exchanged, or put back as it was, by itself; `names` is a copy for lists, compared
+-- with what was sealed at each use.
+CREATE TABLE env_sets (
+    id          TEXT    PRIMARY KEY NOT NULL,
+    name        TEXT    NOT NULL UNIQUE,
+    description TEXT,
+    names       TEXT    NOT NULL CHECK (json_type(names) = 'array'),
+    sealed      BLOB    NOT NULL,
+    version     INTEGER NOT NULL CHECK (version >= 1), -- one more with each change
+    created_ms  INTEGER NOT NULL,
+    updated_ms  INTEGER NOT NULL
+) STRICT;
+
+-- Keys of digests that were made before the master key was changed and cannot be made anew: those
+-- of recovery codes and of known browsers. Sealed under the master key of today.
+CREATE TABLE mac_keys (
+    purpose TEXT    NOT NULL,
+    version INTEGER NOT NULL,
+    sealed  BLOB    NOT NULL,
+    PRIMARY KEY (purpose, version)
 ) STRICT, WITHOUT ROWID;

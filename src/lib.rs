@@ -24,6 +24,9 @@
 //! ([`service::effective`]) → [`policy::evaluate`] → one durable row → answer. What has run is
 //! compared with what was decided ([`service::guard`]).
 //!
+//! A secret: client → [`service::env_sets`] → sealed in a row; at a start [`service::environment`]
+//! opens it, and it goes by [`keeper::launch`] to the program's environment and nowhere else.
+//!
 //! # Floors
 //!
 //! Each room may import only rooms above it in this list; `tests/tidy.rs` has the exact table.

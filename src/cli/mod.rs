@@ -11,6 +11,8 @@ pub mod client;
 pub mod command;
 pub mod daemon_cmd;
 pub mod describe;
+pub mod env_file;
+pub mod env_set;
 #[cfg(test)]
 pub mod fake;
 pub mod follow;
@@ -113,6 +115,7 @@ pub const TABLES: &[&[Command]] = &[
     attach::COMMANDS,
     sessions::COMMANDS,
     resume::COMMANDS,
+    env_set::COMMANDS,
     freeze::COMMANDS,
     wait::COMMANDS,
     logs::COMMANDS,

@@ -1,6 +1,7 @@
 //! `start`: a program or agent in a session of its own.
 
 use crate::base::error::{Context, Error, Result};
+use crate::base::secret::wipe;
 use crate::cli;
 use crate::cli::Invocation;
 use crate::cli::attach;
@@ -13,6 +14,8 @@ use crate::cli::command::value;
 use crate::cli::describe::{gate, short, tightened, until, word};
 use crate::cli::freeze;
 use crate::cli::input;
+use crate::cli::out::cell;
+use crate::cli::policy_words::items;
 use crate::cli::text;
 use crate::limits;
 use serde_json::Map;
@@ -32,6 +35,7 @@ pub const COMMANDS: &[Command] = &[Command {
         value(&["-d", "--dir"], "DIR", "where it works; default here"),
         value(&["-n", "--name"], "NAME", "a name for the session"),
         ENV,
+        ENV_SET,
         BILLING,
         value(&["--prompt"], "TEXT", "typed once the agent is up; - reads standard input"),
         value(&["--resume-id"], "UUID", "go on with this conversation of the agent's"),
@@ -39,15 +43,17 @@ pub const COMMANDS: &[Command] = &[Command {
         switch(&["--project-settings"], "let the repository's own settings in; see below"),
         value(&["--dangerous"], "[=D]", "allow what no rule denies, for 30m or so long"),
         freeze::YES,
+        switch(&["--show-env"], "start nothing; list the variables that it would get"),
         switch(&["-a", "--attach"], "attach to it at once"),
     ],
     words: Words::AfterDashes,
     details: "What stands behind -- goes to the program: for the provider `command` it is the\n\
               program itself with its arguments, for an agent its own arguments.\n\
               A session gets the environment of a login shell, not yours: name what it\n\
-              needs with --env. A value never stands on the command line, where others\n\
-              can read it. When the program ends at once, its own output is the error\n\
-              message and no session is left behind.\n\
+              needs with --env, or keep it in an env set (codepiper help env-set): of\n\
+              several sets later ones win, and --env wins over them. A value never stands\n\
+              on the command line, where others can read it. When the program ends at\n\
+              once, its own output is the error message and no session is left behind.\n\
               Billing: a subscription (the default) is kept from paying by token: no\n\
               ANTHROPIC_API_KEY, ANTHROPIC_AUTH_TOKEN, OPENAI_API_KEY or CODEX_API_KEY\n\
               reaches its agent, and giving it one is refused. With -b api it gets those\n\
@@ -61,6 +67,8 @@ pub const COMMANDS: &[Command] = &[Command {
         "codepiper start -p claude-code -n build --attach",
         "codepiper start -p claude-code -b api --prompt fix-the-tests",
         "codepiper start -p command -e SSH_AUTH_SOCK -- make deploy",
+        "codepiper start -p claude-code --env-set production",
+        "codepiper start -p claude-code --env-set production --show-env",
     ],
     run: start,
 }];
@@ -68,6 +76,9 @@ pub const COMMANDS: &[Command] = &[Command {
 /// A variable of the caller's, by its name.
 pub const ENV: Opt =
     value(&["-e", "--env"], "NAME", "give it this variable of yours; may be repeated");
+/// An env set.
+pub const ENV_SET: Opt =
+    value(&["--env-set"], "SET", "give it this env set, by id or name; may be repeated");
 /// Who pays.
 pub const BILLING: Opt =
     value(&["-b", "--billing"], "WHO", "who pays the agent: subscription (default) or api");
@@ -83,6 +94,9 @@ fn start(call: &Invocation<'_>) -> Result<i32> {
         prompt => prompt.map(str::to_string),
     };
     let body = body(call, |name| std::env::var_os(name))?;
+    if call.args.has("--show-env") {
+        return show_env(call, body);
+    }
     if call.args.has("--dangerous") {
         freeze::confirm(call, call.args.value("--name").unwrap_or("dangerous"))?;
     }
@@ -100,6 +114,27 @@ fn start(call: &Invocation<'_>) -> Result<i32> {
         })?;
     }
     started(call, "started", &answer)
+}
+
+/// Lists what a start would pass, by name. Values do not even leave this process.
+fn show_env(call: &Invocation<'_>, mut body: Map<String, Value>) -> Result<i32> {
+    if let Some(env) = body.get_mut("env") {
+        wipe(env);
+    }
+    let answer = call.client.post("/sessions/env", &Value::Object(body))?;
+    if call.out.json {
+        return call.out.body(&answer).map(|()| 0);
+    }
+    let row = |one: &Value| vec![cell(word(one, "name")), cell(word(one, "from"))];
+    let rows: Vec<_> = items(&answer, "passed").iter().map(row).collect();
+    call.out.table(&["PASSED", "FROM"], &rows, 1)?;
+    let row = |one: &Value| ["name", "from", "why"].map(|name| cell(word(one, name))).into();
+    let rows: Vec<_> = items(&answer, "left").iter().map(row).collect();
+    if !rows.is_empty() {
+        call.out.line("")?;
+        call.out.table(&["LEFT OUT", "WHERE IT IS", "WHY"], &rows, 2)?;
+    }
+    Ok(0)
 }
 
 /// What became of a start: the answer, or the exit code of a failure that is told already.
@@ -157,6 +192,7 @@ pub fn started(call: &Invocation<'_>, how: &str, answer: &Value) -> Result<i32> 
         text if text.is_empty() => {}
         text => eprintln!("codepiper: dangerous mode {text}"),
     }
+    note_dropped(session);
     if word(session, "gateProof") == "unclear" {
         eprintln!("codepiper: gate {}", gate(session));
     }
@@ -175,6 +211,17 @@ pub fn started(call: &Invocation<'_>, how: &str, answer: &Value) -> Result<i32> 
     call.out.line(&format!("{how}{name} {} ({provider}) in {}", short(id), text::clean(cwd)))?;
     call.out.line(&format!("next: codepiper attach {}", short(id)))?;
     Ok(0)
+}
+
+/// Says which variables of its env sets a session does not get.
+pub fn note_dropped(session: &Value) {
+    for one in session["droppedVars"].as_array().into_iter().flatten() {
+        let (name, set) = (text::clean(word(one, "name")), text::clean(word(one, "envSet")));
+        eprintln!(
+            "codepiper: {name} of the env set {set} is left out: it bills by token, and this \
+             session is billed by subscription (-b api keeps it)"
+        );
+    }
 }
 
 /// The request's body. `lookup` reads the caller's environment.
@@ -225,7 +272,7 @@ fn body(
     Ok(body)
 }
 
-/// Puts what every kind of start takes into `body`: variables and billing.
+/// Puts what every kind of start takes into `body`: variables, env sets and billing.
 pub fn shared(
     call: &Invocation<'_>,
     lookup: impl Fn(&str) -> Option<OsString>,
@@ -233,6 +280,10 @@ pub fn shared(
 ) -> Result<()> {
     if let Some(billing) = call.args.value("--billing") {
         body.insert("billingMode".into(), json!(billing));
+    }
+    let sets = call.args.values("--env-set");
+    if !sets.is_empty() {
+        body.insert("envSetIds".into(), json!(sets));
     }
     let mut env = Map::new();
     for name in call.args.values("--env") {

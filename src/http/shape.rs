@@ -6,6 +6,7 @@ use crate::base::id;
 use crate::base::time;
 use crate::model::audit::Entry;
 use crate::model::call::Action;
+use crate::model::env_set::EnvSet;
 use crate::model::event::Event;
 use crate::model::session::Exit;
 use crate::model::session::Session;
@@ -53,8 +54,8 @@ pub fn session(service: &Service, row: &Session) -> Value {
         "turns": view.as_ref().map_or(0, |v| v.turns),
         "queued": view.as_ref().map_or(0, |v| v.held),
         "metadata": {"ui": {"customName": row.name}, "providerSession": {"id": row.agent_session},
-            "launch": {"args": row.args, "billingMode": row.billing.word(),
-            "envNames": row.given, "projectSettings": row.project_settings}},
+            "launch": {"args": row.args, "billingMode": row.billing.word(), "envNames": row.given,
+            "envSetIds": row.env_sets, "projectSettings": row.project_settings}},
     });
     let optional = [
         ("name", row.name.clone().map(Value::from)),
@@ -86,6 +87,21 @@ pub fn brought(row: &Session, brought: &Brought) -> Value {
     let path = Path::new(&row.cwd).join(tighten::NAME);
     let mut out = json!({"path": path, "rules": all - ignored, "ignored": ignored});
     add(&mut out, [("problem", brought.problem.clone().map(Value::from))]);
+    out
+}
+
+/// An env set, its values masked by one constant: not even their lengths are told.
+pub fn env_set(set: &EnvSet) -> Value {
+    let masked = set.names.iter().map(|name| (name.clone(), "********".into()));
+    let mut out = json!({
+        "id": set.id,
+        "name": set.name,
+        "maskedVars": masked.collect::<Map<String, Value>>(),
+        "varCount": set.names.len(),
+        "createdAt": time::rfc3339(set.created_ms),
+        "updatedAt": time::rfc3339(set.updated_ms),
+    });
+    add(&mut out, [("description", set.description.clone().map(Value::from))]);
     out
 }
 

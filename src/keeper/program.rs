@@ -18,6 +18,8 @@ use std::io::Read;
 use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
 use std::time::Instant;
+use zeroize::Zeroize;
+use zeroize::Zeroizing;
 
 /// A program on its terminal, alive or ended.
 pub struct Program {
@@ -48,15 +50,19 @@ impl Program {
     pub fn start(launch: &Launch) -> Result<Program> {
         let text = |what: &str, s: &str| launch::c_string(what, s.as_bytes());
         let args = launch.args.iter().map(|a| text("an argument", a));
-        let env = launch.env.iter().map(|(k, v)| text("a variable", &format!("{k}={v}")));
+        let line = |(k, v): &(String, String)| Zeroizing::new(format!("{k}={v}"));
+        let env = launch.env.iter().map(|pair| text("a variable", &line(pair)));
         let size = Size { cols: launch.cols, rows: launch.rows };
-        let started = pty::start(&pty::Program {
+        let mut program = pty::Program {
             path: launch::c_string("the program", launch.program.as_os_str().as_bytes())?,
             args: args.collect::<Result<_>>()?,
             env: env.collect::<Result<_>>()?,
             cwd: launch::c_string("the directory", launch.cwd.as_os_str().as_bytes())?,
             size,
-        })?;
+        };
+        let started = pty::start(&program);
+        program.env.drain(..).for_each(|line| line.into_bytes().zeroize());
+        let started = started?;
         let master = File::from(started.master);
         let input = VecDeque::new();
         Ok(Program { master, pid: started.pid, size, input, ended: None, hung: false })

@@ -1,6 +1,7 @@
 //! The handle of one running session: what other threads may ask of the thread that owns it.
 
 use crate::base::error::{Code, Error, Result};
+use crate::base::secret::Vars;
 use crate::limits;
 use crate::model::session::Session;
 use crate::output::index::Mark;
@@ -16,7 +17,6 @@ use crate::term::query::Filter;
 use crossbeam_channel::Receiver;
 use crossbeam_channel::Sender;
 use crossbeam_channel::bounded;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
@@ -120,7 +120,7 @@ pub struct Live {
     typist: Mutex<Option<u64>>,
     viewers: Mutex<Vec<u64>>,
     /// Variables that a person gave by name at this start; a later daemon does not know them.
-    given: Mutex<BTreeMap<String, String>>,
+    given: Mutex<Vars>,
 }
 
 impl Live {
@@ -211,12 +211,12 @@ impl Live {
     }
 
     /// Keeps the variables that the session was given, for a restart by this daemon.
-    pub fn remember(&self, given: &BTreeMap<String, String>) {
+    pub fn remember(&self, given: &Vars) {
         lock(&self.given).clone_from(given);
     }
 
     /// The variables that the session was given, as far as this daemon knows them.
-    pub fn given(&self) -> BTreeMap<String, String> {
+    pub fn given(&self) -> Vars {
         lock(&self.given).clone()
     }
 

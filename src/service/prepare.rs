@@ -6,6 +6,7 @@
 
 use crate::base::error::{Code, Context, Error, Result};
 use crate::base::id;
+use crate::base::secret::Vars;
 use crate::keeper::launch::Launch;
 use crate::model::session::Session;
 use crate::provider;
@@ -27,7 +28,7 @@ use std::path::PathBuf;
 #[derive(Clone, Copy)]
 pub(super) struct Around<'a> {
     /// Variables that a person gave by name.
-    pub given: &'a BTreeMap<String, String>,
+    pub given: &'a Vars,
     /// The conversation to go on with.
     pub talk: Option<&'a Conversation>,
     /// The program of a rehearsal, which is not looked up and not proven.
@@ -64,6 +65,7 @@ impl Service {
     ) -> Result<Prepared> {
         let Around { given, talk, rehearsed } = *around;
         env::check_billing(row.billing, provider.keys, given)?;
+        let given = &self.injected(provider, row, given)?;
         let secret = id::hex(&id::random::<32>()?);
         let hooked = provider.capabilities.native_hooks;
         let hook_program = self.paths.hook_program(crate::BUILD);
@@ -89,13 +91,15 @@ impl Service {
         let planned = provider::launch(provider, &request)?;
         write_files(provider, &request, &planned.files)?;
         let (base, found) = self.locate(provider, &planned.program, cwd, given, rehearsed)?;
-        let mut vars = self.keys.of(provider, row.billing);
-        vars.extend(base);
-        vars.extend(planned.env.into_iter().map(|(name, value)| (name.to_string(), value)));
+        let mut vars = Vars::from(self.keys.of(provider, row.billing));
+        vars.put_all(&base);
+        planned.env.into_iter().for_each(|(name, value)| vars.put(name, value));
         let program_sha256 = match rehearsed {
             Some(_) => None,
             None => {
-                self.check_version(provider, &found, &vars)?;
+                // Asked outside of the session, and so without its secrets.
+                let plain = env::base(&self.login_env.get(), &BTreeMap::new())?;
+                self.check_version(provider, &found, &plain)?;
                 self.check_proof(provider, &found)?
             }
         };
@@ -113,7 +117,7 @@ impl Service {
             rows: row.rows,
             program: found,
             args,
-            env: vars.into_iter().collect(),
+            env: vars.into_pairs(),
             cwd: cwd.to_path_buf(),
         };
         let secret_sha256 = Sha256::digest(secret.as_bytes()).into();
@@ -129,7 +133,7 @@ impl Service {
         cwd: &Path,
         given: &BTreeMap<String, String>,
         rehearsed: Option<&Path>,
-    ) -> Result<(BTreeMap<String, String>, PathBuf)> {
+    ) -> Result<(Vars, PathBuf)> {
         let find = || {
             let vars = env::base(&self.login_env.get(), given)?;
             if let Some(program) = rehearsed {

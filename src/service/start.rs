@@ -2,6 +2,7 @@
 
 use crate::base::error::{Error, Result};
 use crate::base::id;
+use crate::base::secret::Vars;
 use crate::base::thread;
 use crate::base::time;
 use crate::keeper::client;
@@ -38,7 +39,6 @@ use crate::store::settings;
 use crate::sys::tty::Size;
 use crate::term::screen::Screen;
 use serde_json::json;
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Child;
 use std::sync::Arc;
@@ -56,7 +56,9 @@ pub struct StartRequest {
     /// Display name.
     pub name: Option<String>,
     /// Variables given by name.
-    pub env: BTreeMap<String, String>,
+    pub env: Vars,
+    /// Env sets by id or name, later ones win.
+    pub env_sets: Vec<String>,
     /// Terminal size.
     pub size: Option<Size>,
     /// Who pays.
@@ -73,7 +75,9 @@ pub struct StartRequest {
 #[derive(Debug, Clone, Default)]
 pub struct ResumeRequest {
     /// Variables given by name. Those of the last start are gone: only their names are known.
-    pub env: BTreeMap<String, String>,
+    pub env: Vars,
+    /// Other env sets.
+    pub env_sets: Option<Vec<String>>,
     /// Other arguments.
     pub args: Option<Vec<String>>,
     /// Another who pays.
@@ -100,6 +104,7 @@ impl Service {
             billing: request.billing,
             project_settings: request.project_settings,
             given: request.env.keys().cloned().collect(),
+            env_sets: self.env_set_ids(&request.env_sets)?,
             ..self.blank(&id)
         };
         if let Some(wait) = request.dangerous {
@@ -169,6 +174,10 @@ impl Service {
             args: request.args.clone().unwrap_or_else(|| before.args.clone()),
             billing: request.billing.unwrap_or(before.billing),
             given: request.env.keys().cloned().collect(),
+            env_sets: match &request.env_sets {
+                Some(words) => self.env_set_ids(words)?,
+                None => before.env_sets.clone(),
+            },
             ..before.clone()
         };
         let result = self.next_launch(provider, &mut row, &cwd, &request.env);
@@ -185,7 +194,7 @@ impl Service {
         provider: &Provider,
         row: &mut Session,
         cwd: &Path,
-        given: &BTreeMap<String, String>,
+        given: &Vars,
     ) -> Result<Session> {
         let talk = conversation::of(row);
         let around = Around { given, talk: talk.as_ref(), rehearsed: None };
@@ -242,18 +251,14 @@ impl Service {
             forked_from: None,
             project_settings: false,
             given: Vec::new(),
+            env_sets: Vec::new(),
             frozen: false,
             dangerous: None,
         }
     }
 
     /// Starts the keeper, connects to it, and gives the session its thread.
-    fn launch(
-        &self,
-        row: &Session,
-        launch: &Launch,
-        given: &BTreeMap<String, String>,
-    ) -> Result<Session> {
+    fn launch(&self, row: &Session, launch: &Launch, given: &Vars) -> Result<Session> {
         let copy = self.paths.hook_program(crate::BUILD);
         if self.scopes {
             self.pin()?;

@@ -12,6 +12,7 @@ pub mod account;
 pub mod approvals;
 pub mod attempts;
 pub mod audit;
+pub mod env_sets;
 pub mod events;
 mod fault;
 mod file;

@@ -27,6 +27,7 @@ impl Step {
 pub(super) const STEPS: &[Step] = &[
     Step { sql: STEP_2, carry: carry::decisions, then: "DROP TABLE decisions;" },
     Step::sql(STEP_3),
+    Step::sql(STEP_4),
 ];
 
 /// 2: policies and sets, the proof of the gate, alarms, the audit log. Rules that stood in a
@@ -216,4 +217,26 @@ CREATE TABLE login_attempts (
     tries INTEGER NOT NULL CHECK (tries >= 0),
     last_ms INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+";
+
+/// 4: env sets, keys that outlive a rotation of the master key.
+const STEP_4: &str = "
+CREATE TABLE env_sets (
+    id TEXT PRIMARY KEY NOT NULL,
+    name TEXT NOT NULL UNIQUE,
+    description TEXT,
+    names TEXT NOT NULL CHECK (json_type(names) = 'array'),
+    sealed BLOB NOT NULL,
+    version INTEGER NOT NULL CHECK (version >= 1),
+    created_ms INTEGER NOT NULL,
+    updated_ms INTEGER NOT NULL
+) STRICT;
+CREATE TABLE mac_keys (
+    purpose TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    sealed BLOB NOT NULL,
+    PRIMARY KEY (purpose, version)
+) STRICT, WITHOUT ROWID;
+ALTER TABLE sessions ADD COLUMN env_sets TEXT NOT NULL DEFAULT '[]'
+    CHECK (json_type(env_sets) = 'array');
 ";

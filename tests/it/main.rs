@@ -10,6 +10,7 @@ mod crash;
 mod damage;
 mod dangerous;
 mod driving;
+mod env_sets;
 mod floods;
 mod freezing;
 mod guard;
