@@ -88,7 +88,8 @@
 //! | adopt, adopt-ID, check | at start | old sessions; the database check | | |
 //!
 //! A panic ends one thread and is logged. Locks are held for a line, never over I/O or a send; the
-//! two exceptions say so (the login shell's probe, the condition of a parked request).
+//! three exceptions say so: the login shell's probe, the condition of a parked request, and the
+//! hold on the master key ([`secrets::Keyring::hold`]).
 
 #[cfg(not(target_os = "linux"))]
 compile_error!("codepiper runs on Linux only: it stands on PTYs, pidfds and namespaces");

@@ -40,6 +40,8 @@ pub const ENV_SET_NAME_CHARS: usize = 100;
 pub const ENV_SET_BYTES: usize = 1024 * 1024;
 /// Env sets at once; a person has a handful.
 pub const ENV_SETS: usize = 200;
+/// Values that are sealed anew in one write, when the master key is changed.
+pub const RESEAL_BATCH: usize = 16;
 /// Characters of text in one `send`.
 pub const SEND_CHARS: usize = 1024 * 1024;
 /// Keys in one `keys` request.

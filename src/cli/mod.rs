@@ -21,6 +21,7 @@ pub mod grants;
 pub mod help;
 pub mod hook;
 pub mod input;
+pub mod key;
 pub mod keyboard;
 pub mod link;
 pub mod log;
@@ -128,6 +129,7 @@ pub const TABLES: &[&[Command]] = &[
     policy_set::COMMANDS,
     audit::COMMANDS,
     auth::COMMANDS,
+    key::COMMANDS,
     daemon_cmd::COMMANDS,
     open::COMMANDS,
     about::COMMANDS,

@@ -151,6 +151,7 @@ pub const ROUTES: &[Route<Api>] = &[
     local("/auth/cli/bootstrap", "a password for the setup", Run::Now(auth::bootstrap)),
     local("/auth/cli/reset-password", "reset it", Run::Later(auth::reset_password)),
     local("/auth/cli/reset-mfa", "take the app away", Run::Now(auth::reset_mfa)),
+    local("/key/rotate", "a new master key", Run::Now(system::rotate_key)),
     at(CONTROL, Method::Get, "/ws", "a terminal as WebSocket", Run::Later(ws::open)),
     at(HOOK, Method::Post, "/hooks/claude", "an agent's hook", Run::Later(hooks::claude)),
 ];
@@ -196,6 +197,7 @@ mod tests {
                 "POST /auth/cli/bootstrap",
                 "POST /auth/cli/reset-password",
                 "POST /auth/cli/reset-mfa",
+                "POST /key/rotate",
                 "GET /ws",
             ]
         );

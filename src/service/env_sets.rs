@@ -74,6 +74,7 @@ impl Service {
     /// Makes a set. `Conflict` where its name is taken.
     pub fn create_env_set(&self, new: NewEnvSet, by: &str) -> Result<EnvSet> {
         check_vars(&new.vars, new.allow_loaders)?;
+        let _hold = self.logins.keys.hold();
         let now = time::unix_ms();
         let mut set = EnvSet {
             id: id::uuid()?,
@@ -106,6 +107,7 @@ impl Service {
     /// version, so that what was sealed before does not open any more.
     pub fn change_env_set(&self, words: &str, change: EnvSetChange, by: &str) -> Result<EnvSet> {
         check_vars(&change.set, change.allow_loaders)?;
+        let _hold = self.logins.keys.hold();
         let before = self.find_env_set(words)?;
         let mut set = before.clone();
         if let Some(name) = &change.name {

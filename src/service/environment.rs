@@ -61,6 +61,7 @@ impl Service {
         row: &Session,
         given: &BTreeMap<String, String>,
     ) -> Result<Vars> {
+        let _hold = self.logins.keys.hold();
         let mut all = Vars::default();
         for set in self.sets_of(row)? {
             let mut vars = env_sealed::open(&self.logins.keys, &set)?;
@@ -77,6 +78,7 @@ impl Service {
     /// The variables by which an agent's program is found: those given, and of the sets what
     /// stands in their place.
     pub fn search_vars(&self, sets: &[String], given: &Vars) -> Result<Vars> {
+        let _hold = self.logins.keys.hold();
         let mut all = Vars::default();
         for word in sets {
             let set = self.find_env_set(word)?;

@@ -42,6 +42,7 @@ pub mod recorded;
 pub mod records;
 pub mod reserve;
 pub mod resolve;
+pub mod rotate;
 pub mod seat;
 pub mod sessions;
 pub mod settings;
@@ -146,6 +147,10 @@ impl Service {
             tightened: tighten::Known::default(),
             proofs: Proofs::default(),
         };
+        // What cannot be read is told by whoever needs it.
+        if let Err(error) = service.know_digest_keys() {
+            log::warn!("{}", error.chain());
+        }
         Ok(Arc::new(service))
     }
 

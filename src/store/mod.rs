@@ -21,6 +21,7 @@ mod migrate;
 pub mod policies;
 pub mod policy_sets;
 pub mod proofs;
+pub mod sealed;
 pub mod sessions;
 pub mod settings;
 mod steps;

@@ -24,6 +24,7 @@ mod hook_secret;
 mod keeper;
 mod large_input;
 mod login;
+mod master_key;
 mod output;
 mod peers;
 mod policies;
