@@ -25,7 +25,8 @@
 //! compared with what was decided ([`service::guard`]).
 //!
 //! A secret: client → [`service::env_sets`] → sealed in a row; at a start [`service::environment`]
-//! opens it, and it goes by [`keeper::launch`] to the program's environment and nowhere else.
+//! opens it, and it goes by [`keeper::launch`] to the program's environment and nowhere else; what
+//! is written down passes [`model::redact`], which knows it for as long as the session runs.
 //!
 //! # Floors
 //!

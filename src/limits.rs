@@ -42,6 +42,8 @@ pub const ENV_SET_BYTES: usize = 1024 * 1024;
 pub const ENV_SETS: usize = 200;
 /// Values that are sealed anew in one write, when the master key is changed.
 pub const RESEAL_BATCH: usize = 16;
+/// Bytes of the shortest value that is masked: shorter ones are words that turn up by chance.
+pub const MASKED_BYTES: usize = 8;
 /// Characters of text in one `send`.
 pub const SEND_CHARS: usize = 1024 * 1024;
 /// Keys in one `keys` request.

@@ -65,7 +65,7 @@ pub fn session(service: &Service, row: &Session) -> Value {
         ("endedAt", row.ended_ms.map(|ms| time::rfc3339(ms).into())),
         ("exitCode", exit(row, false)),
         ("exitSignal", exit(row, true)),
-        ("lastLine", view.as_ref().map(|v| v.last_line.clone().into())),
+        ("lastLine", view.as_ref().map(|v| last_line(service, row, &v.last_line).into())),
         ("dangerousUntil", dangerous::of(row).map(|d| time::rfc3339(d.until_ms).into())),
         ("asks", asks(service, &row.id)),
         ("alarm", row.alarm.clone().map(Value::from)),
@@ -73,6 +73,10 @@ pub fn session(service: &Service, row: &Session) -> Value {
     ];
     add(&mut out, optional);
     out
+}
+
+fn last_line(service: &Service, row: &Session, line: &str) -> String {
+    service.hidden(row).map_or_else(|| line.to_string(), |hidden| hidden.text(line))
 }
 
 fn asks(service: &Service, session: &str) -> Option<Value> {

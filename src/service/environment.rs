@@ -8,14 +8,20 @@ use crate::base::error::{Error, Result};
 use crate::base::secret::Vars;
 use crate::limits;
 use crate::model::env_set::EnvSet;
+use crate::model::redact::exact::Needles;
+use crate::model::redact::exact::masks::Masked;
 use crate::model::session::Billing;
 use crate::model::session::Session;
 use crate::provider;
 use crate::provider::Provider;
+use crate::provider::env;
 use crate::service::Service;
 use crate::service::env_sealed;
+use crate::service::live::Picture;
+use crate::service::settings::MASK_OUTPUT;
 use crate::store::env_sets;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// A variable that a set has and that does not reach the session, with the set's name.
 pub type Dropped = (String, String);
@@ -73,6 +79,55 @@ impl Service {
         }
         all.put_all(given);
         Ok(all)
+    }
+
+    /// Makes what a session gets known, so that no record holds it: its sets' variables and those
+    /// by name (`injected`), keys that it bills with, the secret of its hooks. What passes from a
+    /// login shell unasked too (HOME, PATH, LANG) is no secret: its value stands in every path.
+    pub(super) fn masked(
+        &self,
+        provider: &Provider,
+        billing: Billing,
+        injected: &BTreeMap<String, String>,
+        secret: Option<&str>,
+    ) -> Masked {
+        let mut all = Vars::from(self.keys.of(provider, billing));
+        all.put_all(injected);
+        secret.into_iter().for_each(|secret| all.put(env::SECRET, secret));
+        let secret = all.iter().filter(|(name, _)| env::left_out(name).is_some());
+        self.store().masks().add(Needles::of(secret))
+    }
+
+    /// The same for a session that an earlier daemon has started: its sets are opened once more.
+    /// What came by name, and the secret of its hooks, no one knows any more.
+    pub(super) fn masked_again(&self, row: &Session) -> Result<Masked> {
+        let provider = provider::find(&row.provider)?;
+        let injected = self.injected(provider, row, &BTreeMap::new())?;
+        Ok(self.masked(provider, row.billing, &injected, None))
+    }
+
+    /// What viewers of a session are not shown, where the setting says so. Of an ended session it
+    /// is what its sets hold today.
+    pub fn hidden(&self, row: &Session) -> Option<Arc<Needles>> {
+        let live = self.records.live(&row.id);
+        let none = live.as_ref().map_or(row.env_sets.is_empty(), |live| live.needles().is_none());
+        if none || !self.flag(MASK_OUTPUT) {
+            return None;
+        }
+        match live {
+            Some(live) => live.needles(),
+            None => self.masked_again(row).ok().map(|masked| masked.needles()),
+        }
+    }
+
+    /// Takes out of a picture what its viewers are not shown. What a line's end has cut in two, or
+    /// colours have, is not found there.
+    pub fn hide(&self, row: &Session, mut picture: Picture) -> Picture {
+        if let Some(hidden) = self.hidden(row) {
+            picture.text = hidden.text(&picture.text);
+            picture.repaint = hidden.bytes(&picture.repaint);
+        }
+        picture
     }
 
     /// The variables by which an agent's program is found: those given, and of the sets what

@@ -7,7 +7,6 @@ use crate::base::thread;
 use crate::base::time;
 use crate::keeper::client;
 use crate::keeper::client::Connected;
-use crate::keeper::launch::Launch;
 use crate::limits;
 use crate::model::event::NewEvent;
 use crate::model::session;
@@ -26,6 +25,7 @@ use crate::service::conversation::Conversation;
 use crate::service::dangerous;
 use crate::service::live::Live;
 use crate::service::prepare::Around;
+use crate::service::prepare::Prepared;
 use crate::service::program;
 use crate::service::recorded;
 use crate::service::records::session_event;
@@ -145,7 +145,7 @@ impl Service {
             recorded::begun(tx, &insert)?;
             events::append(tx, &event).map(drop)
         })?;
-        self.launch(row, &prepared.launch, around.given)
+        self.launch(row, prepared, around.given)
     }
 
     /// Starts an ended session again under the same id; its log goes on.
@@ -206,7 +206,7 @@ impl Service {
             recorded::begun(tx, &update)?;
             events::append(tx, &event).map(drop)
         })?;
-        self.launch(row, &prepared.launch, given)
+        self.launch(row, prepared, given)
     }
 
     /// Whether a session's agent tells its own state.
@@ -258,17 +258,19 @@ impl Service {
     }
 
     /// Starts the keeper, connects to it, and gives the session its thread.
-    fn launch(&self, row: &Session, launch: &Launch, given: &Vars) -> Result<Session> {
+    fn launch(&self, row: &Session, prepared: Prepared, given: &Vars) -> Result<Session> {
+        let Prepared { launch, masked, .. } = prepared;
         let copy = self.paths.hook_program(crate::BUILD);
         if self.scopes {
             self.pin()?;
         }
-        let child = client::start(launch, Some(&*copy).filter(|_| self.scopes))?;
+        let child = client::start(&launch, Some(&*copy).filter(|_| self.scopes))?;
         let deadline = time::now() + limits::KEEPER_READY;
         let connected = client::connect(&launch.socket, crate::BUILD, deadline)?;
         let from = started_at(&connected, &launch.log_dir);
         let live = self.take_over(row.clone(), connected, Some(child), from)?;
         live.remember(given);
+        live.mask(masked);
         Ok(live.row())
     }
 

@@ -5,6 +5,7 @@
 //! 2. Every text MUST be done in time that grows with its length only, and no value may give more
 //!    than [`limits::AUDIT_ARGS`] bytes of text.
 
+pub mod exact;
 mod find;
 
 use crate::limits;
