@@ -106,17 +106,23 @@ impl Service {
         Ok(self.masked(provider, row.billing, &injected, None))
     }
 
-    /// What viewers of a session are not shown, where the setting says so. Of an ended session it
-    /// is what its sets hold today.
+    /// The secrets of a session, as far as they are known. Of an ended one those are what its sets
+    /// hold today.
+    pub(super) fn known(&self, row: &Session) -> Option<Arc<Needles>> {
+        match self.records.live(&row.id) {
+            Some(live) => live.needles(),
+            None if row.env_sets.is_empty() => None,
+            None => self.masked_again(row).ok().map(|masked| masked.needles()),
+        }
+    }
+
+    /// What viewers of a session are not shown, where the setting says so.
     pub fn hidden(&self, row: &Session) -> Option<Arc<Needles>> {
         let live = self.records.live(&row.id);
         let none = live.as_ref().map_or(row.env_sets.is_empty(), |live| live.needles().is_none());
-        if none || !self.flag(MASK_OUTPUT) {
-            return None;
-        }
-        match live {
-            Some(live) => live.needles(),
-            None => self.masked_again(row).ok().map(|masked| masked.needles()),
+        match none || !self.flag(MASK_OUTPUT) {
+            true => None,
+            false => self.known(row),
         }
     }
 

@@ -26,6 +26,9 @@ use crate::store::sealed::MacKey;
 use crate::store::sealed::Sealed;
 use serde_json::json;
 
+/// Who brings a change to its end that was begun before.
+const DAEMON: &str = "daemon";
+
 /// What came of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rotated {
@@ -46,7 +49,7 @@ impl Service {
     /// Brings a change to its end that an earlier daemon did not.
     pub fn finish_rotation(&self) -> Result<()> {
         if self.logins.keys.is_unfinished() {
-            let done = self.rotate_key("daemon")?;
+            let done = self.rotate_key(DAEMON)?;
             log::info!("the change of the master key is at its end: {} values", done.values);
         }
         Ok(())
@@ -89,7 +92,8 @@ impl Service {
     }
 
     fn record_key(&self, by: &str, what: &str, details: serde_json::Value) -> Result<()> {
-        let mut row = NewEntry::new(Kind::Setting, time::unix_ms(), Decider::Person, what);
+        let decider = if by == DAEMON { Decider::Daemon } else { Decider::Person };
+        let mut row = NewEntry::new(Kind::Setting, time::unix_ms(), decider, what);
         row.client = Some(by.to_string());
         row.details = Some(details);
         self.store().write(move |tx| audit::append(tx, &row).map(drop))

@@ -254,6 +254,14 @@ fn viewers_see_the_name_of_a_printed_secret_where_that_is_set_and_the_log_stays_
         let screen = daemon.screen(&id);
         assert!(screen.contains("<[secret TOKEN]>") && !shows(screen.as_bytes()), "{screen}");
         assert!(shows(&daemon.log(&id)), "the log is raw");
+        let cast = space.cli(&["replay", &id, "--export", "cast"]).expect(0).stdout;
+        assert!(cast.contains("<[secret TOKEN]") && !shows(cast.as_bytes()), "{cast}");
+        // Also where a piece begins or ends in the middle of it.
+        for from in 0..20 {
+            let path = format!("/sessions/{id}/log?from={from}&len=9&covered=true");
+            let piece = daemon.request("GET", &path, None).text();
+            assert!(!piece.contains("Qz44") && !piece.contains("cond_o"), "{from}: {piece}");
+        }
     };
     masked(&daemon);
     daemon.crash_and_restart();

@@ -117,6 +117,30 @@ impl Needles {
         out
     }
 
+    /// Bytes of the longest.
+    pub fn longest(&self) -> usize {
+        self.longest
+    }
+
+    /// Covers them where they stand, so that every other byte stays in its place: with as much of
+    /// the mark as there is room for, and stars.
+    pub fn cover(&self, text: &mut [u8]) {
+        let mut hits = Vec::new();
+        let mut at = 0;
+        // Those that begin within another as well: nothing of either may stay.
+        while let Some(hit) = self.find(text, at) {
+            at = hit.from + 1;
+            hits.push((hit.from, hit.to, hit.mark.to_string()));
+        }
+        let mut covered = 0;
+        for (from, to, mark) in hits {
+            let from = from.max(covered);
+            let marks = mark.bytes().chain(std::iter::repeat(b'*'));
+            text[from..to.max(from)].iter_mut().zip(marks).for_each(|(byte, mark)| *byte = mark);
+            covered = covered.max(to);
+        }
+    }
+
     /// The value without them, in any of its strings and keys.
     pub fn value(&self, value: &Value) -> Value {
         match value {

@@ -14,7 +14,7 @@ use serde_json::Map;
 use serde_json::Value;
 
 /// How a word that stands for something else begins: a secret, or what was too long.
-pub const MARKS: [&str; 2] = ["[redacted:", "[left off:"];
+pub const MARKS: [&str; 3] = ["[redacted:", "[left off:", "[secret "];
 
 /// The text without what looks like a secret.
 pub fn text(text: &str) -> String {

@@ -78,3 +78,19 @@ fn what_begins_like_a_secret_and_is_none_is_shown() {
     stream.push(b"tary", &mut out);
     assert_eq!((out.as_slice(), stream.held()), (&b"my secretary"[..], 0));
 }
+
+#[test]
+fn what_is_covered_keeps_its_length_and_leaves_nothing_of_two_that_overlap() {
+    let all = needles(&[("T", "secret-value"), ("LONG_NAME", "value-12")]);
+    for (text, wanted) in [
+        ("a secret-value b", "a [secret T]** b"),
+        ("a value-12 b", "a [secret  b"),
+        ("secret-value-12.", "[secret T]**[se."),
+        ("nothing", "nothing"),
+        ("", ""),
+    ] {
+        let mut bytes = text.as_bytes().to_vec();
+        all.cover(&mut bytes);
+        assert_eq!(String::from_utf8(bytes).unwrap(), wanted);
+    }
+}
