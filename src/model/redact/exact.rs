@@ -15,6 +15,7 @@ use data_encoding::BASE64URL;
 use data_encoding::BASE64URL_NOPAD;
 use serde_json::Map;
 use serde_json::Value;
+use serde_json::json;
 use std::fmt::Write;
 use std::sync::Arc;
 use zeroize::Zeroizing;
@@ -169,12 +170,12 @@ fn forms(value: &str) -> Vec<Zeroizing<Vec<u8>>> {
         // With something behind it, a newline mostly, the last group is another.
         let whole = bytes.len() - bytes.len() % 3;
         forms.push(encoding.encode(&bytes[..whole]));
-        forms.push(encoding.encode(&[bytes, b"\n"].concat()));
+        forms.push(encoding.encode(&Zeroizing::new([bytes, b"\n"].concat())));
     }
     forms.push(percent(bytes, false, true));
     forms.push(percent(bytes, false, false));
     forms.push(percent(bytes, true, true));
-    let quoted = Value::String(value.to_string()).to_string();
+    let quoted = Zeroizing::new(json!(value).to_string());
     forms.push(quoted[1..quoted.len() - 1].to_string());
     forms.push(value.replace('\n', "\r\n"));
     let long = |form: &String| form.len() >= limits::MASKED_BYTES;
