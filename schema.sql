@@ -61,6 +61,10 @@ CREATE TABLE sessions (
                                          = (dangerous_until_boot_ms IS NULL)),
     env_sets        TEXT    NOT NULL DEFAULT '[]'    -- ids of those that it gets at each start
                                      CHECK (json_type(env_sets) = 'array'),
+    sandbox_asked   TEXT    NOT NULL DEFAULT 'off',  -- the level that was asked for, or auto
+    sandbox_held    TEXT    NOT NULL DEFAULT 'off',  -- the level that holds, and what it lacks
+    sandbox_grants  TEXT    NOT NULL DEFAULT '[]'    -- what a person granted: names and paths
+                                     CHECK (json_type(sandbox_grants) = 'array'),
     CHECK (exit_code IS NULL OR exit_signal IS NULL),
     CHECK ((keeper_pid IS NULL) = (keeper_start IS NULL))
 ) STRICT;
@@ -311,4 +315,12 @@ CREATE TABLE mac_keys (
     version INTEGER NOT NULL,
     sealed  BLOB    NOT NULL,
     PRIMARY KEY (purpose, version)
+) STRICT, WITHOUT ROWID;
+
+-- What a person granted to all caged sessions of a project, by its directory.
+CREATE TABLE project_grants (
+    project    TEXT    NOT NULL,
+    name       TEXT    NOT NULL,                     -- of a grant, or a path
+    created_ms INTEGER NOT NULL,
+    PRIMARY KEY (project, name)
 ) STRICT, WITHOUT ROWID;

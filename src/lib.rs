@@ -45,6 +45,7 @@
 //! | [`provider`] | the table of agents: how each starts and how its hooks speak |
 //! | [`secrets`] | the master key, and what is sealed under it |
 //! | [`output`] | the output log's files |
+//! | [`cage`] | what a session's program cannot see, reach or write |
 //! | [`keeper`] | the process around one program, and its wire |
 //! | [`store`] | SQLite: one writer thread, read-only readers; the only SQL |
 //! | [`service`] | what codepiper does: sessions, the gate and its policies, waiting, settings |
@@ -97,6 +98,7 @@ compile_error!("codepiper runs on Linux only: it stands on PTYs, pidfds and name
 
 pub mod auth;
 pub mod base;
+pub mod cage;
 pub mod cli;
 pub mod config;
 pub mod daemon;

@@ -134,10 +134,16 @@ impl Client {
 }
 
 fn unreachable(path: &Path, error: Error) -> Error {
-    let message = format!(
-        "the daemon is not running at {}; start it with: codepiper daemon --detach",
-        path.display()
-    );
+    let shown = path.display();
+    let message = match std::env::var_os("CODEPIPER_SESSION") {
+        None => format!(
+            "the daemon is not running at {shown}; start it with: codepiper daemon --detach"
+        ),
+        Some(_) => format!(
+            "{shown} is not there: this is inside a session, whose sandbox hides the daemon; \
+             use a terminal of your own"
+        ),
+    };
     // Why is plain: no such file, or nobody behind it.
     Error { message, source: None, ..error }
 }

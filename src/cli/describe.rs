@@ -92,11 +92,35 @@ pub fn facts(session: &Value) -> Vec<(&'static str, String)> {
     }
     add("policy", tightened(session));
     add("dangerous", until(session));
+    add("sandbox", sandbox(session));
     add("ALARM", plain("alarm"));
     add("gate", gate(session).into());
     add("transcript", plain("transcriptPath"));
     add("last line", plain("lastLine"));
     facts
+}
+
+/// A session's cage in words.
+pub fn sandbox(session: &Value) -> String {
+    let sandbox = &session["sandbox"];
+    let list = |name: &str| {
+        let words = sandbox[name].as_array().map(Vec::as_slice).unwrap_or_default();
+        words.iter().filter_map(Value::as_str).map(text::clean).collect::<Vec<_>>().join(", ")
+    };
+    let (asked, held) = (word(sandbox, "requested"), word(sandbox, "verified"));
+    let (partial, grants) = (list("partial"), list("grants"));
+    let notes = [
+        (asked != held && asked != "auto", format!("asked for: {asked}")),
+        (!partial.is_empty(), partial),
+        (!grants.is_empty(), format!("granted: {grants}")),
+    ];
+    let notes: Vec<String> =
+        notes.into_iter().filter(|(is_so, _)| *is_so).map(|(_, note)| note).collect();
+    match (held, notes.is_empty()) {
+        ("", _) => String::new(),
+        (held, true) => held.to_string(),
+        (held, false) => format!("{held} ({})", notes.join("; ")),
+    }
 }
 
 /// What a list shows beside a session's state.
@@ -105,6 +129,7 @@ pub fn notes(session: &Value) -> Vec<&'static str> {
         (!word(session, "alarm").is_empty(), "ALARM"),
         (session["frozen"] == json!(true), "frozen"),
         (!word(session, "dangerousUntil").is_empty(), "DANGEROUS"),
+        (word(&session["sandbox"], "verified") == "off", "uncaged"),
     ];
     known.into_iter().filter(|(is_so, _)| *is_so).map(|(_, note)| note).collect()
 }

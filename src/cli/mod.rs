@@ -44,8 +44,10 @@ pub mod prompt;
 pub mod replay;
 pub mod resume;
 pub mod rules;
+pub mod sandbox;
 pub mod screen;
 pub mod sessions;
+pub mod show_env;
 pub mod start;
 pub mod tail;
 pub mod text;
@@ -125,6 +127,7 @@ pub const TABLES: &[&[Command]] = &[
     replay::COMMANDS,
     approvals::COMMANDS,
     grants::COMMANDS,
+    sandbox::COMMANDS,
     policy::COMMANDS,
     policy_set::COMMANDS,
     audit::COMMANDS,

@@ -10,6 +10,7 @@ use crate::cli::command::Words;
 use crate::cli::command::switch;
 use crate::cli::command::value;
 use crate::cli::describe::{label, short, word};
+use crate::cli::show_env;
 use crate::cli::start;
 use crate::cli::text;
 use crate::limits;
@@ -111,7 +112,7 @@ fn resume_one(call: &Invocation<'_>, id: &str, body: &Map<String, Value>) -> Res
         Err(code) => return Ok(code),
     };
     note_lost(&before["session"], body);
-    start::note_dropped(&answer["session"]);
+    show_env::note_dropped(&answer["session"]);
     if call.out.json {
         call.out.body(&answer)?;
         return Ok(0);

@@ -1,7 +1,7 @@
 //! `start`: a program or agent in a session of its own.
 
 use crate::base::error::{Context, Error, Result};
-use crate::base::secret::wipe;
+use crate::cage::grants;
 use crate::cli;
 use crate::cli::Invocation;
 use crate::cli::attach;
@@ -14,8 +14,7 @@ use crate::cli::command::value;
 use crate::cli::describe::{gate, short, tightened, until, word};
 use crate::cli::freeze;
 use crate::cli::input;
-use crate::cli::out::cell;
-use crate::cli::policy_words::items;
+use crate::cli::show_env;
 use crate::cli::text;
 use crate::limits;
 use serde_json::Map;
@@ -41,6 +40,9 @@ pub const COMMANDS: &[Command] = &[Command {
         value(&["--resume-id"], "UUID", "go on with this conversation of the agent's"),
         switch(&["--fork"], "go on with a copy of it"),
         switch(&["--project-settings"], "let the repository's own settings in; see below"),
+        SANDBOX,
+        GRANT,
+        switch(&["--remember"], "grant the same to all sessions of this directory"),
         value(&["--dangerous"], "[=D]", "allow what no rule denies, for 30m or so long"),
         freeze::YES,
         switch(&["--show-env"], "start nothing; list the variables that it would get"),
@@ -61,6 +63,9 @@ pub const COMMANDS: &[Command] = &[Command {
               A repository's settings for Claude Code can hold hooks, MCP servers and\n\
               commands: code that runs unasked, and hooks that rewrite a tool call after it\n\
               was judged. They are left out unless --project-settings lets them in.\n\
+              A session runs in a cage: it sees neither codepiper's own files nor other\n\
+              sessions nor the sockets of your other programs. What --sandbox can be, and\n\
+              what --grant can let in: codepiper help sandbox.\n\
               What --dangerous does: codepiper help dangerous.",
     examples: &[
         "codepiper start -p command -d /srv/app -- bash",
@@ -69,6 +74,8 @@ pub const COMMANDS: &[Command] = &[Command {
         "codepiper start -p command -e SSH_AUTH_SOCK -- make deploy",
         "codepiper start -p claude-code --env-set production",
         "codepiper start -p claude-code --env-set production --show-env",
+        "codepiper start -p claude-code --sandbox workspace",
+        "codepiper start -p command --grant ssh-agent --remember -- make deploy",
     ],
     run: start,
 }];
@@ -79,6 +86,12 @@ pub const ENV: Opt =
 /// An env set.
 pub const ENV_SET: Opt =
     value(&["--env-set"], "SET", "give it this env set, by id or name; may be repeated");
+/// How close the cage is.
+pub const SANDBOX: Opt =
+    value(&["--sandbox"], "LEVEL", "auto (default), guard, workspace, strict or off");
+/// What it sees after all.
+pub const GRANT: Opt =
+    value(&["--grant"], "NAME", "let it see this: ssh-agent, docker, ... or a path");
 /// Who pays.
 pub const BILLING: Opt =
     value(&["-b", "--billing"], "WHO", "who pays the agent: subscription (default) or api");
@@ -95,7 +108,7 @@ fn start(call: &Invocation<'_>) -> Result<i32> {
     };
     let body = body(call, |name| std::env::var_os(name))?;
     if call.args.has("--show-env") {
-        return show_env(call, body);
+        return show_env::show(call, body);
     }
     if call.args.has("--dangerous") {
         freeze::confirm(call, call.args.value("--name").unwrap_or("dangerous"))?;
@@ -114,27 +127,6 @@ fn start(call: &Invocation<'_>) -> Result<i32> {
         })?;
     }
     started(call, "started", &answer)
-}
-
-/// Lists what a start would pass, by name. Values do not even leave this process.
-fn show_env(call: &Invocation<'_>, mut body: Map<String, Value>) -> Result<i32> {
-    if let Some(env) = body.get_mut("env") {
-        wipe(env);
-    }
-    let answer = call.client.post("/sessions/env", &Value::Object(body))?;
-    if call.out.json {
-        return call.out.body(&answer).map(|()| 0);
-    }
-    let row = |one: &Value| vec![cell(word(one, "name")), cell(word(one, "from"))];
-    let rows: Vec<_> = items(&answer, "passed").iter().map(row).collect();
-    call.out.table(&["PASSED", "FROM"], &rows, 1)?;
-    let row = |one: &Value| ["name", "from", "why"].map(|name| cell(word(one, name))).into();
-    let rows: Vec<_> = items(&answer, "left").iter().map(row).collect();
-    if !rows.is_empty() {
-        call.out.line("")?;
-        call.out.table(&["LEFT OUT", "WHERE IT IS", "WHY"], &rows, 2)?;
-    }
-    Ok(0)
 }
 
 /// What became of a start: the answer, or the exit code of a failure that is told already.
@@ -192,7 +184,7 @@ pub fn started(call: &Invocation<'_>, how: &str, answer: &Value) -> Result<i32> 
         text if text.is_empty() => {}
         text => eprintln!("codepiper: dangerous mode {text}"),
     }
-    note_dropped(session);
+    show_env::note_dropped(session);
     if word(session, "gateProof") == "unclear" {
         eprintln!("codepiper: gate {}", gate(session));
     }
@@ -211,17 +203,6 @@ pub fn started(call: &Invocation<'_>, how: &str, answer: &Value) -> Result<i32> 
     call.out.line(&format!("{how}{name} {} ({provider}) in {}", short(id), text::clean(cwd)))?;
     call.out.line(&format!("next: codepiper attach {}", short(id)))?;
     Ok(0)
-}
-
-/// Says which variables of its env sets a session does not get.
-pub fn note_dropped(session: &Value) {
-    for one in session["droppedVars"].as_array().into_iter().flatten() {
-        let (name, set) = (text::clean(word(one, "name")), text::clean(word(one, "envSet")));
-        eprintln!(
-            "codepiper: {name} of the env set {set} is left out: it bills by token, and this \
-             session is billed by subscription (-b api keeps it)"
-        );
-    }
 }
 
 /// The request's body. `lookup` reads the caller's environment.
@@ -289,10 +270,45 @@ pub fn shared(
     for name in call.args.values("--env") {
         env.insert(name.to_string(), Value::String(variable(name, &lookup)?));
     }
+    if let Some(level) = call.args.value("--sandbox") {
+        body.insert("sandbox".into(), json!(level));
+    }
+    let granted: Vec<String> = call.args.values("--grant").into_iter().map(granted).collect();
+    if !granted.is_empty() {
+        env.extend(granted_variables(&granted, &lookup));
+        body.insert("grants".into(), json!(granted));
+    }
+    if call.args.has("--remember") {
+        if granted.is_empty() {
+            return Err(Error::invalid("--remember goes with --grant: say what to remember"));
+        }
+        body.insert("rememberGrants".into(), json!(true));
+    }
     if !env.is_empty() {
         body.insert("env".into(), Value::Object(env));
     }
     Ok(())
+}
+
+/// A grant's name as it is, a path from here made one from the root.
+fn granted(word: &str) -> String {
+    let is_path = word.contains('/');
+    let absolute = std::path::absolute(word).ok().filter(|_| is_path);
+    absolute.map_or_else(|| word.to_string(), |path| path.to_string_lossy().into_owned())
+}
+
+/// What the variables of granted things are here: their values are no secrets.
+fn granted_variables(
+    names: &[String],
+    lookup: impl Fn(&str) -> Option<OsString>,
+) -> Vec<(String, Value)> {
+    let known = grants::all();
+    let named = known.iter().filter(|grant| names.iter().any(|name| name == grant.name));
+    let value = |name: &&'static str| {
+        let value = lookup(name)?.into_string().ok()?;
+        Some((name.to_string(), Value::String(value)))
+    };
+    named.flat_map(|grant| &grant.variables).filter_map(value).collect()
 }
 
 fn variable(name: &str, lookup: impl Fn(&str) -> Option<OsString>) -> Result<String> {

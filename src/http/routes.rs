@@ -11,6 +11,7 @@ use crate::http::handlers::hooks;
 use crate::http::handlers::input;
 use crate::http::handlers::output;
 use crate::http::handlers::policies;
+use crate::http::handlers::sandbox;
 use crate::http::handlers::sessions;
 use crate::http::handlers::sets;
 use crate::http::handlers::system;
@@ -108,6 +109,8 @@ pub const ROUTES: &[Route<Api>] = &[
     row(Method::Post, "/approvals/:id/approve", "let the call run", Run::Now(approvals::approve)),
     row(Method::Post, "/approvals/:id/deny", "keep it from running", Run::Now(approvals::deny)),
     row(Method::Get, "/grants", "what was granted", Run::Now(approvals::grants)),
+    row(Method::Get, "/sandbox/grants", "what cages can let in", Run::Now(sandbox::list)),
+    row(Method::Post, "/sandbox/revoke", "take a project's grant back", Run::Now(sandbox::revoke)),
     row(Method::Delete, "/grants/:id", "take a grant back", Run::Now(approvals::revoke)),
     row(Method::Get, "/audit", "rows of the audit log", Run::Now(audit::list)),
     row(Method::Get, "/audit/head", "where it ends", Run::Now(audit::head)),

@@ -56,6 +56,8 @@ pub fn session(service: &Service, row: &Session) -> Value {
         "metadata": {"ui": {"customName": row.name}, "providerSession": {"id": row.agent_session},
             "launch": {"args": row.args, "billingMode": row.billing.word(), "envNames": row.given,
             "envSetIds": row.env_sets, "projectSettings": row.project_settings}},
+        "sandbox": {"requested": row.sandbox.asked, "verified": row.sandbox.level(),
+            "partial": row.sandbox.lacks(), "grants": row.sandbox.grants},
     });
     let optional = [
         ("name", row.name.clone().map(Value::from)),

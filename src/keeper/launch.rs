@@ -9,6 +9,7 @@
 
 use crate::base::bytes::{Put, Take};
 use crate::base::error::{Error, Result};
+use crate::cage::Cage;
 use std::ffi::CString;
 use std::ffi::OsStr;
 use std::io::Read;
@@ -50,6 +51,8 @@ pub struct Launch {
     pub env: Vec<(String, String)>,
     /// Its working directory.
     pub cwd: PathBuf,
+    /// The cage around it.
+    pub cage: Option<Cage>,
 }
 
 impl Launch {
@@ -76,6 +79,7 @@ impl Launch {
             .blobs(self.args.iter().map(String::as_bytes))
             .blobs(env.iter().map(|line| line.as_bytes()))
             .blob(&path(&self.cwd))
+            .blob(&self.cage.as_ref().map(Cage::encode).unwrap_or_default())
             .done();
         Zeroizing::new(bytes)
     }
@@ -101,6 +105,10 @@ impl Launch {
             args: take.blobs()?.into_iter().map(text).collect::<Result<_>>()?,
             env: take.blobs()?.into_iter().map(|b| split(text(b)?)).collect::<Result<_>>()?,
             cwd: path(take.blob()?),
+            cage: match take.blob()? {
+                [] => None,
+                bytes => Some(Cage::decode(bytes)?),
+            },
         })
     }
 }
@@ -173,6 +181,7 @@ mod tests {
             args: vec!["sh".into(), "-c".into(), "echo a=b".into()],
             env: vec![("A".into(), "x=y\nz".into()), ("EMPTY".into(), String::new())],
             cwd: PathBuf::from(OsStr::from_bytes(b"/tmp/\xff")),
+            cage: None,
         };
         let bytes = launch.encode();
         assert!(Launch::decode(&bytes).unwrap() == launch);

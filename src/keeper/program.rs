@@ -2,6 +2,9 @@
 
 use crate::base::error::Result;
 use crate::base::time;
+use crate::cage::start;
+use crate::cage::start::Inside;
+use crate::cage::watch::Watch;
 use crate::keeper::launch;
 use crate::keeper::launch::Launch;
 use crate::limits;
@@ -16,9 +19,10 @@ use std::fs::File;
 use std::io::ErrorKind;
 use std::io::Read;
 use std::io::Write;
+use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
 use std::time::Instant;
-use zeroize::Zeroize;
 use zeroize::Zeroizing;
 
 /// A program on its terminal, alive or ended.
@@ -26,6 +30,7 @@ pub struct Program {
     master: File,
     /// Process id; stays the id of the ended program.
     pub pid: i32,
+    cage: Option<Inside>,
     /// Terminal size.
     pub size: Size,
     input: VecDeque<u8>,
@@ -47,7 +52,7 @@ pub enum Output {
 
 impl Program {
     /// Starts what `launch` describes. The process must have one thread.
-    pub fn start(launch: &Launch) -> Result<Program> {
+    pub fn start(launch: &mut Launch) -> Result<Program> {
         let text = |what: &str, s: &str| launch::c_string(what, s.as_bytes());
         let args = launch.args.iter().map(|a| text("an argument", a));
         let line = |(k, v): &(String, String)| Zeroizing::new(format!("{k}={v}"));
@@ -60,12 +65,16 @@ impl Program {
             cwd: launch::c_string("the directory", launch.cwd.as_os_str().as_bytes())?,
             size,
         };
-        let started = pty::start(&program);
-        program.env.drain(..).for_each(|line| line.into_bytes().zeroize());
-        let started = started?;
-        let master = File::from(started.master);
-        let input = VecDeque::new();
-        Ok(Program { master, pid: started.pid, size, input, ended: None, hung: false })
+        // Before anything is forked: a cage's first process would keep a copy.
+        launch.forget_env();
+        let started = match &launch.cage {
+            Some(cage) => start::start(&mut program, cage).map(|c| (c.master, c.pid, c.inside)),
+            None => pty::start(&program).map(|s| (s.master, s.pid, None)),
+        };
+        program.forget_env();
+        let (master, pid, cage) = started?;
+        let (master, input) = (File::from(master), VecDeque::new());
+        Ok(Program { master, pid, cage, size, input, ended: None, hung: false })
     }
 
     /// The terminal, for polling.
@@ -161,14 +170,46 @@ impl Program {
 
     /// Collects ended descendants. True when the program itself is among them.
     pub fn reap(&mut self) -> bool {
-        let mut own = false;
+        let mut own = self.hear_end();
+        let child = self.cage.as_ref().map_or(self.pid, |inside| inside.init);
         while let Some((pid, ended)) = proc::reap() {
-            if pid == self.pid && self.ended.is_none() {
+            if pid == child {
+                own |= self.hear_end();
+            }
+            // An init that has told nothing was killed, and everything in its cage with it.
+            if pid == child && self.ended.is_none() {
                 self.ended = Some(ended);
                 own = true;
             }
         }
         own
+    }
+
+    /// Takes what the init of its cage has told. True when that is the program's end.
+    fn hear_end(&mut self) -> bool {
+        let Some(inside) = self.cage.as_ref().filter(|_| self.ended.is_none()) else {
+            return false;
+        };
+        self.ended = start::ended(&inside.report);
+        self.ended.is_some()
+    }
+
+    /// Where the program's end is told before its cage is gone.
+    pub fn report(&self) -> Option<&OwnedFd> {
+        self.cage.as_ref().filter(|_| self.ended.is_none()).map(|inside| &inside.report)
+    }
+
+    /// Its cage's mounts.
+    pub fn mounts(&self) -> Option<&Watch> {
+        self.cage.as_ref().and_then(|inside| inside.watch.as_ref())
+    }
+
+    /// A mask that its cage has lost; told once.
+    pub fn lost_mask(&mut self) -> Option<PathBuf> {
+        let inside = self.cage.as_mut()?;
+        let lost = inside.watch.as_mut()?.lost()?;
+        inside.watch = None;
+        Some(lost)
     }
 }
 

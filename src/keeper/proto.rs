@@ -13,6 +13,7 @@
 //! | 5 | keeper | EXITED | see [`Exited`]; repeated in each HELLO until EXIT_STORED |
 //! | 6 | keeper | LOG | u8 1 while the disk refuses output, else 0 |
 //! | 7 | keeper | REFUSED | u32 pid, blob name of a peer that was turned away |
+//! | 8 | keeper | LOST | blob path: the cage has lost this mask, all of it was stopped |
 //! | 101 | daemon | ATTACH | u16 protocol, blob build |
 //! | 102 | daemon | FOLLOW | u64 offset: relay output from here on |
 //! | 103 | daemon | INPUT | bytes for the terminal |
@@ -111,6 +112,8 @@ pub enum Frame {
         /// Its name.
         name: String,
     },
+    /// Keeper: the cage has lost the mask at this path; its processes were stopped.
+    Lost(String),
     /// Daemon: first frame.
     Attach {
         /// The daemon's [`PROTOCOL`].
@@ -161,6 +164,7 @@ impl Frame {
             Frame::Exited(exited) => (5, exited.put(put).done()),
             Frame::Log { degraded } => (6, put.u8(u8::from(*degraded)).done()),
             Frame::Refused { pid, name } => (7, put.u32(*pid).blob(name.as_bytes()).done()),
+            Frame::Lost(path) => (8, put.blob(path.as_bytes()).done()),
             Frame::Attach { protocol, build } => {
                 (101, put.u16(*protocol).blob(build.as_bytes()).done())
             }
@@ -187,6 +191,7 @@ impl Frame {
             5 => Frame::Exited(Exited::take(&mut take)?),
             6 => Frame::Log { degraded: take.u8()? == 1 },
             7 => Frame::Refused { pid: take.u32()?, name: take.text()? },
+            8 => Frame::Lost(take.text()?),
             101 => Frame::Attach { protocol: take.u16()?, build: take.text()? },
             102 => Frame::Follow(take.u64()?),
             103 => Frame::Input(body.to_vec()),

@@ -28,10 +28,12 @@ use crate::sys::proc::Ended;
 use crate::sys::signal::Name;
 use crate::sys::signal::Signals;
 use crate::sys::sock;
+use crate::sys::tree;
 use std::fs::File;
 use std::io::Write;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixListener;
+use std::path::PathBuf;
 use std::time::Instant;
 
 struct Keeper {
@@ -45,6 +47,8 @@ struct Keeper {
     input_done: u64,
     degraded_told: bool,
     refused: Vec<Frame>,
+    /// A mask that the cage has lost.
+    lost: Option<PathBuf>,
     /// Set when the program has ended and its last output is still coming in.
     drain: Option<Drain>,
     exited: Option<Exited>,
@@ -97,10 +101,9 @@ fn start() -> Result<Keeper> {
     let listener = sock::listen(&launch.socket)?;
     log.mark(None, Mark::Epoch(launch.epoch));
     log.mark(None, Mark::Resize { cols: launch.cols, rows: launch.rows });
-    let program = Program::start(&launch).inspect_err(|_| {
+    let program = Program::start(&mut launch).inspect_err(|_| {
         let _ = std::fs::remove_file(&launch.socket);
     })?;
-    launch.forget_env();
     Ok(Keeper {
         launch,
         start,
@@ -112,6 +115,7 @@ fn start() -> Result<Keeper> {
         input_done: 0,
         degraded_told: false,
         refused: Vec::new(),
+        lost: None,
         drain: None,
         exited: None,
         stragglers: None,
@@ -128,8 +132,11 @@ impl Keeper {
                 // poll itself failing (out of memory) passes; giving up would end the session.
                 Err(_) => continue,
             };
-            if ready.signal {
+            if ready.signal || ready.report {
                 self.take_signals();
+            }
+            if ready.mounts {
+                self.check_cage();
             }
             if ready.output {
                 self.take_output(&mut buffer);
@@ -152,10 +159,15 @@ impl Keeper {
     fn wait(&self) -> Result<Ready> {
         let listen_for = self.exited.is_none() || !self.stored;
         let listening = !self.program.hung || self.drain.is_some();
+        let (report, mounts) = (self.program.report(), self.program.mounts());
         let mut watches = vec![
             Watch::new(&self.signals, true, false),
             Watch::new(&self.listener, listen_for, false),
         ];
+        // In the place of one that is not there stands one that says nothing.
+        watches
+            .push(report.map_or(Watch::nothing(&self.signals), |fd| Watch::new(fd, true, false)));
+        watches.push(mounts.map_or(Watch::nothing(&self.signals), Watch::nothing));
         // A terminal that everybody left reports a hang-up for ever: look at it by the clock.
         let watch_terminal = listening && !(self.program.hung && self.program.ended.is_none());
         if watch_terminal {
@@ -165,11 +177,13 @@ impl Keeper {
             watches.push(Watch::new(&conn.link, true, conn.link.backlog() > 0));
         }
         poll::wait(&mut watches, self.next_deadline().map(time::until))?;
-        let terminal = watches.get(2).filter(|_| watch_terminal);
-        let daemon = watches.get(if watch_terminal { 3 } else { 2 });
+        let terminal = watches.get(4).filter(|_| watch_terminal);
+        let daemon = watches.get(if watch_terminal { 5 } else { 4 });
         Ok(Ready {
             signal: watches[0].readable(),
             newcomer: watches[1].readable(),
+            report: watches[2].readable(),
+            mounts: watches[3].hung_up(),
             output: terminal.is_none_or(Watch::readable),
             input_room: terminal.is_some_and(Watch::writable),
             daemon: daemon.is_some_and(|w| w.readable() || w.writable()),
@@ -184,11 +198,10 @@ impl Keeper {
     }
 
     fn take_signals(&mut self) {
+        self.reap();
         while let Some(name) = self.signals.next() {
             match name {
-                Name::SIGCHLD if self.program.reap() => {
-                    self.drain = Some(Drain::start());
-                }
+                Name::SIGCHLD => self.reap(),
                 // The host goes down: let the program end as it likes; its exit is in the log.
                 Name::SIGTERM => {
                     self.program.signal(Name::SIGTERM, false);
@@ -196,6 +209,24 @@ impl Keeper {
                 }
                 _ => {}
             }
+        }
+    }
+
+    fn reap(&mut self) {
+        if self.program.reap() {
+            self.drain = Some(Drain::start());
+        }
+    }
+
+    /// Whoever is in a cage with a hole stands still until a person has looked at it.
+    fn check_cage(&mut self) {
+        let Some(mask) = self.program.lost_mask() else { return };
+        tree::stop(std::process::id() as i32);
+        let frame = Frame::Lost(mask.to_string_lossy().into_owned());
+        match self.conn {
+            Some(_) => self.with_daemon(|conn| conn.link.send(&frame)),
+            // The next daemon is told.
+            None => self.lost = Some(mask),
         }
     }
 
@@ -272,6 +303,8 @@ impl Drain {
 /// What the poll loop found.
 struct Ready {
     signal: bool,
+    report: bool,
+    mounts: bool,
     newcomer: bool,
     output: bool,
     input_room: bool,

@@ -71,6 +71,30 @@ impl State {
     }
 }
 
+/// The cage around a session's program.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Sandbox {
+    /// The level that was asked for, or `auto`.
+    pub asked: String,
+    /// The level that was tried from within and holds, and what it lacks, as words; empty before
+    /// the program runs.
+    pub held: String,
+    /// What a person granted to it: names and paths.
+    pub grants: Vec<String>,
+}
+
+impl Sandbox {
+    /// The level alone.
+    pub fn level(&self) -> &str {
+        self.held.split(' ').next().unwrap_or_default()
+    }
+
+    /// What it lacks.
+    pub fn lacks(&self) -> Vec<&str> {
+        self.held.split(' ').skip(1).collect()
+    }
+}
+
 /// How a program ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
@@ -214,6 +238,8 @@ pub struct Session {
     pub hook_sha256: Option<[u8; 32]>,
     /// A person let the repository's own settings in, which may hold hooks and servers of its own.
     pub project_settings: bool,
+    /// The cage around its program.
+    pub sandbox: Sandbox,
     /// What showed that the gate leaks, in words; the newest.
     pub alarm: Option<String>,
     /// SHA-256 of the agent's program that it runs, where the gate is proven on it.

@@ -255,6 +255,7 @@ impl Actor {
             Frame::Refused { pid, name } => {
                 self.start.records.refused(&self.start.live.id, "keeper", pid as i32, &name);
             }
+            Frame::Lost(mask) => self.cage_lost(&mask),
             _ => {}
         }
     }

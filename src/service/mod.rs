@@ -43,6 +43,7 @@ pub mod records;
 pub mod reserve;
 pub mod resolve;
 pub mod rotate;
+pub mod sandbox;
 pub mod seat;
 pub mod sessions;
 pub mod settings;
@@ -68,6 +69,7 @@ use crate::service::login_env::LoginEnv;
 use crate::service::proof::Proofs;
 use crate::service::records::Records;
 use crate::service::reserve::Reserved;
+use crate::service::sandbox::Host;
 use crate::service::waits::Waits;
 use crate::store::Store;
 use crate::sys::proc;
@@ -114,6 +116,8 @@ pub struct Service {
     tightened: tighten::Known,
     /// Which agents' gates are proven, and who waits for that.
     proofs: Proofs,
+    /// What this host's kernel lets us build.
+    host: Host,
 }
 
 impl Service {
@@ -146,6 +150,7 @@ impl Service {
             rules,
             tightened: tighten::Known::default(),
             proofs: Proofs::default(),
+            host: Host::default(),
         };
         // What cannot be read is told by whoever needs it.
         if let Err(error) = service.know_digest_keys() {

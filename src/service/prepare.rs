@@ -109,6 +109,7 @@ impl Service {
         };
         let mut args = vec![planned.program];
         args.extend(planned.args);
+        let cage = self.plan_cage(row, cwd, &vars, &planned.files)?;
         let launch = Launch {
             session: row.id.clone(),
             build: crate::BUILD.to_string(),
@@ -123,6 +124,7 @@ impl Service {
             args,
             env: vars.into_pairs(),
             cwd: cwd.to_path_buf(),
+            cage,
         };
         let secret_sha256 = Sha256::digest(secret.as_bytes()).into();
         let hook = hook_sha256.map(|digest| (crate::BUILD.to_string(), digest));

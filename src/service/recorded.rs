@@ -73,6 +73,14 @@ fn sets_used(tx: &Tx<'_>, session: &Session) -> Result<()> {
     audit::append(tx, &row).map(drop)
 }
 
+/// A session's cage is less than what this host is expected to have.
+pub fn less_caged(session: &str, asked: &str, held: &str) -> NewEntry {
+    let reason = format!("the sandbox is only {held}; asked for: {asked}");
+    let mut row = NewEntry::new(Kind::Session, time::unix_ms(), Decider::Daemon, reason);
+    row.session = Some(session.to_string());
+    row
+}
+
 /// Whether an event of a session belongs on record: it is stopped or goes on whole, or what policy
 /// would ask is let run for a while. Dangerous mode that ends by itself was nobody's doing.
 pub fn session(session: &str, kind: &str, payload: &Value) -> Option<NewEntry> {

@@ -266,7 +266,7 @@ impl Records {
     }
 
     /// Adds a row to the audit log; one that cannot be stored is logged.
-    fn record(&self, row: NewEntry) {
+    pub fn record(&self, row: NewEntry) {
         let text = row.reason.clone();
         if let Err(error) = self.store.write(move |tx| audit::append(tx, &row)) {
             log::error!("not in the audit log: {text}: {}", error.chain());

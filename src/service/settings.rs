@@ -8,6 +8,8 @@ use crate::service::Service;
 use crate::service::policy_sets::is_built_in;
 use crate::service::proof;
 use crate::service::recorded;
+use crate::service::sandbox;
+use crate::service::sandbox::SANDBOX;
 use crate::store::policy_sets;
 use crate::store::settings;
 use serde_json::Map;
@@ -73,6 +75,16 @@ pub const SETTINGS: &[Setting] = &[
         check: |value| match value.is_boolean() {
             true => Ok(()),
             false => Err(Error::invalid(format!("{MASK_OUTPUT} must be true or false"))),
+        },
+        nullable: false,
+    },
+    Setting {
+        key: SANDBOX,
+        about: "cage of sessions that name none: auto, guard, workspace, strict, keys-only or off",
+        default: || json!(sandbox::AUTO),
+        check: |value| match value.as_str() {
+            Some(word) => sandbox::check_level(word),
+            None => Err(Error::invalid(format!("{SANDBOX} is a level, not {value}"))),
         },
         nullable: false,
     },
@@ -170,6 +182,14 @@ impl Service {
         };
         let stored = self.store().read(|conn| settings::get(conn, key)).ok().flatten();
         stored.and_then(|value| value.as_u64()).unwrap_or_else(default)
+    }
+
+    /// A setting that is a word.
+    pub fn word(&self, key: &str) -> String {
+        let setting = SETTINGS.iter().find(|s| s.key == key);
+        let default = || setting.map_or(Value::Null, |s| (s.default)());
+        let stored = self.store().read(|conn| settings::get(conn, key)).ok().flatten();
+        stored.unwrap_or_else(default).as_str().unwrap_or_default().to_string()
     }
 
     /// A setting that is on or off.

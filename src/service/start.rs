@@ -12,6 +12,7 @@ use crate::model::event::NewEvent;
 use crate::model::session;
 use crate::model::session::Billing;
 use crate::model::session::Change;
+use crate::model::session::Sandbox;
 use crate::model::session::Session;
 use crate::model::session::State;
 use crate::output::index;
@@ -65,6 +66,12 @@ pub struct StartRequest {
     pub billing: Billing,
     /// The repository's own settings may come in.
     pub project_settings: bool,
+    /// The cage's level; as the settings say where it is not named.
+    pub sandbox: Option<String>,
+    /// What is granted to it beside what its project is granted.
+    pub grants: Vec<String>,
+    /// The project is granted the same from now on.
+    pub remember: bool,
     /// Dangerous mode from the start, for so long.
     pub dangerous: Option<Duration>,
     /// A conversation of the agent's to go on with.
@@ -105,6 +112,7 @@ impl Service {
             project_settings: request.project_settings,
             given: request.env.keys().cloned().collect(),
             env_sets: self.env_set_ids(&request.env_sets)?,
+            sandbox: self.sandbox_for(request, &cwd)?,
             ..self.blank(&id)
         };
         if let Some(wait) = request.dangerous {
@@ -119,8 +127,10 @@ impl Service {
         }
         let around = Around { given: &request.env, talk, rehearsed: None };
         let result = self.first_launch(provider, &mut row, &cwd, &around);
-        if result.is_err() {
-            self.remove_traces(&id);
+        match &result {
+            Ok(row) if request.remember => self.remember_grants(&cwd, &row.sandbox.grants)?,
+            Ok(_) => {}
+            Err(_) => self.remove_traces(&id),
         }
         result
     }
@@ -169,6 +179,7 @@ impl Service {
             stop_wanted: false,
             guarded: false,
             alarm: None,
+            sandbox: Sandbox { held: String::new(), ..before.sandbox.clone() },
             boot_id: self.boot_id.clone(),
             updated_ms: time::unix_ms(),
             args: request.args.clone().unwrap_or_else(|| before.args.clone()),
@@ -250,6 +261,8 @@ impl Service {
             program_sha256: None,
             forked_from: None,
             project_settings: false,
+            // A rehearsal's scripted model asks for one command, which must not run.
+            sandbox: Sandbox { asked: "off".to_string(), ..Sandbox::default() },
             given: Vec::new(),
             env_sets: Vec::new(),
             frozen: false,
@@ -264,13 +277,15 @@ impl Service {
         if self.scopes {
             self.pin()?;
         }
-        let child = client::start(&launch, Some(&*copy).filter(|_| self.scopes))?;
+        let scoped = Some(&*copy).filter(|_| self.scopes);
+        let (child, row) = self.start_caged(row, &launch, scoped)?;
         let deadline = time::now() + limits::KEEPER_READY;
         let connected = client::connect(&launch.socket, crate::BUILD, deadline)?;
         let from = started_at(&connected, &launch.log_dir);
-        let live = self.take_over(row.clone(), connected, Some(child), from)?;
+        let live = self.take_over(row, connected, Some(child), from)?;
         live.remember(given);
         live.mask(masked);
+        self.records.note_cage(&live);
         Ok(live.row())
     }
 

@@ -20,6 +20,7 @@ pub mod grants;
 mod migrate;
 pub mod policies;
 pub mod policy_sets;
+pub mod project_grants;
 pub mod proofs;
 pub mod sealed;
 pub mod sessions;

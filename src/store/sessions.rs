@@ -1,7 +1,7 @@
 //! SQL for sessions: whole rows in, whole rows out.
 
 use crate::base::error::{Code, Context, Error, Result};
-use crate::model::session::{Billing, Dangerous, Exit, Session, State};
+use crate::model::session::{Billing, Dangerous, Exit, Sandbox, Session, State};
 use crate::store::broke;
 use crate::store::row;
 use crate::store::rows;
@@ -17,7 +17,8 @@ const COLUMNS: &str = "id, provider, cwd, state, reason, name, created_ms, updat
     program, args, pid, keeper_pid, keeper_start, boot_id, cols, rows, exit_code, exit_signal, \
     stop_wanted, epoch, log_end, log_degraded, secret_sha256, hook_build, agent_session, \
     transcript_path, guarded, billing, hook_sha256, alarm, program_sha256, forked_from, given, \
-    project_settings, frozen, dangerous_until_ms, dangerous_until_boot_ms, env_sets";
+    project_settings, frozen, dangerous_until_ms, dangerous_until_boot_ms, env_sets, \
+    sandbox_asked, sandbox_held, sandbox_grants";
 
 /// Stores a new session. `Conflict` where its id is taken.
 pub fn insert(tx: &Transaction<'_>, session: &Session) -> Result<()> {
@@ -128,6 +129,9 @@ fn values(s: &Session) -> Vec<Value> {
         number(s.dangerous.map(|d| d.until_ms)),
         number(s.dangerous.map(|d| d.until_boot_ms)),
         Value::Text(serde_json::Value::from(s.env_sets.clone()).to_string()),
+        text(&s.sandbox.asked),
+        text(&s.sandbox.held),
+        Value::Text(serde_json::Value::from(s.sandbox.grants.clone()).to_string()),
     ]
 }
 
@@ -182,6 +186,11 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Session> {
         forked_from: row.get("forked_from")?,
         frozen: row.get("frozen")?,
         dangerous,
+        sandbox: Sandbox {
+            asked: row.get("sandbox_asked")?,
+            held: row.get("sandbox_held")?,
+            grants: row.get::<_, Args>("sandbox_grants")?.0,
+        },
     })
 }
 

@@ -219,7 +219,7 @@ CREATE TABLE login_attempts (
 ) STRICT, WITHOUT ROWID;
 ";
 
-/// 4: env sets, keys that outlive a rotation of the master key.
+/// 4: env sets, keys that outlive a rotation of the master key, cages.
 const STEP_4: &str = "
 CREATE TABLE env_sets (
     id TEXT PRIMARY KEY NOT NULL,
@@ -239,4 +239,14 @@ CREATE TABLE mac_keys (
 ) STRICT, WITHOUT ROWID;
 ALTER TABLE sessions ADD COLUMN env_sets TEXT NOT NULL DEFAULT '[]'
     CHECK (json_type(env_sets) = 'array');
+ALTER TABLE sessions ADD COLUMN sandbox_asked TEXT NOT NULL DEFAULT 'off';
+ALTER TABLE sessions ADD COLUMN sandbox_held TEXT NOT NULL DEFAULT 'off';
+ALTER TABLE sessions ADD COLUMN sandbox_grants TEXT NOT NULL DEFAULT '[]'
+    CHECK (json_type(sandbox_grants) = 'array');
+CREATE TABLE project_grants (
+    project TEXT NOT NULL,
+    name TEXT NOT NULL,
+    created_ms INTEGER NOT NULL,
+    PRIMARY KEY (project, name)
+) STRICT, WITHOUT ROWID;
 ";

@@ -5,7 +5,7 @@ use crate::model::audit::{Decider, Kind, NewEntry};
 use crate::model::call::{Action, ToolCall};
 use crate::model::event::{NewEvent, Source};
 use crate::model::policy::{PolicySet, Scope, StoredPolicy};
-use crate::model::session::{Billing, Dangerous, Session, State};
+use crate::model::session::{Billing, Dangerous, Sandbox, Session, State};
 use serde_json::json;
 use std::fs;
 use std::path::PathBuf;
@@ -59,6 +59,11 @@ pub(super) fn session(id: &str) -> Session {
         billing: Billing::Api,
         forked_from: Some("talk".into()),
         project_settings: true,
+        sandbox: Sandbox {
+            asked: "auto".into(),
+            held: "guard no-pidns".into(),
+            grants: vec!["docker".into()],
+        },
         given: vec!["TOKEN".into()],
         env_sets: vec!["set-1".into(), "set-2".into()],
         hook_sha256: Some([7; 32]),

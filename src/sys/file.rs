@@ -59,6 +59,11 @@ pub fn check_private(path: &Path, directory: bool) -> Result<()> {
     Ok(())
 }
 
+/// Whether we may make, move and remove entries of a directory.
+pub fn is_writable(dir: &Path) -> bool {
+    nix::unistd::access(dir, nix::unistd::AccessFlags::W_OK).is_ok()
+}
+
 /// What tells one state of a file from every later one: a write, a replacement and a change of
 /// rights each alter it. A forger who may set the clock can undo that.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -31,6 +31,11 @@ impl<'fd> Watch<'fd> {
         Watch { fd: fd.as_fd(), want, got: PollFlags::empty() }
     }
 
+    /// Watches for errors alone, which are always reported.
+    pub fn nothing(fd: &'fd impl AsFd) -> Watch<'fd> {
+        Watch::new(fd, false, false)
+    }
+
     /// Bytes, a connection, end of file or an error are waiting.
     pub fn readable(&self) -> bool {
         let hang_up = PollFlags::POLLHUP | PollFlags::POLLERR | PollFlags::POLLNVAL;

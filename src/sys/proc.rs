@@ -218,6 +218,19 @@ pub fn reap() -> Option<(i32, Ended)> {
     }
 }
 
+/// Waits for one child's end.
+pub fn wait(pid: i32) {
+    while nix::sys::wait::waitpid(Pid::from_raw(pid), None) == Err(Errno::EINTR) {}
+}
+
+/// Whether any child is left, ended or not.
+pub fn has_children() -> bool {
+    use nix::sys::wait::Id;
+    use nix::sys::wait::WaitPidFlag;
+    let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
+    nix::sys::wait::waitid(Id::All, flags) != Err(Errno::ECHILD)
+}
+
 /// Names this process (15 bytes are kept). `ps` and [`Stat::comm`] show it, descendants can't
 /// change it.
 pub fn set_name(name: &str) -> Result<()> {

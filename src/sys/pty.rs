@@ -28,6 +28,7 @@ use std::os::fd::AsRawFd;
 use std::os::fd::FromRawFd;
 use std::os::fd::OwnedFd;
 use std::os::fd::RawFd;
+use zeroize::Zeroize;
 
 /// What to run. All strings are taken as they are; nothing is looked up.
 pub struct Program {
@@ -43,6 +44,13 @@ pub struct Program {
     pub size: Size,
 }
 
+impl Program {
+    /// Overwrites the environment: whoever needed it has it.
+    pub fn forget_env(&mut self) {
+        self.env.drain(..).for_each(|line| line.into_bytes().zeroize());
+    }
+}
+
 /// A started program.
 pub struct Started {
     /// The terminal's master side, non-blocking and close-on-exec.
@@ -54,25 +62,41 @@ pub struct Started {
 /// Steps a child takes; a failed one is named in the error.
 const STEPS: [&str; 4] = ["open a terminal for", "enter the directory of", "prepare", "run"];
 
+/// Which step failed, and the error's number.
+pub type Failure = [u8; 5];
+
+fn failure(step: u8, error: Errno) -> Failure {
+    let [a, b, c, d] = (error as i32).to_le_bytes();
+    [step, a, b, c, d]
+}
+
+/// The error behind what [`settle`] or [`run`] came back with.
+pub fn blame(program: &Program, failure: &[u8]) -> Error {
+    let step = failure.first().and_then(|step| STEPS.get(usize::from(*step)));
+    let number = failure.get(1..5).and_then(|bytes| bytes.try_into().ok());
+    let error = Errno::from_raw(number.map_or(0, i32::from_le_bytes)).desc();
+    let (step, path) = (step.unwrap_or(&"start"), program.path.to_string_lossy());
+    Error::new(Code::Invalid, format!("cannot {step} {path}: {error}"))
+}
+
+/// Two ends of a line between a process and its child, closed by exec.
+pub fn pair() -> Result<(OwnedFd, OwnedFd)> {
+    let (family, kind) = (AddressFamily::Unix, SockType::SeqPacket);
+    nix::sys::socket::socketpair(family, kind, None, SockFlag::SOCK_CLOEXEC)
+        .internal(|| "cannot make a socket pair".into())
+}
+
 /// Starts `program` on a new terminal. The caller must have one thread only: the child runs
 /// ordinary code between fork and exec.
 pub fn start(program: &Program) -> Result<Started> {
-    let (ours, theirs) = nix::sys::socket::socketpair(
-        AddressFamily::Unix,
-        SockType::SeqPacket,
-        None,
-        SockFlag::SOCK_CLOEXEC,
-    )
-    .internal(|| "cannot make a socket pair".into())?;
+    let (ours, theirs) = pair()?;
     // SAFETY: the caller has a single thread, so no lock can be held by a thread that the child
     // does not have.
     match unsafe { nix::unistd::fork() }.internal(|| "cannot fork".into())? {
         ForkResult::Child => {
             drop(ours);
-            let (step, error) = become_program(program, &theirs);
-            let mut report = vec![step as u8];
-            report.extend((error as i32).to_le_bytes());
-            let _ = nix::unistd::write(&theirs, &report);
+            let failure = settle(program, &theirs).err().unwrap_or_else(|| run(program));
+            let _ = send(&theirs, &failure);
             // SAFETY: _exit runs no handlers of the parent's.
             unsafe { nix::libc::_exit(127) }
         }
@@ -88,65 +112,105 @@ fn finish(program: &Program, ours: &OwnedFd, child: Pid) -> Result<Started> {
     let mut master = None;
     loop {
         let mut bytes = [0; 8];
-        let (count, fd) = receive(ours, &mut bytes)?;
-        if let Some(fd) = fd {
+        let message = receive(ours, &mut bytes)?;
+        if let Some(fd) = message.fd {
             master = Some(fd);
             continue;
         }
-        if count == 0 {
+        if message.count == 0 {
             break;
         }
         let _ = nix::sys::wait::waitpid(child, None);
-        let step = STEPS.get(bytes[0] as usize).copied().unwrap_or("start");
-        let errno = i32::from_le_bytes([bytes[1], bytes[2], bytes[3], bytes[4]]);
-        let path = program.path.to_string_lossy();
-        let message = format!("cannot {step} {path}: {}", Errno::from_raw(errno).desc());
-        return Err(Error::new(Code::Invalid, message));
+        return Err(blame(program, &bytes[..message.count]));
     }
     let master = master.ok_or_else(|| Error::internal("the child sent no terminal"))?;
     crate::sys::poll::set_nonblocking(&master, true)?;
     Ok(Started { master, pid: child.as_raw() })
 }
 
-/// One message with at most one descriptor.
-fn receive(socket: &OwnedFd, bytes: &mut [u8]) -> Result<(usize, Option<OwnedFd>)> {
-    let mut space = cmsg_space!(RawFd);
+/// One message of a [`pair`].
+pub struct Message {
+    /// Its bytes; 0 once the other side is closed.
+    pub count: usize,
+    /// A descriptor that came along.
+    pub fd: Option<OwnedFd>,
+    /// Who sent it, where the socket asks for that.
+    pub pid: Option<i32>,
+}
+
+/// Says something.
+pub fn send(to: &OwnedFd, bytes: &[u8]) -> Result<()> {
+    let sent = nix::sys::socket::send(to.as_raw_fd(), bytes, MsgFlags::MSG_NOSIGNAL);
+    sent.map(drop).internal(|| "the other side is gone".into())
+}
+
+/// Says something and passes a descriptor on.
+pub fn pass(to: &OwnedFd, bytes: &[u8], fd: &impl AsRawFd) -> Result<()> {
+    let (fds, note) = ([fd.as_raw_fd()], [IoSlice::new(bytes)]);
+    let rights = [ControlMessage::ScmRights(&fds)];
+    let sent = sendmsg::<()>(to.as_raw_fd(), &note, &rights, MsgFlags::MSG_NOSIGNAL, None);
+    sent.map(drop).internal(|| "the other side is gone".into())
+}
+
+/// Waits for a message with at most one descriptor.
+pub fn receive(socket: &OwnedFd, bytes: &mut [u8]) -> Result<Message> {
+    let mut space = cmsg_space!(RawFd, nix::libc::ucred);
     let mut parts = [IoSliceMut::new(bytes)];
     let flags = MsgFlags::MSG_CMSG_CLOEXEC;
-    let message = loop {
+    let received = loop {
         match recvmsg::<()>(socket.as_raw_fd(), &mut parts, Some(&mut space), flags) {
             Err(Errno::EINTR) => continue,
             other => break other.internal(|| "cannot hear from the child".into())?,
         }
     };
-    let count = message.bytes;
-    for control in message.cmsgs().internal(|| "cannot hear from the child".into())? {
-        if let ControlMessageOwned::ScmRights(fds) = control
-            && let Some(fd) = fds.first()
-        {
-            // SAFETY: the kernel just made this descriptor for us; nobody else owns it.
-            return Ok((count, Some(unsafe { OwnedFd::from_raw_fd(*fd) })));
+    let mut message = Message { count: received.bytes, fd: None, pid: None };
+    for control in received.cmsgs().internal(|| "cannot hear from the child".into())? {
+        match control {
+            ControlMessageOwned::ScmRights(fds) => {
+                // SAFETY: the kernel just made these descriptors for us; nobody else owns them.
+                let mut fds = fds.into_iter().map(|fd| unsafe { OwnedFd::from_raw_fd(fd) });
+                message.fd = fds.next();
+            }
+            ControlMessageOwned::ScmCredentials(who) => message.pid = Some(who.pid()),
+            _ => {}
         }
     }
-    Ok((count, None))
+    Ok(message)
 }
 
-/// The child's life until exec. Returns only on failure, with the step that failed.
-fn become_program(program: &Program, report: &OwnedFd) -> (usize, Errno) {
+/// A message that is there already; `None` where there is none.
+pub fn receive_now(socket: &OwnedFd, bytes: &mut [u8]) -> Option<usize> {
+    let flags = MsgFlags::MSG_DONTWAIT;
+    nix::sys::socket::recv(socket.as_raw_fd(), bytes, flags).ok().filter(|count| *count > 0)
+}
+
+/// The child's life up to its exec: a clean slate, a terminal, its directory.
+pub fn settle(program: &Program, report: &OwnedFd) -> std::result::Result<(), Failure> {
     signal::reset();
-    if let Err(e) = take_terminal(program, report) {
-        return (0, e);
-    }
-    if let Err(e) = nix::unistd::chdir(program.cwd.as_c_str()) {
-        return (1, e);
-    }
-    if let Err(e) = close_on_exec_from(3) {
-        return (2, e);
-    }
+    take_terminal(program, report).map_err(|e| failure(0, e))?;
+    nix::unistd::chdir(program.cwd.as_c_str()).map_err(|e| failure(1, e))?;
+    close_on_exec_from(3).map_err(|e| failure(2, e))
+}
+
+/// Becomes the program. Returns only on failure.
+pub fn run(program: &Program) -> Failure {
     match nix::unistd::execve(&program.path, &program.args, &program.env) {
-        Err(e) => (3, e),
+        Err(e) => failure(3, e),
         Ok(never) => match never {},
     }
+}
+
+/// Closes every descriptor above the standard ones but `kept`.
+pub fn close_all_but(kept: &OwnedFd) -> Result<()> {
+    let kept = kept.as_raw_fd() as u32;
+    for (first, last) in [(3, kept - 1), (kept + 1, u32::MAX)] {
+        if first <= last {
+            // SAFETY: whoever owned these in the parent does not run in this child.
+            let closed = unsafe { nix::libc::syscall(nix::libc::SYS_close_range, first, last, 0) };
+            Errno::result(closed).internal(|| "cannot close descriptors".into())?;
+        }
+    }
+    Ok(())
 }
 
 mod ioctl {

@@ -10,14 +10,6 @@ use codepiper::sys::proc;
 use codepiper::sys::signal::Name;
 use serde_json::Value;
 
-/// The keeper of a session: the parent of its program.
-fn keeper(daemon: &Daemon<'_>, id: &str) -> i32 {
-    let program = daemon.session(id)["pid"].as_i64().expect("a running program") as i32;
-    let keeper = proc::stat(program).expect("the program").ppid;
-    assert_eq!(proc::stat(keeper).unwrap().comm, codepiper::keeper::NAME);
-    keeper
-}
-
 fn ended(daemon: &Daemon<'_>, id: &str) -> Value {
     daemon.get(&format!("/sessions/{id}/wait?for=ended&timeout=20"))["session"].clone()
 }
@@ -27,7 +19,7 @@ fn a_killed_keeper_is_a_lost_keeper() {
     let space = Space::new();
     let daemon = Daemon::start(&space);
     let id = daemon.start_session(&["cat"]);
-    proc::signal(keeper(&daemon, &id), Name::SIGKILL).unwrap();
+    proc::signal(daemon.keeper(&id), Name::SIGKILL).unwrap();
     let session = ended(&daemon, &id);
     assert_eq!(
         (&session["status"], &session["reason"]),
@@ -40,7 +32,7 @@ fn a_keeper_killed_while_no_daemon_runs_is_told_by_the_next() {
     let space = Space::new();
     let mut daemon = Daemon::start(&space);
     let id = daemon.start_session(&["cat"]);
-    let keeper = keeper(&daemon, &id);
+    let keeper = daemon.keeper(&id);
     daemon.kill9();
     proc::signal(keeper, Name::SIGKILL).unwrap();
     wait_until("the keeper to be gone", SOON, || proc::stat(keeper).is_none_or(|s| s.state == 'Z'));
@@ -54,7 +46,7 @@ fn another_boot_is_a_restarted_host() {
     let space = Space::new();
     let mut daemon = Daemon::start(&space);
     let id = daemon.start_session(&["cat"]);
-    let keeper = keeper(&daemon, &id);
+    let keeper = daemon.keeper(&id);
     assert!(daemon.stop().success());
     proc::signal(keeper, Name::SIGKILL).unwrap();
     sql(&space, "update sessions set boot_id = 'another boot'");
@@ -83,7 +75,7 @@ fn an_end_that_no_daemon_saw_is_kept_until_one_has_stored_it() {
     let go = path_text(&space.root.join("go"));
     let wait = format!("while [ ! -e {go} ]; do sleep 0.01; done; echo last words; exit 42");
     let id = daemon.start_session(&["sh", "-c", &wait]);
-    let keeper = keeper(&daemon, &id);
+    let keeper = daemon.keeper(&id);
     let program = daemon.session(&id)["pid"].as_i64().unwrap() as i32;
     daemon.kill9();
     std::fs::write(&go, "").unwrap();
@@ -102,7 +94,7 @@ fn a_keeper_that_the_database_does_not_know_is_adopted_and_never_killed() {
     let mut daemon = Daemon::start(&space);
     let id = daemon.start_session(&["sh", "-c", "echo still here; cat"]);
     daemon.wait_screen(&id, "still here");
-    let keeper = keeper(&daemon, &id);
+    let keeper = daemon.keeper(&id);
     assert!(daemon.stop().success());
     std::fs::remove_file(space.state.join("codepiper.db")).unwrap();
     daemon.start_binary(crate::support::daemon::BINARY);

@@ -55,6 +55,7 @@ fn resets_take_a_password_twice_and_a_yes() {
 fn w9_nobody_inside_a_session_can_reset_how_the_person_logs_in() {
     let space = Space::new();
     let daemon = Daemon::start(&space);
+    daemon.uncage();
     let inside = Inside::start(&space, &daemon, "inside");
     for (path, body) in [
         ("/auth/cli/reset-password", r#"{"generate":true}"#),

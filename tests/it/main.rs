@@ -4,6 +4,7 @@ mod approvals;
 mod attach;
 mod audit;
 mod bad_input;
+mod cage;
 mod canary;
 mod cli;
 mod clock;

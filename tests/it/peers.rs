@@ -39,6 +39,7 @@ fn keeper(space: &Space, id: &str) -> PathBuf {
 fn the_control_socket_refuses_and_records_every_descendant_of_a_session() {
     let space = Space::new();
     let daemon = Daemon::start(&space);
+    daemon.uncage();
     let inside = Inside::start(&space, &daemon, "inside");
     for (number, how) in ["plain", "orphan", "renamed"].iter().enumerate() {
         let reply = inside.request(how, &space.control(), LIST);
@@ -58,6 +59,7 @@ fn the_control_socket_refuses_and_records_every_descendant_of_a_session() {
 fn an_inherited_connection_is_refused_when_its_maker_has_ended() {
     let space = Space::new();
     let daemon = Daemon::start(&space);
+    daemon.uncage();
     let inside = Inside::start(&space, &daemon, "inside");
     for how in ["passed", "zombie"] {
         let reply = inside.request(how, &space.control(), LIST);
@@ -74,6 +76,7 @@ fn an_inherited_connection_is_refused_when_its_maker_has_ended() {
 fn every_verb_of_the_client_is_refused_inside_a_session_too() {
     let space = Space::new();
     let daemon = Daemon::start(&space);
+    daemon.uncage();
     let binary = crate::support::daemon::BINARY;
     let line = format!("{binary} sessions; echo code=$?; {binary} version; exec sleep 600");
     let home = space.state.to_str().expect("text");
@@ -89,6 +92,7 @@ fn every_verb_of_the_client_is_refused_inside_a_session_too() {
 fn keepers_refuse_and_record_their_own_and_their_siblings_programs() {
     let space = Space::new();
     let daemon = Daemon::start(&space);
+    daemon.uncage();
     let own = Inside::start(&space, &daemon, "own");
     let sibling = Inside::start(&space, &daemon, "sibling");
     let mut recorded = 0;
@@ -113,6 +117,7 @@ fn keepers_refuse_and_record_their_own_and_their_siblings_programs() {
 fn without_a_daemon_a_keeper_still_refuses_and_the_next_daemon_records_it() {
     let space = Space::new();
     let mut daemon = Daemon::start(&space);
+    daemon.uncage();
     let inside = Inside::start(&space, &daemon, "inside");
     let socket = keeper(&space, &inside.id);
     daemon.kill9();
@@ -138,6 +143,7 @@ fn without_a_daemon_a_keeper_still_refuses_and_the_next_daemon_records_it() {
 fn attempts_made_without_a_daemon_are_recorded_by_the_next_one() {
     let space = Space::new();
     let mut daemon = Daemon::start(&space);
+    daemon.uncage();
     let inside = Inside::start(&space, &daemon, "inside");
     daemon.kill9();
     for _ in 0..3 {
@@ -151,6 +157,7 @@ fn attempts_made_without_a_daemon_are_recorded_by_the_next_one() {
 fn a_second_connection_from_outside_does_not_disturb_the_first() {
     let space = Space::new();
     let daemon = Daemon::start(&space);
+    daemon.uncage();
     let id = daemon.start_session(&["/bin/cat"]);
     for _ in 0..20 {
         let mut second = UnixStream::connect(keeper(&space, &id)).expect("a keeper that listens");
@@ -170,6 +177,7 @@ fn a_second_connection_from_outside_does_not_disturb_the_first() {
 fn a_storm_of_refused_attempts_costs_others_nothing() {
     let space = Space::new();
     let daemon = Daemon::start(&space);
+    daemon.uncage();
     let inside = Inside::start(&space, &daemon, "inside");
     let control = json!({"do": "many", "socket": space.control(), "send": LIST, "times": 2000});
     let own = keeper(&space, &inside.id);
@@ -208,6 +216,7 @@ fn the_hook_socket_takes_a_session_only_from_its_own_process_with_its_own_secret
     let space = Space::new();
     Inside::install_claude(&space);
     let daemon = Daemon::start(&space);
+    daemon.uncage();
     let own = Inside::start_claude(&space, &daemon, "own");
     let other = Inside::start_claude(&space, &daemon, "other");
     let door = space.state.join("hook/hook.sock");
@@ -257,6 +266,7 @@ fn the_hook_socket_refuses_a_session_that_has_ended() {
     let space = Space::new();
     Inside::install_claude(&space);
     let daemon = Daemon::start(&space);
+    daemon.uncage();
     let ended = Inside::start_claude(&space, &daemon, "ended");
     let other = Inside::start_claude(&space, &daemon, "other");
     let secret = ended.variable("CODEPIPER_SECRET");

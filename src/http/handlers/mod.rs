@@ -10,6 +10,7 @@ pub mod hooks;
 pub mod input;
 pub mod output;
 pub mod policies;
+pub mod sandbox;
 pub mod sessions;
 pub mod sets;
 pub mod system;

@@ -53,11 +53,11 @@ pub fn show(api: &Api, _: &Request, params: &Params) -> Result<Reply> {
 }
 
 /// Takes `{provider, cwd, args?, name?, env?, envSetIds?, cols?, rows?, billingMode?,
-/// projectSettings?, dangerousSeconds?, providerResume?}`, where the last is `{providerSessionId,
-/// mode?: resume|fork}` and of the env sets later ones win; answers 201 `{session}` once the
-/// program runs. A failed start is 422 `{error, code, output}` with what the program had printed,
-/// and leaves nothing behind. The first start of an agent's program waits for the proof of its
-/// gate, and is 403 where the gate does not hold.
+/// projectSettings?, dangerousSeconds?, sandbox?, grants?, rememberGrants?, providerResume?}`,
+/// where the last is `{providerSessionId, mode?: resume|fork}` and of the env sets later ones win;
+/// answers 201 `{session}` once the program runs. A failed start is 422 `{error, code, output}`
+/// with what the program had printed, and leaves nothing behind. The first start of an agent's
+/// program waits for the proof of its gate, and is 403 where the gate does not hold.
 pub fn start(api: &Api, request: Request, _: &Params, answer: Answer) {
     let asked = match parse_start(&request) {
         Ok(asked) => asked,
@@ -174,10 +174,23 @@ fn parse_start(request: &Request) -> Result<StartRequest> {
 
 fn start_request(body: &Value) -> Result<StartRequest> {
     let fields = Fields::of(body)?;
-    let more =
-        ["billingMode", "providerResume", "projectSettings", "dangerousSeconds", "envSetIds"];
-    fields
-        .only(&[&["provider", "cwd", "args", "name", "env", "cols", "rows"], &more[..]].concat())?;
+    fields.only(&[
+        "provider",
+        "cwd",
+        "args",
+        "name",
+        "env",
+        "envSetIds",
+        "cols",
+        "rows",
+        "billingMode",
+        "providerResume",
+        "projectSettings",
+        "dangerousSeconds",
+        "sandbox",
+        "grants",
+        "rememberGrants",
+    ])?;
     let size = match (fields.number("cols")?, fields.number("rows")?) {
         (None, None) => None,
         (cols, rows) => Some(program::size(
@@ -195,6 +208,9 @@ fn start_request(body: &Value) -> Result<StartRequest> {
         size,
         billing: billing(&fields)?.unwrap_or_default(),
         project_settings: fields.flag("projectSettings")?.unwrap_or(false),
+        sandbox: fields.text("sandbox")?.map(str::to_string),
+        grants: fields.texts("grants")?.unwrap_or_default(),
+        remember: fields.flag("rememberGrants")?.unwrap_or(false),
         dangerous: fields.number("dangerousSeconds")?.map(Duration::from_secs),
         conversation: fields.get("providerResume").map(conversation).transpose()?,
     })

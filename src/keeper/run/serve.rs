@@ -42,8 +42,10 @@ impl Keeper {
             self.input_done = 0;
             let hello = Frame::Hello(Box::new(self.hello()));
             let refused = std::mem::take(&mut self.refused);
+            let lost = self.lost.take().map(|mask| mask.to_string_lossy().into_owned());
             self.with_daemon(|conn| {
                 conn.link.send(&hello)?;
+                lost.into_iter().try_for_each(|mask| conn.link.send(&Frame::Lost(mask)))?;
                 refused.iter().try_for_each(|frame| conn.link.send(frame))
             });
         }

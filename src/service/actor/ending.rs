@@ -10,6 +10,7 @@ use crate::model::session::Exit;
 use crate::output::index;
 use crate::output::index::Mark;
 use crate::service::actor::Actor;
+use crate::service::freezing;
 use crate::service::live::Command;
 use crate::sys::clock;
 use crate::sys::proc;
@@ -19,6 +20,15 @@ use std::time::Duration;
 use std::time::Instant;
 
 impl Actor {
+    /// The keeper has stopped everything in a cage that lost a mask: a person is to look at it.
+    pub(super) fn cage_lost(&self, mask: &str) {
+        let (records, live) = (&self.start.records, &self.start.live);
+        records.alarm(live, &format!("its cage no longer covers {mask}; it is frozen"));
+        if let Err(error) = freezing::set(records, live, true) {
+            log::error!("session {}: {}", live.id, error.chain());
+        }
+    }
+
     /// Asks the program to end, or ends it; asked in vain it is ended after a while.
     pub(super) fn stop(&mut self, now: bool) -> Result<()> {
         self.start.records.stop_wanted(&self.start.live);

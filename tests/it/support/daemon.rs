@@ -115,6 +115,19 @@ impl<'a> Daemon<'a> {
 
     /// Starts a `command` session in the project and returns its id.
     #[track_caller]
+    /// Sessions are started without a cage from now on: what is tried holds there as well.
+    pub fn uncage(&self) {
+        self.request("PUT", "/settings/daemon", Some(&serde_json::json!({"sandbox": "off"})));
+        assert_eq!(self.get("/settings/daemon")["settings"]["sandbox"], "off");
+    }
+
+    /// A session's keeper.
+    pub fn keeper(&self, id: &str) -> i32 {
+        let program = self.session(id)["pid"].as_i64().expect("a running program") as i32;
+        let line = proc::ancestry(program).expect("its ancestors");
+        line.iter().find(|s| s.comm == codepiper::keeper::NAME).expect("a keeper").pid
+    }
+
     pub fn start_session(&self, program: &[&str]) -> String {
         let cwd = self.space.project.to_str().expect("text");
         let body = serde_json::json!({"provider": "command", "cwd": cwd, "args": program});

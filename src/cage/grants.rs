@@ -1,0 +1,117 @@
+//! What a person can grant to a caged session: sockets and directories that it sees after all.
+//! Knows the names and what each gives away; nothing of who granted what.
+
+use crate::base::error::{Error, Result};
+use crate::cage::plan::expand;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::path::PathBuf;
+
+const GRANTS: &str = include_str!("grants.txt");
+
+/// A grant by name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Grant {
+    /// What it is called.
+    pub name: &'static str,
+    paths: Vec<&'static str>,
+    /// Variables that pass with it.
+    pub variables: Vec<&'static str>,
+    /// What it gives away.
+    pub gives: &'static str,
+}
+
+/// All of them.
+pub fn all() -> Vec<Grant> {
+    let lines = GRANTS.lines().filter(|line| !line.starts_with('#') && !line.is_empty());
+    let words = |column: &'static str| column.split_whitespace().collect();
+    lines
+        .filter_map(|line| {
+            let mut columns = line.split('|').map(str::trim);
+            let (name, paths) = (columns.next()?, columns.next()?);
+            let (variables, gives) = (columns.next()?, columns.next()?);
+            Some(Grant { name, paths: words(paths), variables: words(variables), gives })
+        })
+        .collect()
+}
+
+/// What a session was granted, as paths.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Granted {
+    /// What it sees, resolved.
+    pub paths: Vec<PathBuf>,
+}
+
+impl Granted {
+    /// From what was typed: names of grants, and absolute paths. `env` has the variables that name
+    /// sockets.
+    pub fn new(
+        typed: &[String],
+        home: &Path,
+        uid: u32,
+        env: &BTreeMap<String, String>,
+    ) -> Result<Granted> {
+        let known = all();
+        let mut paths = Vec::new();
+        for word in typed {
+            if word.starts_with('/') {
+                let real = Path::new(word)
+                    .canonicalize()
+                    .map_err(|e| Error::invalid(format!("cannot grant {word}: {e}")))?;
+                paths.push(real);
+                continue;
+            }
+            let Some(grant) = known.iter().find(|grant| grant.name == word) else {
+                let names: Vec<&str> = known.iter().map(|grant| grant.name).collect();
+                return Err(Error::invalid(format!(
+                    "there is no grant {word:?}; name a path from / on, or one of: {}",
+                    names.join(", ")
+                )));
+            };
+            let found = grant.paths.iter().flat_map(|word| named(word, home, uid, env));
+            paths.extend(found.filter_map(|path| path.canonicalize().ok()));
+        }
+        Ok(Granted { paths })
+    }
+
+    /// Whether a path is granted, by itself or with what it lies in.
+    pub fn shows(&self, path: &Path) -> bool {
+        self.paths.iter().any(|granted| path.starts_with(granted))
+    }
+}
+
+/// The paths of one word of the list.
+fn named(word: &str, home: &Path, uid: u32, env: &BTreeMap<String, String>) -> Vec<PathBuf> {
+    let Some((before, name)) = word.split_once('$') else { return expand(word, home, uid) };
+    let Some(value) = env.get(name) else { return Vec::new() };
+    let value = value.strip_prefix("unix://").unwrap_or(value);
+    expand(&format!("{before}{value}"), home, uid)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_grant_is_known_by_name_or_is_a_path_that_is_there() {
+        let (home, env) = (Path::new("/home/ann"), BTreeMap::new());
+        let typed = |word: &str| Granted::new(&[word.to_string()], home, 1000, &env);
+        assert_eq!(typed("/usr/bin/..").unwrap().paths, [PathBuf::from("/usr")]);
+        assert!(typed("/usr").unwrap().shows(Path::new("/usr/bin/x")));
+        assert!(!typed("/usr").unwrap().shows(Path::new("/usrx")));
+        let unknown = typed("dokcer").unwrap_err().message;
+        assert!(unknown.contains("ssh-agent") && unknown.contains("docker"), "{unknown}");
+        assert!(typed("/no/such").is_err());
+        assert!(typed("ssh-agent").unwrap().paths.is_empty(), "no such variable");
+        let env = BTreeMap::from([("SSH_AUTH_SOCK".to_string(), "/etc/hostname".to_string())]);
+        let granted = Granted::new(&["ssh-agent".into()], home, 1000, &env).unwrap();
+        assert_eq!(granted.paths, [PathBuf::from("/etc/hostname")]);
+    }
+
+    #[test]
+    fn each_grant_says_what_it_gives() {
+        let all = all();
+        assert!(all.len() >= 6);
+        assert!(all.iter().all(|grant| !grant.gives.is_empty() && !grant.variables.is_empty()));
+    }
+}

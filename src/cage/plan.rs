@@ -1,0 +1,242 @@
+//! Plans a cage: from what this host has and what a person granted to the steps that build it.
+//! Reads the file system, changes nothing but to make missing directories whose later content is
+//! to be hidden.
+//!
+//! 1. A path MUST be resolved before it is covered: a mask on a link covers the link's place only.
+//! 2. What a grant shows MUST be what the person named, and nothing beside it.
+
+use crate::base::error::{Error, Result};
+use crate::cage::Cage;
+use crate::cage::Level;
+use crate::cage::grants::Granted;
+use crate::cage::step::Step;
+use crate::sys::file;
+use crate::sys::landlock;
+use crate::sys::landlock::Rules;
+use crate::sys::seccomp::Extra;
+use std::fs;
+use std::path::Path;
+use std::path::PathBuf;
+
+const HIDDEN: &str = include_str!("hidden.txt");
+const FIXED: &str = include_str!("fixed.txt");
+
+/// What a plan is made from.
+#[derive(Debug)]
+pub struct Facts<'a> {
+    /// What it is to hold.
+    pub level: Level,
+    /// The host lets us have processes of our own.
+    pub processes: bool,
+    /// Our user.
+    pub uid: u32,
+    /// The session's home directory.
+    pub home: &'a Path,
+    /// Where it works.
+    pub cwd: &'a Path,
+    /// codepiper's own directory, which nobody sees,
+    pub state: &'a Path,
+    /// but for these: directories and files of this session.
+    pub shown: Vec<PathBuf>,
+    /// More files that cannot be opened, and sockets that cannot be reached.
+    pub closed: Vec<PathBuf>,
+    /// Sockets that can be reached.
+    pub open: Vec<PathBuf>,
+    /// Read-only besides the usual: our own program, its unit.
+    pub fixed: Vec<PathBuf>,
+    /// What the person granted.
+    pub granted: &'a Granted,
+}
+
+/// Plans it.
+pub fn plan(facts: &Facts<'_>) -> Result<Cage> {
+    let state = real(facts.state).ok_or_else(|| {
+        Error::internal(format!("{} is not there to be hidden", facts.state.display()))
+    })?;
+    let mut steps: Vec<Step> = pins(&state, Path::new("/")).into_iter().map(Step::Pin).collect();
+    let hidden = hidden(facts);
+    steps.extend(hidden.iter().cloned());
+    steps.push(Step::Hide(state.clone()));
+    let covered: Vec<&Path> = hidden.iter().filter_map(covers).chain([state.as_path()]).collect();
+    check_project(facts, &covered)?;
+    for path in facts.shown.iter().filter_map(|path| real(path)) {
+        steps.extend([Step::Show(path.clone()), Step::Fix(path)]);
+    }
+    steps.extend(fixed(facts));
+    let is_mask = |step: &&Step| matches!(step, Step::Hide(path) if path.is_dir());
+    let masks = steps.iter().filter(is_mask).filter_map(covers).filter(|path| stays(path, facts));
+    let masks = masks.map(Path::to_path_buf).collect();
+    Ok(Cage {
+        level: facts.level,
+        processes: facts.processes,
+        steps,
+        rules: Rules { scopes: landlock::version() >= landlock::SCOPES, ..Rules::default() },
+        extra: Extra { limits: !facts.processes, sockets: false },
+        closed: facts.closed.clone(),
+        open: facts.open.clone(),
+        masks,
+    })
+}
+
+/// Whether a directory stays: what the system makes in /run and /tmp comes and goes with logins,
+/// and not under the same name, or not in here. What was made to be hidden stays.
+fn stays(path: &Path, facts: &Facts<'_>) -> bool {
+    let bars = lines(HIDDEN).filter_map(|line| line.strip_prefix("bar "));
+    let mut barred = bars.flat_map(|word| expand(word, facts.home, facts.uid));
+    let passes = path.starts_with("/run") || path.parent() == Some(Path::new("/tmp"));
+    !passes || real(facts.state).as_deref() == Some(path) || barred.any(|bar| bar == path)
+}
+
+/// The place itself, without links; `None` where nothing is.
+fn real(path: &Path) -> Option<PathBuf> {
+    path.canonicalize().ok()
+}
+
+fn covers(step: &Step) -> Option<&Path> {
+    match step {
+        Step::Hide(path) | Step::Own(path, _) => Some(path),
+        _ => None,
+    }
+}
+
+/// Directories above `path`, below `top`, that could be moved away with a mask in them, outermost
+/// first. Those in a directory of root's stay where they are, unless we are root.
+fn pins(path: &Path, top: &Path) -> Vec<PathBuf> {
+    let above = path.ancestors().skip(1).take_while(|dir| *dir != top && *dir != Path::new("/"));
+    let movable = |dir: &&Path| dir.parent().is_none_or(file::is_writable);
+    let mut pins: Vec<PathBuf> = above.filter(movable).map(Path::to_path_buf).collect();
+    pins.reverse();
+    pins
+}
+
+/// A line of a list: what comes of `~`, `{uid}` and a `*` at the end.
+pub fn expand(word: &str, home: &Path, uid: u32) -> Vec<PathBuf> {
+    let word = word.replace("{uid}", &uid.to_string());
+    let path = match word.strip_prefix("~/") {
+        Some(rest) => home.join(rest),
+        None => PathBuf::from(&word),
+    };
+    let Some(start) = word.strip_suffix('*') else { return vec![path] };
+    let start = start.rsplit('/').next().unwrap_or_default().to_string();
+    let entries = path.parent().and_then(|dir| fs::read_dir(dir).ok());
+    let entries = entries.into_iter().flatten().flatten();
+    let fits = |name: &std::ffi::OsStr| name.to_string_lossy().starts_with(&start);
+    entries.filter(|entry| fits(&entry.file_name())).map(|entry| entry.path()).collect()
+}
+
+/// The steps of the list of hidden things, less what was granted.
+fn hidden(facts: &Facts<'_>) -> Vec<Step> {
+    let (mut steps, mut veils, mut files) = (Vec::new(), Vec::new(), Vec::new());
+    for line in lines(HIDDEN) {
+        let (how, word) = line.split_once(' ').unwrap_or_default();
+        for path in expand(word, facts.home, facts.uid) {
+            if matches!(how, "make" | "bar") {
+                // Where it cannot be made nobody else makes it in our name either.
+                let _ = file::private_dir(&path);
+            }
+            let Some(path) = real(&path).filter(|path| !facts.granted.shows(path)) else {
+                continue;
+            };
+            match how {
+                "veil" => veils.push(path),
+                "hide" | "bar" if path.is_dir() => steps.push(Step::Hide(path)),
+                "hide" => files.push(path),
+                _ => steps.push(Step::Own(path, 0o700)),
+            }
+        }
+    }
+    for veil in veils {
+        let inside: Vec<PathBuf> =
+            files.extract_if(.., |path| path.parent() == Some(veil.as_path())).collect();
+        if !inside.is_empty() {
+            steps.splice(0..0, veiled(&veil, &inside));
+        }
+    }
+    steps.extend(files.into_iter().map(Step::Hide));
+    let granted = facts.granted.paths.iter().filter(|path| is_in(path, &steps));
+    let granted: Vec<Step> = granted.cloned().map(Step::Show).collect();
+    steps.extend(granted);
+    steps
+}
+
+fn lines(text: &str) -> impl Iterator<Item = &str> {
+    text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'))
+}
+
+/// Whether a path lies in something that is covered.
+fn is_in(path: &Path, steps: &[Step]) -> bool {
+    path.exists() && steps.iter().filter_map(covers).any(|covered| path.starts_with(covered))
+}
+
+/// A directory without some of its files.
+fn veiled(dir: &Path, without: &[PathBuf]) -> Vec<Step> {
+    let entries = fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path());
+    let shown = entries.filter(|path| !without.contains(path)).map(Step::Show);
+    std::iter::once(Step::Own(dir.to_path_buf(), 0o755)).chain(shown).collect()
+}
+
+fn fixed(facts: &Facts<'_>) -> Vec<Step> {
+    let listed = lines(FIXED).flat_map(|word| expand(word, facts.home, facts.uid));
+    let all = listed.chain(facts.fixed.iter().cloned()).filter_map(|path| real(&path));
+    let fixed: Vec<PathBuf> = all.filter(|path| !facts.granted.shows(path)).collect();
+    let mut pinned: Vec<PathBuf> = Vec::new();
+    for dir in fixed.iter().flat_map(|path| pins(path, facts.home)) {
+        if dir.starts_with(facts.home) && !pinned.contains(&dir) {
+            pinned.push(dir);
+        }
+    }
+    pinned.into_iter().map(Step::Pin).chain(fixed.into_iter().map(Step::Fix)).collect()
+}
+
+fn check_project(facts: &Facts<'_>, covered: &[&Path]) -> Result<()> {
+    let shown = |path: &Path| facts.shown.iter().any(|shown| path.starts_with(shown));
+    match covered.iter().find(|covered| facts.cwd.starts_with(covered) && !shown(facts.cwd)) {
+        Some(covered) => Err(Error::invalid(format!(
+            "{} lies in {}, which a cage hides; work elsewhere, or start it with --sandbox off",
+            facts.cwd.display(),
+            covered.display()
+        ))),
+        None => Ok(()),
+    }
+}
+
+/// The next best cage where this one cannot be had; `None` once there is nothing left. `state` is
+/// what nobody sees.
+pub fn weaker(cage: &Cage, state: &Path) -> Option<Cage> {
+    if cage.level <= Level::KeysOnly {
+        return None;
+    }
+    if cage.processes && cage.rules.scopes {
+        let extra = Extra { limits: true, ..cage.extra };
+        return Some(Cage { processes: false, extra, ..cage.clone() });
+    }
+    if !cage.rules.scopes {
+        return None;
+    }
+    let state = real(state)?;
+    let mut below = beside(&state);
+    below.extend(cage.steps.iter().filter_map(|step| match step {
+        Step::Show(path) if path.starts_with(&state) => Some(path.clone()),
+        _ => None,
+    }));
+    Some(Cage {
+        level: Level::KeysOnly,
+        processes: false,
+        steps: Vec::new(),
+        rules: Rules { below: Some(below), ..cage.rules.clone() },
+        extra: Extra { limits: true, ..cage.extra },
+        masks: Vec::new(),
+        ..cage.clone()
+    })
+}
+
+/// Everything but `path` and what it lies in.
+fn beside(path: &Path) -> Vec<PathBuf> {
+    let mut all = Vec::new();
+    for inner in path.ancestors() {
+        let Some(dir) = inner.parent() else { break };
+        let entries = fs::read_dir(dir).into_iter().flatten().flatten();
+        all.extend(entries.map(|entry| entry.path()).filter(|path| path != inner));
+    }
+    all
+}

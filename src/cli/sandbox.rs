@@ -1,0 +1,113 @@
+//! `sandbox`: what cages hold on this host, and what projects are granted.
+
+use crate::base::error::{Context, Result};
+use crate::cli::Invocation;
+use crate::cli::command::Command;
+use crate::cli::command::Group;
+use crate::cli::command::Words;
+use crate::cli::command::value;
+use crate::cli::describe::word;
+use crate::cli::out::cell;
+use crate::cli::verb;
+use crate::cli::verb::Verb;
+use serde_json::Value;
+use serde_json::json;
+
+/// The command of this file.
+pub const COMMANDS: &[Command] = &[Command {
+    name: "sandbox",
+    aliases: &[],
+    group: Group::Sessions,
+    usage: "grants | revoke NAME",
+    about: "What cages let in",
+    options: &[],
+    words: Words::Verbs(&[
+        Verb {
+            name: "grants",
+            aliases: &[],
+            usage: "",
+            about: "List what can be granted, and what projects are granted for good",
+            options: &[],
+            words: (0, 0),
+            run: list,
+        },
+        Verb {
+            name: "revoke",
+            aliases: &["rm"],
+            usage: "NAME [-d DIR]",
+            about: "Take back what --remember granted to a project",
+            options: &[value(&["-d", "--dir"], "DIR", "the project; default here")],
+            words: (1, 1),
+            run: revoke,
+        },
+    ]),
+    details: "Every session runs in a cage, at the level of the setting `sandbox` or of\n\
+              start --sandbox:\n\
+              \x20 auto       guard, or the best that this host has (default)\n\
+              \x20 guard      codepiper's own files, other sessions, and the sockets of your\n\
+              \x20            other programs (docker, ssh-agent, bus, tmux) are out of reach\n\
+              \x20 workspace  and it writes only to its directory, temporary files and the\n\
+              \x20            agent's own state\n\
+              \x20 strict     and it reads only what is listed, and connects only to TCP\n\
+              \x20            ports that are listed\n\
+              \x20 keys-only  for hosts without user namespaces: codepiper's files alone\n\
+              \x20 off        no cage; it can answer its own questions\n\
+              A level that is named is had, or the session does not start. What it holds is\n\
+              tried from inside before the program runs, and shown by codepiper show.\n\
+              Inside, sudo does not work, files of other users show as nobody's, and what\n\
+              the program leaves running ends with the session.",
+    examples: &["codepiper sandbox grants", "codepiper sandbox revoke ssh-agent -d ~/project"],
+    run: verb::run,
+}];
+
+fn list(call: &Invocation<'_>) -> Result<i32> {
+    let body = call.client.get("/sandbox/grants")?;
+    if call.out.json {
+        call.out.body(&body)?;
+        return Ok(0);
+    }
+    let rows = |name: &str, columns: [&str; 2]| {
+        let all = body[name].as_array().map(Vec::as_slice).unwrap_or_default().iter();
+        all.map(|grant: &Value| columns.map(|column| cell(word(grant, column))).into())
+            .collect::<Vec<_>>()
+    };
+    call.out.table(&["GRANT", "WHAT IT GIVES AWAY"], &rows("grants", ["name", "gives"]), 1)?;
+    let projects = rows("projectGrants", ["name", "project"]);
+    call.out.line("")?;
+    match projects.is_empty() {
+        true => call.out.line("no project is granted anything for good"),
+        false => call.out.table(&["GRANTED", "PROJECT"], &projects, 1),
+    }?;
+    Ok(0)
+}
+
+fn revoke(call: &Invocation<'_>) -> Result<i32> {
+    let dir = call.args.value("--dir").unwrap_or(".");
+    let project = std::fs::canonicalize(dir).internal(|| format!("cannot find {dir}"))?;
+    let (name, project) = (&call.args.words[0], project.to_string_lossy().into_owned());
+    let asked = json!({"project": project, "name": name});
+    let answer = call.client.post("/sandbox/revoke", &asked)?;
+    match call.out.json {
+        true => call.out.body(&answer)?,
+        false => call.out.line(&format!("{project} is no longer granted {name}"))?,
+    }
+    Ok(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::fake::Fake;
+    use crate::cli::fake::invocation;
+
+    #[test]
+    fn a_projects_grant_is_taken_back_by_name_and_directory() {
+        let fake = Fake::api(|_, body| {
+            assert!(body.contains(r#""project":"/usr""#) && body.contains("docker"), "{body}");
+            (200, r#"{"success":true}"#.into())
+        });
+        let line = ["sandbox", "revoke", "docker", "-d", "/usr/bin/.."];
+        assert_eq!(verb::run(&invocation(&fake, &line)).unwrap(), 0);
+        assert_eq!(fake.lines(), ["POST /sandbox/revoke"]);
+    }
+}

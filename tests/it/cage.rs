@@ -1,0 +1,131 @@
+//! The promise: what runs in a session cannot reach codepiper, other sessions, or the person's
+//! other programs, and what is said of its cage is so.
+
+use crate::support::daemon::BINARY;
+use crate::support::daemon::Daemon;
+use crate::support::space::Space;
+use crate::support::wait::SOON;
+use crate::support::wait::wait_until;
+use codepiper::sys::proc;
+use serde_json::json;
+use std::fs;
+
+/// What a script prints in a session of its own.
+fn prints(daemon: &Daemon<'_>, script: &str) -> String {
+    let id = daemon.start_session(&["sh", "-c", &format!("{script}; echo done; sleep 600")]);
+    daemon.wait_screen(&id, "done")
+}
+
+#[test]
+fn its_own_files_are_not_there_and_it_says_what_holds() {
+    let space = Space::new();
+    let daemon = Daemon::start(&space);
+    let state = space.state.to_str().expect("text");
+    let shown = prints(
+        &daemon,
+        &format!("ls {state}; cat {state}/codepiper.db; echo x > {state}/hook/x; ps -e | wc -l"),
+    );
+    assert!(shown.contains("hook") && !shown.contains("sessions"), "{shown}");
+    assert!(shown.contains("codepiper.db: No such file"), "{shown}");
+    assert!(shown.contains("Read-only file system"), "{shown}");
+    let id = daemon.get("/sessions")["sessions"][0]["id"].as_str().expect("an id").to_string();
+    let sandbox = daemon.session(&id)["sandbox"].clone();
+    assert_eq!((&sandbox["requested"], &sandbox["verified"]), (&json!("auto"), &json!("guard")));
+    let shown = space.cli(&["show", &id]).expect(0).stdout;
+    assert!(shown.contains("sandbox    guard"), "{shown}");
+}
+
+#[test]
+fn a_daemon_that_starts_anew_changes_nothing_and_the_end_is_told() {
+    let space = Space::new();
+    let mut daemon = Daemon::start(&space);
+    let script = "trap 'exit 7' HUP TERM; while :; do sleep 0.1; done";
+    let id = daemon.start_session(&["sh", "-c", script]);
+    daemon.crash_and_restart();
+    wait_until("adoption", SOON, || daemon.session(&id)["adopting"] == false);
+    assert_eq!(daemon.session(&id)["sandbox"]["verified"], "guard");
+    space.cli(&["stop", &id]).expect(0);
+    let session = daemon.session(&id);
+    assert_eq!(session["exitCode"], 7, "{session}");
+}
+
+#[test]
+fn what_it_leaves_running_ends_with_it() {
+    let space = Space::new();
+    let daemon = Daemon::start(&space);
+    let mark = space.project.join("alive");
+    let script = format!(
+        "setsid sh -c 'while :; do date >> {}; sleep 0.05; done' >/dev/null 2>&1 & sleep 0.3",
+        mark.display()
+    );
+    let id = daemon.start_session(&["sh", "-c", &script]);
+    daemon.get(&format!("/sessions/{id}/wait?for=ended&timeout=20"));
+    let size = || fs::metadata(&mark).map(|meta| meta.len()).unwrap_or_default();
+    wait_until("it to be still", SOON, || {
+        let before = size();
+        std::thread::sleep(std::time::Duration::from_millis(300));
+        size() == before && before > 0
+    });
+}
+
+#[test]
+fn a_mask_that_is_lost_freezes_the_session_with_an_alarm_also_while_no_daemon_runs() {
+    let space = Space::new();
+    let mut daemon = Daemon::start(&space);
+    let socket_dir = space.home.join(".docker/run");
+    for is_away in [false, true] {
+        fs::create_dir_all(&socket_dir).expect("a directory of sockets");
+        let id = daemon.start_session(&["sh", "-c", "while :; do echo x; sleep 0.05; done"]);
+        daemon.wait_screen(&id, "x");
+        let keeper = daemon.keeper(&id);
+        if is_away {
+            daemon.kill9();
+        }
+        fs::remove_dir(&socket_dir).expect("removed outside");
+        let still = || proc::descendants(keeper).iter().all(|s| matches!(s.state, 'T' | 'D'));
+        wait_until("all to stand still", SOON, still);
+        if is_away {
+            daemon.start_binary(BINARY);
+        }
+        wait_until("the alarm", SOON, || daemon.session(&id)["alarm"].is_string());
+        let session = daemon.session(&id);
+        assert!(session["alarm"].to_string().contains(&*socket_dir.to_string_lossy()), "{session}");
+        wait_until("it to be shown", SOON, || daemon.session(&id)["frozen"] == true);
+        space.cli(&["kill", &id]).expect(0);
+    }
+}
+
+#[test]
+fn a_level_that_is_none_and_a_grant_that_is_none_are_errors_that_name_those_there_are() {
+    let space = Space::new();
+    let daemon = Daemon::start(&space);
+    let start = |more: &[&str]| {
+        let line = [&["start", "-p", "command", "-d", "/tmp"], more, &["--", "true"]].concat();
+        space.cli(&line).expect(2).stderr
+    };
+    assert!(start(&["--sandbox", "tight"]).contains("guard, workspace, strict"));
+    assert!(start(&["--grant", "dokcer"]).contains("docker"));
+    assert!(start(&["--remember"]).contains("--grant"));
+    let inside = space.state.join("sessions");
+    let line = ["start", "-p", "command", "-d", inside.to_str().expect("text"), "--", "true"];
+    assert!(space.cli(&line).expect(2).stderr.contains("a cage hides"));
+    assert_eq!(daemon.get("/sessions")["sessions"], json!([]));
+}
+
+#[test]
+fn a_projects_grants_are_remembered_listed_and_taken_back() {
+    let space = Space::new();
+    let daemon = Daemon::start(&space);
+    let project = space.project.to_str().expect("text");
+    let path = "/usr/share";
+    let line = ["start", "-p", "command", "-d", project, "--grant", path, "--remember"];
+    space.cli(&[&line[..], &["--", "sleep", "600"]].concat()).expect(0);
+    let id = daemon.start_session(&["sleep", "600"]);
+    assert_eq!(daemon.session(&id)["sandbox"]["grants"], json!([path]));
+    assert!(space.cli(&["sandbox", "grants"]).expect(0).stdout.contains(project));
+    space.cli(&["sandbox", "revoke", path, "-d", project]).expect(0);
+    let id = daemon.start_session(&["sleep", "600"]);
+    assert_eq!(daemon.session(&id)["sandbox"]["grants"], json!([]));
+    let missing = space.cli(&["sandbox", "revoke", path, "-d", project]).expect(4).stderr;
+    assert!(missing.contains("is not granted"), "{missing}");
+}
