@@ -59,6 +59,8 @@ CREATE TABLE sessions (
     dangerous_until_boot_ms INTEGER                  -- and by the time since boot
                                      CHECK ((dangerous_until_ms IS NULL)
                                          = (dangerous_until_boot_ms IS NULL)),
+    env_sets        TEXT    NOT NULL DEFAULT '[]'    -- ids of those that it gets at each start
+                                     CHECK (json_type(env_sets) = 'array'),
     sandbox_asked   TEXT    NOT NULL DEFAULT 'off',  -- the level that was asked for, or auto
     sandbox_held    TEXT    NOT NULL DEFAULT 'off',  -- the level that holds, and what it lacks
     sandbox_grants  TEXT    NOT NULL DEFAULT '[]'    -- what a person granted: names and paths
@@ -290,6 +292,29 @@ CREATE TABLE login_attempts (
     name    TEXT    PRIMARY KEY NOT NULL,
     tries   INTEGER NOT NULL CHECK (tries >= 0),
     last_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Named lists of variables. Values are sealed under master.key, name and variables as one, so that
+-- none can be exchanged, or put back as it was, by itself; `names` is a copy for lists, compared
+-- with what was sealed at each use.
+CREATE TABLE env_sets (
+    id          TEXT    PRIMARY KEY NOT NULL,
+    name        TEXT    NOT NULL UNIQUE,
+    description TEXT,
+    names       TEXT    NOT NULL CHECK (json_type(names) = 'array'),
+    sealed      BLOB    NOT NULL,
+    version     INTEGER NOT NULL CHECK (version >= 1), -- one more with each change
+    created_ms  INTEGER NOT NULL,
+    updated_ms  INTEGER NOT NULL
+) STRICT;
+
+-- Keys of digests that were made before the master key was changed and cannot be made anew: those
+-- of recovery codes and of known browsers. Sealed under the master key of today.
+CREATE TABLE mac_keys (
+    purpose TEXT    NOT NULL,
+    version INTEGER NOT NULL,
+    sealed  BLOB    NOT NULL,
+    PRIMARY KEY (purpose, version)
 ) STRICT, WITHOUT ROWID;
 
 -- What a person granted to all caged sessions of a project, by its directory.

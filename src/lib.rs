@@ -24,6 +24,10 @@
 //! ([`service::effective`]) → [`policy::evaluate`] → one durable row → answer. What has run is
 //! compared with what was decided ([`service::guard`]).
 //!
+//! A secret: client → [`service::env_sets`] → sealed in a row; at a start [`service::environment`]
+//! opens it, and it goes by [`keeper::launch`] to the program's environment and nowhere else; what
+//! is written down passes [`model::redact`], which knows it for as long as the session runs.
+//!
 //! # Floors
 //!
 //! Each room may import only rooms above it in this list; `tests/tidy.rs` has the exact table.
@@ -86,7 +90,8 @@
 //! | adopt, adopt-ID, check | at start | old sessions; the database check | | |
 //!
 //! A panic ends one thread and is logged. Locks are held for a line, never over I/O or a send; the
-//! two exceptions say so (the login shell's probe, the condition of a parked request).
+//! three exceptions say so: the login shell's probe, the condition of a parked request, and the
+//! hold on the master key ([`secrets::Keyring::hold`]).
 
 #[cfg(not(target_os = "linux"))]
 compile_error!("codepiper runs on Linux only: it stands on PTYs, pidfds and namespaces");

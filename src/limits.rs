@@ -32,6 +32,18 @@ pub const ARG_BYTES: usize = 10 * 1024;
 pub const ENV_VARS: usize = 1000;
 /// See [`ENV_VARS`].
 pub const ENV_VALUE_BYTES: usize = 64 * 1024;
+/// Bytes of a variable's name.
+pub const ENV_NAME_BYTES: usize = 256;
+/// Characters of an env set's name.
+pub const ENV_SET_NAME_CHARS: usize = 100;
+/// Bytes of all names and values of an env set: exec takes some 2 MiB in all.
+pub const ENV_SET_BYTES: usize = 1024 * 1024;
+/// Env sets at once; a person has a handful.
+pub const ENV_SETS: usize = 200;
+/// Values that are sealed anew in one write, when the master key is changed.
+pub const RESEAL_BATCH: usize = 16;
+/// Bytes of the shortest value that is masked: shorter ones are words that turn up by chance.
+pub const MASKED_BYTES: usize = 8;
 /// Characters of text in one `send`.
 pub const SEND_CHARS: usize = 1024 * 1024;
 /// Keys in one `keys` request.

@@ -14,6 +14,11 @@ impl Put {
         Put::default()
     }
 
+    /// An empty one with room for so many bytes: what fits is never moved, and leaves no copy.
+    pub fn with_room(bytes: usize) -> Put {
+        Put { bytes: Vec::with_capacity(bytes) }
+    }
+
     /// One byte.
     pub fn u8(mut self, value: u8) -> Put {
         self.bytes.push(value);

@@ -39,7 +39,7 @@ pub struct Outside {
 const NAME: &str = "codepiper-cage";
 
 /// Runs it; never returns.
-pub fn run(program: &Program, cage: &Cage, outside: &Outside, keeper: OwnedFd) -> ! {
+pub fn run(program: &mut Program, cage: &Cage, outside: &Outside, keeper: OwnedFd) -> ! {
     let code = match build(program, cage, outside, &keeper) {
         Ok(child) => {
             look_after(child, &keeper);
@@ -53,7 +53,7 @@ pub fn run(program: &Program, cage: &Cage, outside: &Outside, keeper: OwnedFd) -
     namespace::exit(code)
 }
 
-fn build(program: &Program, cage: &Cage, outside: &Outside, keeper: &OwnedFd) -> Result<i32> {
+fn build(program: &mut Program, cage: &Cage, outside: &Outside, keeper: &OwnedFd) -> Result<i32> {
     proc::set_name(NAME)?;
     namespace::die_with_parent()?;
     // Else our own files in /proc, through which ids are given, were root's.
@@ -77,6 +77,7 @@ fn build(program: &Program, cage: &Cage, outside: &Outside, keeper: &OwnedFd) ->
         }
         Side::Parent(child) => {
             drop(theirs);
+            program.forget_env();
             lock(child, outside, &ours)?;
             pty::send(keeper, b"x")?;
             Ok(child)

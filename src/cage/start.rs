@@ -54,7 +54,7 @@ pub struct Inside {
 pub const CANNOT: &str = "cannot build a cage: ";
 
 /// Starts `program` in `cage`. The caller must have one thread only.
-pub fn start(program: &Program, cage: &Cage) -> Result<Caged> {
+pub fn start(program: &mut Program, cage: &Cage) -> Result<Caged> {
     let (ours, theirs) = pty::pair()?;
     namespace::want_credentials(&ours)?;
     let outside = init::Outside { keeper: std::process::id(), uid: proc::uid() };

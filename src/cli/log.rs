@@ -9,6 +9,7 @@ use crate::limits;
 pub struct Log<'a> {
     client: &'a Client,
     id: &'a str,
+    covered: bool,
 }
 
 /// Some bytes of the log.
@@ -26,12 +27,18 @@ pub struct Piece {
 impl<'a> Log<'a> {
     /// The log of session `id` (its full id).
     pub fn new(client: &'a Client, id: &'a str) -> Log<'a> {
-        Log { client, id }
+        Log { client, id, covered: false }
+    }
+
+    /// The same with secrets that the session was given covered, for what goes to others.
+    pub fn covered(self) -> Log<'a> {
+        Log { covered: true, ..self }
     }
 
     /// At most `most` bytes from `from` on.
     pub fn piece(&self, from: u64, most: u64) -> Result<Piece> {
-        let target = session_path(self.id, &format!("/log?from={from}&len={most}"));
+        let covered = if self.covered { "&covered=true" } else { "" };
+        let target = session_path(self.id, &format!("/log?from={from}&len={most}{covered}"));
         let reply = self.client.raw(&target)?;
         Ok(Piece {
             from: reply.number("x-codepiper-from")?,

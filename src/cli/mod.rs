@@ -11,6 +11,8 @@ pub mod client;
 pub mod command;
 pub mod daemon_cmd;
 pub mod describe;
+pub mod env_file;
+pub mod env_set;
 #[cfg(test)]
 pub mod fake;
 pub mod follow;
@@ -19,6 +21,7 @@ pub mod grants;
 pub mod help;
 pub mod hook;
 pub mod input;
+pub mod key;
 pub mod keyboard;
 pub mod link;
 pub mod log;
@@ -44,6 +47,7 @@ pub mod rules;
 pub mod sandbox;
 pub mod screen;
 pub mod sessions;
+pub mod show_env;
 pub mod start;
 pub mod tail;
 pub mod text;
@@ -114,6 +118,7 @@ pub const TABLES: &[&[Command]] = &[
     attach::COMMANDS,
     sessions::COMMANDS,
     resume::COMMANDS,
+    env_set::COMMANDS,
     freeze::COMMANDS,
     wait::COMMANDS,
     logs::COMMANDS,
@@ -127,6 +132,7 @@ pub const TABLES: &[&[Command]] = &[
     policy_set::COMMANDS,
     audit::COMMANDS,
     auth::COMMANDS,
+    key::COMMANDS,
     daemon_cmd::COMMANDS,
     open::COMMANDS,
     about::COMMANDS,

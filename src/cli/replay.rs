@@ -42,7 +42,8 @@ pub const COMMANDS: &[Command] = &[Command {
         value(&["-o", "--output"], "FILE", "write the recording to a new file"),
     ],
     words: Words::Count(1, 1),
-    details: "q or Ctrl-C ends it. A recording keeps all times; play it with asciinema.",
+    details: "q or Ctrl-C ends it. A recording keeps all times; play it with asciinema.\n\
+              What the session was given by env sets or --env is covered in it.",
     examples: &[
         "codepiper replay build --speed 4",
         "codepiper replay 3f2a91c0 --export cast > build.cast",
@@ -74,7 +75,7 @@ fn replay(call: &Invocation<'_>) -> Result<i32> {
     let ends = log.piece(0, 1)?;
     let steps = timeline::steps(&timeline::parse(&index.body), ends.start, ends.end);
     if export.is_some() {
-        return save(call, session, &log, &steps);
+        return save(call, session, &log.covered(), &steps);
     }
     let pace = Pace { speed, idle };
     match attach::needs_terminal() {

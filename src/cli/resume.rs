@@ -10,6 +10,7 @@ use crate::cli::command::Words;
 use crate::cli::command::switch;
 use crate::cli::command::value;
 use crate::cli::describe::{label, short, word};
+use crate::cli::show_env;
 use crate::cli::start;
 use crate::cli::text;
 use crate::limits;
@@ -23,13 +24,18 @@ pub const COMMANDS: &[Command] = &[
         name: "resume",
         aliases: &[],
         group: Group::Sessions,
-        usage: "ID... [--env NAME]... [-b WHO] [-- ARGS...]",
+        usage: "ID... [-e NAME] [--env-set SET] [-b WHO] [-- ARGS...]",
         about: "Start ended sessions again, under the same id",
-        options: &[start::ENV, start::BILLING],
+        options: &[
+            start::ENV,
+            start::ENV_SET,
+            switch(&["--no-env-set"], "give it no env set any more"),
+            start::BILLING,
+        ],
         words: Words::Program(1, usize::MAX),
         details: "The output goes on where it ended; agents continue their conversation.\n\
-                  Arguments and billing stay as they were unless they are given anew; values\n\
-                  of variables are never kept, so give those again with --env.",
+                  Arguments, env sets and billing stay as they were unless they are given anew;\n\
+                  values that came by --env are never kept, so give those again.",
         examples: &[
             "codepiper resume 3f2a91c0",
             "codepiper resume build --env GITHUB_TOKEN",
@@ -41,17 +47,18 @@ pub const COMMANDS: &[Command] = &[
         name: "fork",
         aliases: &[],
         group: Group::Sessions,
-        usage: "ID [-n NAME] [--env NAME]... [-b WHO] [-a] [-- ARGS...]",
+        usage: "ID [-n NAME] [-e NAME] [--env-set SET] [-a] [-- ARGS...]",
         about: "Start a new session with a copy of an agent's conversation",
         options: &[
             value(&["-n", "--name"], "NAME", "a name for the new session"),
             start::ENV,
+            start::ENV_SET,
             start::BILLING,
             switch(&["-a", "--attach"], "attach to it at once"),
         ],
         words: Words::Program(1, 1),
-        details: "The session itself stays as it is, running or ended. Directory, arguments and\n\
-                  billing are the same unless given; variables are not.",
+        details: "The session itself stays as it is, running or ended. Directory, arguments, env\n\
+                  sets and billing are the same unless given; variables by --env are not.",
         examples: &["codepiper fork build -n build-2", "codepiper fork 3f2a91c0 --attach"],
         run: fork,
     },
@@ -79,6 +86,12 @@ fn resume(call: &Invocation<'_>) -> Result<i32> {
     if call.args.dashes {
         body.insert("args".into(), json!(call.args.rest));
     }
+    if call.args.has("--no-env-set") {
+        if body.contains_key("envSetIds") {
+            return Err(Error::invalid("--env-set and --no-env-set: choose one"));
+        }
+        body.insert("envSetIds".into(), json!([]));
+    }
     let mut code = 0;
     for id in &call.args.words {
         match resume_one(call, id, &body) {
@@ -99,6 +112,7 @@ fn resume_one(call: &Invocation<'_>, id: &str, body: &Map<String, Value>) -> Res
         Err(code) => return Ok(code),
     };
     note_lost(&before["session"], body);
+    show_env::note_dropped(&answer["session"]);
     if call.out.json {
         call.out.body(&answer)?;
         return Ok(0);
@@ -140,6 +154,7 @@ fn fork(call: &Invocation<'_>) -> Result<i32> {
         ("cwd", before["cwd"].clone()),
         ("args", if call.args.dashes { json!(call.args.rest) } else { launch["args"].clone() }),
         ("billingMode", launch["billingMode"].clone()),
+        ("envSetIds", launch["envSetIds"].clone()),
         ("providerResume", json!({"providerSessionId": talk, "mode": "fork"})),
     ] {
         body.insert(name.into(), value);
@@ -183,7 +198,7 @@ mod tests {
 
     const BEFORE: &str = r#"{"session":{"id":"abc","provider":"claude-code","cwd":"/p","metadata":
         {"providerSession":{"id":"f247"},"launch":{"args":["-x"],"billingMode":"api","envNames":
-        ["TOKEN"]}}}}"#;
+        ["TOKEN"],"envSetIds":["set-1"]}}}}"#;
 
     /// The body of the one request that changes something.
     fn body(line: &[&str]) -> (String, Value) {
@@ -201,7 +216,7 @@ mod tests {
     fn a_fork_takes_over_what_the_session_was_started_with() {
         let talk = json!({"providerSessionId": "f247", "mode": "fork"});
         let same = json!({"provider": "claude-code", "cwd": "/p", "args": ["-x"],
-            "billingMode": "api", "providerResume": talk});
+            "billingMode": "api", "envSetIds": ["set-1"], "providerResume": talk});
         assert_eq!(body(&["fork", "id"]), ("POST /sessions".into(), same.clone()));
         let mut other = same;
         other["args"] = json!(["--model", "opus"]);
@@ -217,6 +232,9 @@ mod tests {
         let line = ["resume", "id", "-b", "api", "--", "--model", "opus"];
         assert_eq!(body(&line).1, json!({"billingMode": "api", "args": ["--model", "opus"]}));
         assert_eq!(body(&["resume", "id", "--"]).1, json!({"args": []}));
+        let line = ["resume", "id", "--env-set", "a", "--env-set", "b"];
+        assert_eq!(body(&line).1, json!({"envSetIds": ["a", "b"]}));
+        assert_eq!(body(&["resume", "id", "--no-env-set"]).1, json!({"envSetIds": []}));
     }
 
     #[test]

@@ -14,6 +14,7 @@ use crate::cli::command::value;
 use crate::cli::describe::{gate, short, tightened, until, word};
 use crate::cli::freeze;
 use crate::cli::input;
+use crate::cli::show_env;
 use crate::cli::text;
 use crate::limits;
 use serde_json::Map;
@@ -33,6 +34,7 @@ pub const COMMANDS: &[Command] = &[Command {
         value(&["-d", "--dir"], "DIR", "where it works; default here"),
         value(&["-n", "--name"], "NAME", "a name for the session"),
         ENV,
+        ENV_SET,
         BILLING,
         value(&["--prompt"], "TEXT", "typed once the agent is up; - reads standard input"),
         value(&["--resume-id"], "UUID", "go on with this conversation of the agent's"),
@@ -43,15 +45,17 @@ pub const COMMANDS: &[Command] = &[Command {
         switch(&["--remember"], "grant the same to all sessions of this directory"),
         value(&["--dangerous"], "[=D]", "allow what no rule denies, for 30m or so long"),
         freeze::YES,
+        switch(&["--show-env"], "start nothing; list the variables that it would get"),
         switch(&["-a", "--attach"], "attach to it at once"),
     ],
     words: Words::AfterDashes,
     details: "What stands behind -- goes to the program: for the provider `command` it is the\n\
               program itself with its arguments, for an agent its own arguments.\n\
               A session gets the environment of a login shell, not yours: name what it\n\
-              needs with --env. A value never stands on the command line, where others\n\
-              can read it. When the program ends at once, its own output is the error\n\
-              message and no session is left behind.\n\
+              needs with --env, or keep it in an env set (codepiper help env-set): of\n\
+              several sets later ones win, and --env wins over them. A value never stands\n\
+              on the command line, where others can read it. When the program ends at\n\
+              once, its own output is the error message and no session is left behind.\n\
               Billing: a subscription (the default) is kept from paying by token: no\n\
               ANTHROPIC_API_KEY, ANTHROPIC_AUTH_TOKEN, OPENAI_API_KEY or CODEX_API_KEY\n\
               reaches its agent, and giving it one is refused. With -b api it gets those\n\
@@ -67,6 +71,9 @@ pub const COMMANDS: &[Command] = &[Command {
         "codepiper start -p command -d /srv/app -- bash",
         "codepiper start -p claude-code -n build --attach",
         "codepiper start -p claude-code -b api --prompt fix-the-tests",
+        "codepiper start -p command -e SSH_AUTH_SOCK -- make deploy",
+        "codepiper start -p claude-code --env-set production",
+        "codepiper start -p claude-code --env-set production --show-env",
         "codepiper start -p claude-code --sandbox workspace",
         "codepiper start -p command --grant ssh-agent --remember -- make deploy",
     ],
@@ -76,6 +83,9 @@ pub const COMMANDS: &[Command] = &[Command {
 /// A variable of the caller's, by its name.
 pub const ENV: Opt =
     value(&["-e", "--env"], "NAME", "give it this variable of yours; may be repeated");
+/// An env set.
+pub const ENV_SET: Opt =
+    value(&["--env-set"], "SET", "give it this env set, by id or name; may be repeated");
 /// How close the cage is.
 pub const SANDBOX: Opt =
     value(&["--sandbox"], "LEVEL", "auto (default), guard, workspace, strict or off");
@@ -97,6 +107,9 @@ fn start(call: &Invocation<'_>) -> Result<i32> {
         prompt => prompt.map(str::to_string),
     };
     let body = body(call, |name| std::env::var_os(name))?;
+    if call.args.has("--show-env") {
+        return show_env::show(call, body);
+    }
     if call.args.has("--dangerous") {
         freeze::confirm(call, call.args.value("--name").unwrap_or("dangerous"))?;
     }
@@ -171,6 +184,7 @@ pub fn started(call: &Invocation<'_>, how: &str, answer: &Value) -> Result<i32> 
         text if text.is_empty() => {}
         text => eprintln!("codepiper: dangerous mode {text}"),
     }
+    show_env::note_dropped(session);
     if word(session, "gateProof") == "unclear" {
         eprintln!("codepiper: gate {}", gate(session));
     }
@@ -239,7 +253,7 @@ fn body(
     Ok(body)
 }
 
-/// Puts what every kind of start takes into `body`: variables and billing.
+/// Puts what every kind of start takes into `body`: variables, env sets and billing.
 pub fn shared(
     call: &Invocation<'_>,
     lookup: impl Fn(&str) -> Option<OsString>,
@@ -247,6 +261,10 @@ pub fn shared(
 ) -> Result<()> {
     if let Some(billing) = call.args.value("--billing") {
         body.insert("billingMode".into(), json!(billing));
+    }
+    let sets = call.args.values("--env-set");
+    if !sets.is_empty() {
+        body.insert("envSetIds".into(), json!(sets));
     }
     let mut env = Map::new();
     for name in call.args.values("--env") {

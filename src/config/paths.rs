@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `codepiper.db` (+ `-wal`, `-shm`) | sessions, events, the audit log, settings |
 //! | `audit.key`, `audit.head` | the key of the log's next row; where the log ends |
-//! | `master.key` | the key of secrets in the database |
+//! | `master.key` (+ `.new`, `.old` while it is changed) | the key of secrets in the database |
 //! | `daemon.lock`, `daemon.pid`, `daemon.log` | one daemon per state directory |
 //! | `run/control.sock` | the control door: the person's own programs |
 //! | `run/k/<id>.sock` | one keeper each |

@@ -161,6 +161,9 @@ fn afterwards(service: &Arc<Service>, survey: crate::service::adopt::Survey) -> 
         if let Err(error) = checking.store().check() {
             log::error!("{}", error.chain());
         }
+        if let Err(error) = checking.finish_rotation() {
+            log::error!("the master key is half changed: {}", error.chain());
+        }
         if let Err(error) = checking.prune_pinned() {
             log::warn!("{}", error.chain());
         }

@@ -139,13 +139,13 @@ impl Conn {
             body.reserve_exact(take.max(body.len()).min(head.length - body.len()));
         }
         body.extend_from_slice(&self.input[..take]);
+        zeroize::Zeroize::zeroize(&mut self.input[..take]);
         self.input.drain(..take);
         if body.len() < head.length {
             return None;
         }
         self.input.shrink_to_fit();
-        self.deadline = None;
-        self.lent = body.len();
+        (self.deadline, self.lent) = (None, body.len());
         self.served = true;
         match std::mem::replace(&mut self.phase, Phase::Waiting) {
             Phase::Body(head, body) => Some(Whole { head: *head, body }),

@@ -19,6 +19,7 @@ use tiny_http::Header;
 use tiny_http::Method;
 use tiny_http::Response;
 use tiny_http::StatusCode;
+use zeroize::Zeroizing;
 
 /// What a browser may do with a reply: nothing. Pages of the dashboard have a policy of their own.
 const CONTENT_POLICY: &str = "default-src 'none'; base-uri 'none'; form-action 'none'; \
@@ -119,8 +120,8 @@ pub struct Request {
     pub query: Vec<(String, String)>,
     /// Names in lower case.
     pub headers: Vec<(String, String)>,
-    /// As sent.
-    pub body: Vec<u8>,
+    /// As sent; it may hold a secret, and is overwritten when the request is let go.
+    pub body: Zeroizing<Vec<u8>>,
     /// It asks for a WebSocket: answer with [`crate::http::answer::Answer::upgrade`].
     pub upgrade: bool,
 }
@@ -139,7 +140,7 @@ impl Request {
             segments: head.target.segments,
             query: head.target.query,
             headers: head.headers,
-            body,
+            body: Zeroizing::new(body),
             upgrade: head.upgrade,
         }
     }
@@ -157,7 +158,7 @@ impl Request {
             segments: path.split('/').skip(1).map(str::to_string).collect(),
             query: Vec::new(),
             headers: Vec::new(),
-            body: body.as_bytes().to_vec(),
+            body: Zeroizing::new(body.as_bytes().to_vec()),
             upgrade: false,
         }
     }

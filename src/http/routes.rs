@@ -4,6 +4,7 @@ use crate::http::handlers::Api;
 use crate::http::handlers::approvals;
 use crate::http::handlers::audit;
 use crate::http::handlers::auth;
+use crate::http::handlers::env_sets;
 use crate::http::handlers::events;
 use crate::http::handlers::freezing;
 use crate::http::handlers::hooks;
@@ -77,6 +78,7 @@ pub const ROUTES: &[Route<Api>] = &[
     row(Method::Put, "/settings/daemon", "change settings", Run::Now(system::set_settings)),
     row(Method::Get, "/sessions", "list sessions", Run::Now(sessions::list)),
     row(Method::Post, "/sessions", "start a session", Run::Later(sessions::start)),
+    row(Method::Post, "/sessions/env", "what one would get", Run::Now(sessions::show_env)),
     row(Method::Post, "/sessions/prune", "remove old ended sessions", Run::Now(system::prune)),
     row(Method::Get, "/sessions/:id", "show a session", Run::Now(sessions::show)),
     row(Method::Delete, "/sessions/:id", "remove an ended session", Run::Now(sessions::remove)),
@@ -128,6 +130,11 @@ pub const ROUTES: &[Route<Api>] = &[
     row(Method::Delete, "/policy-sets/:id", "remove a policy set", Run::Now(sets::remove)),
     row(Method::Post, "/policy-sets/:id/policies", "put a policy into it", Run::Now(sets::add)),
     row(Method::Delete, "/policy-sets/:id/policies/:pid", "take it out", Run::Now(sets::take_out)),
+    row(Method::Get, "/env-sets", "list env sets", Run::Now(env_sets::list)),
+    row(Method::Post, "/env-sets", "make an env set", Run::Now(env_sets::create)),
+    row(Method::Get, "/env-sets/:id", "its names, masked", Run::Now(env_sets::show)),
+    row(Method::Put, "/env-sets/:id", "change an env set", Run::Now(env_sets::update)),
+    row(Method::Delete, "/env-sets/:id", "remove an env set", Run::Now(env_sets::remove)),
     row(Method::Get, "/sessions/:id/policy", "a session's own policy", Run::Now(policies::own)),
     row(Method::Put, "/sessions/:id/policy", "make or change it", Run::Now(policies::set_own)),
     row(Method::Get, "/sessions/:id/effective-policies", "what decides", Run::Now(policies::all)),
@@ -147,6 +154,7 @@ pub const ROUTES: &[Route<Api>] = &[
     local("/auth/cli/bootstrap", "a password for the setup", Run::Now(auth::bootstrap)),
     local("/auth/cli/reset-password", "reset it", Run::Later(auth::reset_password)),
     local("/auth/cli/reset-mfa", "take the app away", Run::Now(auth::reset_mfa)),
+    local("/key/rotate", "a new master key", Run::Now(system::rotate_key)),
     at(CONTROL, Method::Get, "/ws", "a terminal as WebSocket", Run::Later(ws::open)),
     at(HOOK, Method::Post, "/hooks/claude", "an agent's hook", Run::Later(hooks::claude)),
 ];
@@ -192,6 +200,7 @@ mod tests {
                 "POST /auth/cli/bootstrap",
                 "POST /auth/cli/reset-password",
                 "POST /auth/cli/reset-mfa",
+                "POST /key/rotate",
                 "GET /ws",
             ]
         );

@@ -24,7 +24,7 @@ fn a_parked_request_is_answered_late_or_learns_of_a_hang_up() {
     let (mut stays, mut goes) = (space.connect(), space.connect());
     stays.write_all(post).unwrap();
     let (request, kept) = space.parked();
-    assert_eq!(request.body, b"hi");
+    assert_eq!(request.body[..], *b"hi");
     assert_eq!(request.peer.pid, std::process::id() as i32);
     goes.write_all(post).unwrap();
     let (_, lost) = space.parked();

@@ -6,6 +6,7 @@ use crate::base::id;
 use crate::base::time;
 use crate::model::audit::Entry;
 use crate::model::call::Action;
+use crate::model::env_set::EnvSet;
 use crate::model::event::Event;
 use crate::model::session::Exit;
 use crate::model::session::Session;
@@ -53,8 +54,8 @@ pub fn session(service: &Service, row: &Session) -> Value {
         "turns": view.as_ref().map_or(0, |v| v.turns),
         "queued": view.as_ref().map_or(0, |v| v.held),
         "metadata": {"ui": {"customName": row.name}, "providerSession": {"id": row.agent_session},
-            "launch": {"args": row.args, "billingMode": row.billing.word(),
-            "envNames": row.given, "projectSettings": row.project_settings}},
+            "launch": {"args": row.args, "billingMode": row.billing.word(), "envNames": row.given,
+            "envSetIds": row.env_sets, "projectSettings": row.project_settings}},
         "sandbox": {"requested": row.sandbox.asked, "verified": row.sandbox.level(),
             "partial": row.sandbox.lacks(), "grants": row.sandbox.grants},
     });
@@ -66,7 +67,7 @@ pub fn session(service: &Service, row: &Session) -> Value {
         ("endedAt", row.ended_ms.map(|ms| time::rfc3339(ms).into())),
         ("exitCode", exit(row, false)),
         ("exitSignal", exit(row, true)),
-        ("lastLine", view.as_ref().map(|v| v.last_line.clone().into())),
+        ("lastLine", view.as_ref().map(|v| last_line(service, row, &v.last_line).into())),
         ("dangerousUntil", dangerous::of(row).map(|d| time::rfc3339(d.until_ms).into())),
         ("asks", asks(service, &row.id)),
         ("alarm", row.alarm.clone().map(Value::from)),
@@ -74,6 +75,10 @@ pub fn session(service: &Service, row: &Session) -> Value {
     ];
     add(&mut out, optional);
     out
+}
+
+fn last_line(service: &Service, row: &Session, line: &str) -> String {
+    service.hidden(row).map_or_else(|| line.to_string(), |hidden| hidden.text(line))
 }
 
 fn asks(service: &Service, session: &str) -> Option<Value> {
@@ -88,6 +93,21 @@ pub fn brought(row: &Session, brought: &Brought) -> Value {
     let path = Path::new(&row.cwd).join(tighten::NAME);
     let mut out = json!({"path": path, "rules": all - ignored, "ignored": ignored});
     add(&mut out, [("problem", brought.problem.clone().map(Value::from))]);
+    out
+}
+
+/// An env set, its values masked by one constant: not even their lengths are told.
+pub fn env_set(set: &EnvSet) -> Value {
+    let masked = set.names.iter().map(|name| (name.clone(), "********".into()));
+    let mut out = json!({
+        "id": set.id,
+        "name": set.name,
+        "maskedVars": masked.collect::<Map<String, Value>>(),
+        "varCount": set.names.len(),
+        "createdAt": time::rfc3339(set.created_ms),
+        "updatedAt": time::rfc3339(set.updated_ms),
+    });
+    add(&mut out, [("description", set.description.clone().map(Value::from))]);
     out
 }
 

@@ -120,7 +120,7 @@ impl Viewer {
             _ => live.as_ref().map_or(row.log_end, |live| live.tail.end()),
         };
         Ok(Viewer {
-            place: Place::new(&api.paths, &row, live.clone(), offset),
+            place: Place::new(&api.paths, &row, live.clone(), api.hidden(&row), offset),
             api: api.clone(),
             session: row.id,
             live,

@@ -4,18 +4,26 @@
 //! Both sides are the same build (a daemon starts keepers from its own executable), so this format
 //! may change with any release. The keeper answers on standard output with one line: `ok`, or why
 //! it could not start; then it closes it.
+//!
+//! 1. The environment MUST be overwritten on both sides once the program has it.
 
 use crate::base::bytes::{Put, Take};
 use crate::base::error::{Error, Result};
 use crate::cage::Cage;
 use std::ffi::CString;
 use std::ffi::OsStr;
+use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::path::PathBuf;
+use zeroize::Zeroize;
+use zeroize::Zeroizing;
 
-/// Everything a keeper needs to know.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// The first piece of a description that is read; most are shorter.
+const PIECE: usize = 16 * 1024;
+
+/// Everything a keeper needs to know. `Debug` would show the environment, so there is none.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Launch {
     /// Session id.
     pub session: String,
@@ -49,10 +57,15 @@ pub struct Launch {
 
 impl Launch {
     /// The bytes for the keeper's standard input.
-    pub fn encode(&self) -> Vec<u8> {
+    pub fn encode(&self) -> Zeroizing<Vec<u8>> {
         let path = |p: &Path| p.as_os_str().as_bytes().to_vec();
-        let env: Vec<String> = self.env.iter().map(|(k, v)| format!("{k}={v}")).collect();
-        Put::new()
+        let line = |(k, v): &(String, String)| Zeroizing::new(format!("{k}={v}"));
+        let env: Vec<Zeroizing<String>> = self.env.iter().map(line).collect();
+        let words = self.args.iter().map(String::len).chain(env.iter().map(|line| line.len()));
+        let room: usize = words.map(|length| length + 4).sum();
+        // The rest is ids, numbers and paths.
+        let put = Put::with_room(room + PIECE + 4 * self.cwd.as_os_str().len());
+        let bytes = put
             .blob(self.session.as_bytes())
             .blob(self.build.as_bytes())
             .blob(&path(&self.socket))
@@ -64,10 +77,11 @@ impl Launch {
             .u16(self.rows)
             .blob(&path(&self.program))
             .blobs(self.args.iter().map(String::as_bytes))
-            .blobs(env.iter().map(String::as_bytes))
+            .blobs(env.iter().map(|line| line.as_bytes()))
             .blob(&path(&self.cwd))
             .blob(&self.cage.as_ref().map(Cage::encode).unwrap_or_default())
-            .done()
+            .done();
+        Zeroizing::new(bytes)
     }
 
     /// Reads what [`Launch::encode`] wrote.
@@ -99,7 +113,44 @@ impl Launch {
     }
 }
 
+impl Launch {
+    /// Overwrites the environment: the program has it.
+    pub fn forget_env(&mut self) {
+        self.env.iter_mut().for_each(|(_, value)| value.zeroize());
+        self.env = Vec::new();
+    }
+}
+
+impl Drop for Launch {
+    fn drop(&mut self) {
+        self.forget_env();
+    }
+}
+
+/// All that comes from `from`. A buffer that has become too small is overwritten before it goes.
+pub fn read_all(mut from: impl Read) -> std::io::Result<Zeroizing<Vec<u8>>> {
+    let mut bytes = Zeroizing::new(vec![0; PIECE]);
+    let mut length = 0;
+    loop {
+        match from.read(&mut bytes[length..]) {
+            Ok(0) => {
+                bytes.truncate(length);
+                return Ok(bytes);
+            }
+            Ok(count) => length += count,
+            Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(e),
+        }
+        if length == bytes.len() {
+            let mut larger = Zeroizing::new(vec![0; 2 * length]);
+            larger[..length].copy_from_slice(&bytes);
+            bytes = larger;
+        }
+    }
+}
+
 fn split(line: String) -> Result<(String, String)> {
+    let line = Zeroizing::new(line);
     let (name, value) =
         line.split_once('=').ok_or_else(|| Error::invalid("the launch holds a broken variable"))?;
     Ok((name.to_string(), value.to_string()))
@@ -133,9 +184,17 @@ mod tests {
             cage: None,
         };
         let bytes = launch.encode();
-        assert_eq!(Launch::decode(&bytes).unwrap(), launch);
+        assert!(Launch::decode(&bytes).unwrap() == launch);
         for end in 0..bytes.len() {
             assert!(Launch::decode(&bytes[..end]).is_err(), "{end} bytes");
+        }
+    }
+
+    #[test]
+    fn a_description_of_any_length_is_read_whole() {
+        for length in [0, 1, PIECE - 1, PIECE, PIECE + 1, 5 * PIECE] {
+            let bytes: Vec<u8> = (0..length).map(|at| at as u8).collect();
+            assert_eq!(*read_all(&bytes[..]).unwrap(), bytes, "{length}");
         }
     }
 }

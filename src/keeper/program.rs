@@ -23,6 +23,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::time::Instant;
+use zeroize::Zeroizing;
 
 /// A program on its terminal, alive or ended.
 pub struct Program {
@@ -51,28 +52,27 @@ pub enum Output {
 
 impl Program {
     /// Starts what `launch` describes. The process must have one thread.
-    pub fn start(launch: &Launch) -> Result<Program> {
+    pub fn start(launch: &mut Launch) -> Result<Program> {
         let text = |what: &str, s: &str| launch::c_string(what, s.as_bytes());
         let args = launch.args.iter().map(|a| text("an argument", a));
-        let env = launch.env.iter().map(|(k, v)| text("a variable", &format!("{k}={v}")));
+        let line = |(k, v): &(String, String)| Zeroizing::new(format!("{k}={v}"));
+        let env = launch.env.iter().map(|pair| text("a variable", &line(pair)));
         let size = Size { cols: launch.cols, rows: launch.rows };
-        let program = pty::Program {
+        let mut program = pty::Program {
             path: launch::c_string("the program", launch.program.as_os_str().as_bytes())?,
             args: args.collect::<Result<_>>()?,
             env: env.collect::<Result<_>>()?,
             cwd: launch::c_string("the directory", launch.cwd.as_os_str().as_bytes())?,
             size,
         };
-        let (master, pid, cage) = match &launch.cage {
-            Some(cage) => {
-                let caged = start::start(&program, cage)?;
-                (caged.master, caged.pid, caged.inside)
-            }
-            None => {
-                let started = pty::start(&program)?;
-                (started.master, started.pid, None)
-            }
+        // Before anything is forked: a cage's first process would keep a copy.
+        launch.forget_env();
+        let started = match &launch.cage {
+            Some(cage) => start::start(&mut program, cage).map(|c| (c.master, c.pid, c.inside)),
+            None => pty::start(&program).map(|s| (s.master, s.pid, None)),
         };
+        program.forget_env();
+        let (master, pid, cage) = started?;
         let (master, input) = (File::from(master), VecDeque::new());
         Ok(Program { master, pid, cage, size, input, ended: None, hung: false })
     }

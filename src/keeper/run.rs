@@ -12,6 +12,7 @@ use crate::base::time;
 use crate::cage::Cage;
 use crate::keeper;
 use crate::keeper::conn::Conn;
+use crate::keeper::launch;
 use crate::keeper::launch::Launch;
 use crate::keeper::program::Output;
 use crate::keeper::program::Program;
@@ -29,8 +30,9 @@ use crate::sys::signal::Name;
 use crate::sys::signal::Signals;
 use crate::sys::sock;
 use crate::sys::tree;
-use std::io::Read;
+use std::fs::File;
 use std::io::Write;
+use std::os::fd::AsFd;
 use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
 use std::time::Instant;
@@ -86,9 +88,12 @@ fn start() -> Result<Keeper> {
     proc::set_name(keeper::NAME)?;
     proc::hide_memory();
     proc::adopt_orphans()?;
-    let mut bytes = Vec::new();
-    std::io::stdin().read_to_end(&mut bytes).internal(|| "cannot read the launch".into())?;
-    let launch = Launch::decode(&bytes)?;
+    let cannot = || "cannot read the launch".into();
+    // Not through std's buffer, which would keep some of it.
+    let stdin = std::io::stdin().as_fd().try_clone_to_owned().internal(cannot)?;
+    let bytes = launch::read_all(File::from(stdin)).internal(cannot)?;
+    let mut launch = Launch::decode(&bytes)?;
+    drop(bytes);
     let signals =
         Signals::block(&[Name::SIGCHLD, Name::SIGTERM, Name::SIGINT, Name::SIGHUP, Name::SIGPIPE])?;
     proc::set_descriptors(launch.descriptors);
@@ -97,7 +102,7 @@ fn start() -> Result<Keeper> {
     let listener = sock::listen(&launch.socket)?;
     log.mark(None, Mark::Epoch(launch.epoch));
     log.mark(None, Mark::Resize { cols: launch.cols, rows: launch.rows });
-    let program = Program::start(&launch).inspect_err(|_| {
+    let program = Program::start(&mut launch).inspect_err(|_| {
         let _ = std::fs::remove_file(&launch.socket);
     })?;
     Ok(Keeper {

@@ -5,6 +5,7 @@ pub mod approval;
 pub mod audit;
 pub mod call;
 pub mod chain;
+pub mod env_set;
 pub mod event;
 pub mod login;
 pub mod policy;

@@ -232,6 +232,8 @@ pub struct Session {
     pub forked_from: Option<String>,
     /// Names of the variables that a person gave at its newest start; their values are not kept.
     pub given: Vec<String>,
+    /// Ids of the env sets that it gets at each start, later ones win.
+    pub env_sets: Vec<String>,
     /// SHA-256 of the pinned copy that its hooks run.
     pub hook_sha256: Option<[u8; 32]>,
     /// A person let the repository's own settings in, which may hold hooks and servers of its own.

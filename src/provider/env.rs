@@ -6,8 +6,11 @@
 //! 2. A person MUST NOT be able to give the variables that tie a session to the gate.
 //! 3. A key with which an agent bills by token MUST NOT reach a session that is billed by
 //!    subscription, not even by name: an agent takes it without a word.
+//! 4. A variable that makes programs load or run other code MUST NOT come from an env set unless a
+//!    person said so for it: a set is made once and used for long.
 
 use crate::base::error::{Error, Result};
+use crate::base::secret::Vars;
 use crate::limits;
 use crate::model::session::Billing;
 use std::collections::BTreeMap;
@@ -47,6 +50,9 @@ const MARKERS: &[&str] = &[
 /// What our terminal model understands.
 const TERMINAL: [(&str, &str); 2] = [("TERM", "xterm-256color"), ("COLORTERM", "truecolor")];
 
+/// Names that make programs load or run other code, one a line.
+const LOADERS: &str = include_str!("loader_variables.txt");
+
 /// For a login shell that says nothing.
 const PATH: (&str, &str) = ("PATH", "/usr/local/bin:/usr/bin:/bin");
 
@@ -55,17 +61,34 @@ const PATH: (&str, &str) = ("PATH", "/usr/local/bin:/usr/bin:/bin");
 ///
 /// Fails with `Invalid` for a name that is none, a NUL, too much, a name of codepiper's own, or one
 /// that marks the programs of another agent.
-pub fn base(
-    login: &BTreeMap<String, String>,
-    given: &BTreeMap<String, String>,
-) -> Result<BTreeMap<String, String>> {
-    check_given(given)?;
-    let mut env = BTreeMap::from([(PATH.0.to_string(), PATH.1.to_string())]);
+pub fn base(login: &BTreeMap<String, String>, given: &BTreeMap<String, String>) -> Result<Vars> {
+    check(given)?;
+    let mut env = Vars::default();
+    env.put(PATH.0, PATH.1);
     let allowed = login.iter().filter(|(name, _)| is_allowed(name));
-    env.extend(allowed.map(|(name, value)| (name.clone(), value.clone())));
-    env.extend(TERMINAL.map(|(name, value)| (name.to_string(), value.to_string())));
-    env.extend(given.clone());
+    allowed.for_each(|(name, value)| env.put(name, value.as_str()));
+    TERMINAL.iter().for_each(|(name, value)| env.put(*name, *value));
+    env.put_all(given);
     Ok(env)
+}
+
+/// Whether [`base`] sets a variable by itself.
+pub fn is_terminals(name: &str) -> bool {
+    TERMINAL.iter().any(|(own, _)| *own == name)
+}
+
+/// Why a variable of the login shell stays out of sessions; `None` for one that passes.
+pub fn left_out(name: &str) -> Option<&'static str> {
+    let why = if is_allowed(name) || is_terminals(name) {
+        return None;
+    } else if is_protocol(name) {
+        "it ties programs to a session, another agent or a daemon"
+    } else if is_loader(name) {
+        "it makes programs load or run other code"
+    } else {
+        "only names on the list pass unasked"
+    };
+    Some(why)
 }
 
 /// Refuses keys of the agent's (`keys`) among the given variables where it is not billed by token.
@@ -84,34 +107,60 @@ pub fn check_billing(
 }
 
 fn is_allowed(name: &str) -> bool {
-    ALLOWED.iter().any(|allowed| match allowed.strip_suffix('*') {
-        Some(start) => name.starts_with(start),
-        None => name == *allowed,
-    })
+    ALLOWED.iter().any(|allowed| fits(allowed, name))
 }
 
-fn check_given(given: &BTreeMap<String, String>) -> Result<()> {
+/// Whether a variable makes programs load or run other code.
+pub fn is_loader(name: &str) -> bool {
+    let listed = LOADERS.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
+    listed.into_iter().any(|listed| fits(listed, name))
+}
+
+/// `*` at the end means any rest.
+fn fits(listed: &str, name: &str) -> bool {
+    match listed.strip_suffix('*') {
+        Some(start) => name.starts_with(start),
+        None => name == listed,
+    }
+}
+
+fn is_protocol(name: &str) -> bool {
+    // All of them: a session's own programs must not be led to another daemon either.
+    name.starts_with("CODEPIPER_") || MARKERS.contains(&name)
+}
+
+/// Refuses what no session may be given, by name or in an env set: a name that is none, one of the
+/// gate's or another agent's, a value that no program could be started with.
+pub fn check(given: &BTreeMap<String, String>) -> Result<()> {
     if given.len() > limits::ENV_VARS {
         let most = limits::ENV_VARS;
         return Err(Error::invalid(format!("{} variables, at most {most}", given.len())));
     }
     for (name, value) in given {
         if !is_name(name) {
-            return Err(Error::invalid(format!("{name:?} is no name of a variable")));
+            let shown: String = name.chars().take(limits::NAME_CHARS).collect();
+            return Err(Error::invalid(format!(
+                "{shown:?} is no name of a variable; one has letters, digits and _, begins with no \
+                 digit, and has at most {} bytes",
+                limits::ENV_NAME_BYTES
+            )));
         }
-        // All of them: a session's own programs must not be led to another daemon either.
         if name.starts_with("CODEPIPER_") {
             return Err(Error::invalid(format!("{name} is set by codepiper itself")));
         }
-        if MARKERS.contains(&name.as_str()) {
+        if is_protocol(name) {
             return Err(Error::invalid(format!(
                 "{name} marks the programs of another agent; a session is nobody's part"
             )));
         }
-        if value.len() > limits::ENV_VALUE_BYTES || value.contains('\0') {
-            let most = limits::ENV_VALUE_BYTES;
+        if value.contains('\0') {
+            return Err(Error::invalid(format!("the value of {name} has a NUL; leave it out")));
+        }
+        if value.len() > limits::ENV_VALUE_BYTES {
+            let (bytes, most) = (value.len(), limits::ENV_VALUE_BYTES);
             return Err(Error::invalid(format!(
-                "the value of {name} has a NUL or more than {most} bytes"
+                "the value of {name} has {bytes} bytes, at most {most} are taken; put it into a \
+                 file and give that file's path"
             )));
         }
     }
@@ -121,7 +170,7 @@ fn check_given(given: &BTreeMap<String, String>) -> Result<()> {
 fn is_name(name: &str) -> bool {
     let starts_well = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
     let goes_on_well = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
-    starts_well && goes_on_well && name.len() <= limits::gate::HOOK_WORD_BYTES
+    starts_well && goes_on_well && name.len() <= limits::ENV_NAME_BYTES
 }
 
 #[cfg(test)]
@@ -168,6 +217,27 @@ mod tests {
             ("xterm-256color", "truecolor")
         );
         assert_eq!(env.len(), pass.len() + more.len() + 2, "{:?}", env.keys());
+    }
+
+    #[test]
+    fn what_makes_programs_run_other_code_is_known() {
+        for name in ["LD_PRELOAD", "DYLD_X", "BASH_ENV", "ENV", "NODE_OPTIONS", "GIT_SSH_COMMAND"] {
+            assert!(is_loader(name), "{name}");
+        }
+        for name in
+            ["GITHUB_TOKEN", "DATABASE_URL", "ENVIRONMENT", "LD", "#", "", "GIT_AUTHOR_NAME"]
+        {
+            assert!(!is_loader(name), "{name}");
+        }
+        let bad = LOADERS.lines().find(|line| {
+            let name = line.strip_suffix('*').unwrap_or(line);
+            !line.is_empty() && !line.starts_with('#') && !is_name(name)
+        });
+        assert_eq!(bad, None, "each line is a name");
+        let is = |name| left_out(name).unwrap_or_default();
+        assert!(left_out("LANG").is_none() && left_out("TERM").is_none());
+        assert!(is("LD_PRELOAD").contains("code") && is("CLAUDECODE").contains("agent"));
+        assert!(is("AWS_SECRET_ACCESS_KEY").contains("list"));
     }
 
     #[test]

@@ -43,18 +43,25 @@ impl Key {
     }
 }
 
-/// The key, where there is one.
+/// The key that systemd gives the service, where it does.
+pub fn given() -> Option<PathBuf> {
+    let dir = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
+    dir.map(|dir| dir.join(CREDENTIAL)).filter(|path| path.exists())
+}
+
+/// The key that systemd gives. Owner and mode of a credential are systemd's; the directory is for
+/// this service alone.
+pub fn load_given(path: &Path) -> Result<Key> {
+    read(path)
+}
+
+/// The key in a file of ours, where there is one.
 pub fn load(path: &Path) -> Result<Option<Key>> {
-    let given = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
-    match given.map(|dir| dir.join(CREDENTIAL)).filter(|path| path.exists()) {
-        // Owner and mode of a credential are systemd's; the directory is for this service alone.
-        Some(path) => read(&path).map(Some),
-        None if std::fs::symlink_metadata(path).is_err() => Ok(None),
-        None => {
-            file::check_private(path, false)?;
-            read(path).map(Some)
-        }
+    if std::fs::symlink_metadata(path).is_err() {
+        return Ok(None);
     }
+    file::check_private(path, false)?;
+    read(path).map(Some)
 }
 
 fn read(path: &Path) -> Result<Key> {

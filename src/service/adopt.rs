@@ -100,7 +100,15 @@ impl Service {
         let log_dir = self.paths.session_log(id);
         let end = connected.hello.log_end;
         let Rebuilt { screen, at, torn } = rebuild::screen(&log_dir, end)?;
+        let masked = self.masked_again(&row);
         let live = self.take_over(row, connected, None, (screen, at, end))?;
+        match masked {
+            Ok(masked) => live.mask(masked),
+            Err(error) => log::warn!(
+                "session {id}: what it got from its env sets is not masked: {}",
+                error.chain()
+            ),
+        }
         // Its start was an earlier daemon's to watch; it lives, so it has settled.
         self.records.transition(&live, Change::Settled);
         self.await_hello(&live);

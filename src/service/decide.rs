@@ -116,7 +116,9 @@ impl Service {
             let asked = ask::Question { session: &live.id, request: asked.request, outside, call };
             asked.approval(now.at_ms, Duration::from_secs(self.number(HOLD)))
         });
-        let row = entry(live, asked, call, &verdict);
+        let mut row = entry(live, asked, call, &verdict);
+        // Here and not only where it is stored: an event takes the beginning of its command.
+        row.call = Some(self.store().masks().call(call));
         let epoch = live.row().epoch;
         // A question is answered in words, so a yes from before is none to it.
         let may_be_granted = !question;

@@ -37,7 +37,7 @@ impl Service {
 
     /// All rows.
     pub fn doctor(&self) -> Vec<Row> {
-        let mut rows = vec![self.state_directory(), self.database()];
+        let mut rows = vec![self.state_directory(), self.database(), self.master_key()];
         rows.push(self.socket("control socket", self.paths.control()));
         rows.push(self.socket("hook socket", &self.paths.hook_socket()));
         rows.push(self.keepers());
@@ -61,6 +61,36 @@ impl Service {
             None => good("database", format!("{shown}, sound")),
             Some(damage) => {
                 bad("database", damage, "stop the daemon, restore the file, start again")
+            }
+        }
+    }
+
+    fn master_key(&self) -> Row {
+        const NAME: &str = "master key";
+        const BACKUP: &str = "bring master.key back from the backup that has this database's";
+        let (path, given) = self.logins.keys.source();
+        let shown = path.display();
+        let present = match self.logins.keys.check() {
+            Ok(present) => present,
+            Err(error) => return bad(NAME, error.chain(), "follow the message, then restart"),
+        };
+        let values = match self.sealed_values() {
+            Ok(values) => values,
+            Err(error) => return bad(NAME, error.message, BACKUP),
+        };
+        if self.logins.keys.is_unfinished() {
+            let detail = format!("{shown}: a change of it is not at its end; all values open");
+            return bad(NAME, detail, "codepiper key rotate");
+        }
+        match (present, values) {
+            (false, 0) => good(NAME, "none yet: the first secret makes it".to_string()),
+            (false, _) => {
+                let detail = format!("{shown} is gone; only this daemon's memory still has it");
+                bad(NAME, detail, "bring it back from a backup before the daemon ends")
+            }
+            (true, _) => {
+                let whose = if given { "given by systemd" } else { "mode 0600, yours alone" };
+                good(NAME, format!("{shown}, {whose}; opens all {values} sealed values"))
             }
         }
     }

@@ -63,6 +63,40 @@ impl Service {
         Ok(Piece { from: chunk.from, bytes, start, end })
     }
 
+    /// The same with the secrets of the session covered, also those that begin before this piece or
+    /// end behind it. Every other byte stands where it stood.
+    pub fn covered_piece(&self, row: &Session, from: u64, max: u64) -> Result<Piece> {
+        let mut piece = self.log_piece(row, from, max)?;
+        let Some(known) = self.known(row).filter(|_| !piece.bytes.is_empty()) else {
+            return Ok(piece);
+        };
+        let (margin, to) = (known.longest() as u64, piece.from + piece.bytes.len() as u64);
+        let before = self.stretch(row, piece.from.saturating_sub(margin), piece.from)?;
+        let behind = self.stretch(row, to, to + margin)?;
+        let mut all = [&before[..], &piece.bytes, &behind].concat();
+        known.cover(&mut all);
+        let length = piece.bytes.len();
+        piece.bytes.copy_from_slice(&all[before.len()..before.len() + length]);
+        Ok(piece)
+    }
+
+    /// What there is without a gap right before `to`, or right behind `from`.
+    fn stretch(&self, row: &Session, from: u64, to: u64) -> Result<Vec<u8>> {
+        let (mut bytes, mut at) = (Vec::new(), from);
+        while at < to {
+            let piece = self.log_piece(row, at, to - at)?;
+            if piece.bytes.is_empty() || piece.from >= to {
+                break;
+            }
+            if piece.from > at {
+                bytes.clear();
+            }
+            at = piece.from + piece.bytes.len() as u64;
+            bytes.extend(piece.bytes);
+        }
+        Ok(bytes)
+    }
+
     /// The index of a session's log, as it is on disk.
     pub fn log_index(&self, row: &Session) -> Result<Vec<u8>> {
         let path = self.paths.session_log(&row.id).join("index");

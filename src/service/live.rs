@@ -1,7 +1,10 @@
 //! The handle of one running session: what other threads may ask of the thread that owns it.
 
 use crate::base::error::{Code, Error, Result};
+use crate::base::secret::Vars;
 use crate::limits;
+use crate::model::redact::exact::Needles;
+use crate::model::redact::exact::masks::Masked;
 use crate::model::session::Session;
 use crate::output::index::Mark;
 use crate::service::held::Typing;
@@ -16,7 +19,6 @@ use crate::term::query::Filter;
 use crossbeam_channel::Receiver;
 use crossbeam_channel::Sender;
 use crossbeam_channel::bounded;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
@@ -120,7 +122,9 @@ pub struct Live {
     typist: Mutex<Option<u64>>,
     viewers: Mutex<Vec<u64>>,
     /// Variables that a person gave by name at this start; a later daemon does not know them.
-    given: Mutex<BTreeMap<String, String>>,
+    given: Mutex<Vars>,
+    /// Keeps what was put into it out of all records.
+    masked: Mutex<Option<Masked>>,
 }
 
 impl Live {
@@ -138,6 +142,7 @@ impl Live {
             typist: Mutex::new(None),
             viewers: Mutex::new(Vec::new()),
             given: Mutex::default(),
+            masked: Mutex::default(),
         };
         Ok((Arc::new(live), receiver, waker))
     }
@@ -211,13 +216,24 @@ impl Live {
     }
 
     /// Keeps the variables that the session was given, for a restart by this daemon.
-    pub fn remember(&self, given: &BTreeMap<String, String>) {
+    pub fn remember(&self, given: &Vars) {
         lock(&self.given).clone_from(given);
     }
 
     /// The variables that the session was given, as far as this daemon knows them.
-    pub fn given(&self) -> BTreeMap<String, String> {
+    pub fn given(&self) -> Vars {
         lock(&self.given).clone()
+    }
+
+    /// Keeps these secrets known for as long as the session lasts.
+    pub fn mask(&self, masked: Masked) {
+        *lock(&self.masked) = Some(masked);
+    }
+
+    /// What its viewers are not shown, where that is wanted.
+    pub fn needles(&self) -> Option<Arc<Needles>> {
+        let known = lock(&self.masked).as_ref().map(Masked::needles);
+        known.filter(|needles| !needles.is_empty())
     }
 
     /// A copy of the view.

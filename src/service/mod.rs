@@ -13,6 +13,9 @@ pub mod digest;
 pub mod doctor;
 pub mod driving;
 pub mod effective;
+pub mod env_sealed;
+pub mod env_sets;
+pub mod environment;
 pub mod freezing;
 pub mod gate;
 pub mod guard;
@@ -39,11 +42,13 @@ pub mod recorded;
 pub mod records;
 pub mod reserve;
 pub mod resolve;
+pub mod rotate;
 pub mod sandbox;
 pub mod seat;
 pub mod sessions;
 pub mod settings;
 pub mod settle;
+pub mod show_env;
 pub mod start;
 pub mod tail;
 pub mod tighten;
@@ -147,6 +152,10 @@ impl Service {
             proofs: Proofs::default(),
             host: Host::default(),
         };
+        // What cannot be read is told by whoever needs it.
+        if let Err(error) = service.know_digest_keys() {
+            log::warn!("{}", error.chain());
+        }
         Ok(Arc::new(service))
     }
 

@@ -70,7 +70,7 @@ impl Service {
             )));
         }
         let args = Some(option::with_model(&row.args, model));
-        Ok(ResumeRequest { env, args, billing: None })
+        Ok(ResumeRequest { env, args, ..ResumeRequest::default() })
     }
 }
 

@@ -6,7 +6,10 @@
 
 use crate::base::error::{Code, Context, Error, Result};
 use crate::base::id;
+use crate::base::secret::Vars;
 use crate::keeper::launch::Launch;
+use crate::model::redact::exact::Needles;
+use crate::model::redact::exact::masks::Masked;
 use crate::model::session::Session;
 use crate::provider;
 use crate::provider::LaunchFile;
@@ -27,7 +30,7 @@ use std::path::PathBuf;
 #[derive(Clone, Copy)]
 pub(super) struct Around<'a> {
     /// Variables that a person gave by name.
-    pub given: &'a BTreeMap<String, String>,
+    pub given: &'a Vars,
     /// The conversation to go on with.
     pub talk: Option<&'a Conversation>,
     /// The program of a rehearsal, which is not looked up and not proven.
@@ -37,6 +40,8 @@ pub(super) struct Around<'a> {
 /// A program with everything around it, ready to be launched.
 pub(super) struct Prepared {
     pub launch: Launch,
+    /// What was put into its environment, for as long as it is known.
+    pub masked: Masked,
     secret_sha256: [u8; 32],
     /// Build and SHA-256 of the copy that hooks run.
     hook: Option<(String, [u8; 32])>,
@@ -64,6 +69,7 @@ impl Service {
     ) -> Result<Prepared> {
         let Around { given, talk, rehearsed } = *around;
         env::check_billing(row.billing, provider.keys, given)?;
+        let given = &self.injected(provider, row, given)?;
         let secret = id::hex(&id::random::<32>()?);
         let hooked = provider.capabilities.native_hooks;
         let hook_program = self.paths.hook_program(crate::BUILD);
@@ -89,15 +95,17 @@ impl Service {
         let planned = provider::launch(provider, &request)?;
         write_files(provider, &request, &planned.files)?;
         let (base, found) = self.locate(provider, &planned.program, cwd, given, rehearsed)?;
-        let mut vars = self.keys.of(provider, row.billing);
-        vars.extend(base);
-        vars.extend(planned.env.into_iter().map(|(name, value)| (name.to_string(), value)));
+        let mut vars = Vars::from(self.keys.of(provider, row.billing));
+        vars.put_all(&base);
+        planned.env.into_iter().for_each(|(name, value)| vars.put(name, value));
+        let masked = match rehearsed {
+            // Its variables are made up, and what it did is looked at.
+            Some(_) => self.store().masks().add(Needles::default()),
+            None => self.masked(provider, row.billing, given, Some(&secret)),
+        };
         let program_sha256 = match rehearsed {
             Some(_) => None,
-            None => {
-                self.check_version(provider, &found, &vars)?;
-                self.check_proof(provider, &found)?
-            }
+            None => self.check_program(provider, &found)?,
         };
         let mut args = vec![planned.program];
         args.extend(planned.args);
@@ -114,13 +122,22 @@ impl Service {
             rows: row.rows,
             program: found,
             args,
-            env: vars.into_iter().collect(),
+            env: vars.into_pairs(),
             cwd: cwd.to_path_buf(),
             cage,
         };
         let secret_sha256 = Sha256::digest(secret.as_bytes()).into();
         let hook = hook_sha256.map(|digest| (crate::BUILD.to_string(), digest));
-        Ok(Prepared { launch, secret_sha256, hook, program_sha256 })
+        Ok(Prepared { launch, masked, secret_sha256, hook, program_sha256 })
+    }
+
+    /// Refuses an agent's program that is too old or whose gate does not hold; its digest, where it
+    /// has been proven.
+    fn check_program(&self, provider: &Provider, program: &Path) -> Result<Option<[u8; 32]>> {
+        // Asked outside of the session, and so without its secrets.
+        let plain = env::base(&self.login_env.get(), &BTreeMap::new())?;
+        self.check_version(provider, program, &plain)?;
+        self.check_proof(provider, program)
     }
 
     /// The base environment of a session, and the program that its PATH leads to.
@@ -131,7 +148,7 @@ impl Service {
         cwd: &Path,
         given: &BTreeMap<String, String>,
         rehearsed: Option<&Path>,
-    ) -> Result<(BTreeMap<String, String>, PathBuf)> {
+    ) -> Result<(Vars, PathBuf)> {
         let find = || {
             let vars = env::base(&self.login_env.get(), given)?;
             if let Some(program) = rehearsed {

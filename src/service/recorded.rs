@@ -7,10 +7,12 @@ use crate::model::audit::Decider;
 use crate::model::audit::Kind;
 use crate::model::audit::NewEntry;
 use crate::model::chain::Secret;
+use crate::model::env_set::EnvSet;
 use crate::model::policy::StoredPolicy;
 use crate::model::session::Session;
 use crate::service::Service;
 use crate::store::audit;
+use crate::store::env_sets;
 use crate::store::tx::Tx;
 use serde_json::Value;
 use serde_json::json;
@@ -35,9 +37,10 @@ pub fn alarm(session: &str, text: &str) -> NewEntry {
     row
 }
 
-/// A session begins that is let off a protection: its repository's own settings count, or what
-/// policy would ask runs for a while.
+/// A session begins that gets env sets, or is let off a protection: its repository's own settings
+/// count, or what policy would ask runs for a while.
 pub fn begun(tx: &Tx<'_>, session: &Session) -> Result<()> {
+    sets_used(tx, session)?;
     let reason = match (session.project_settings, session.dangerous.is_some()) {
         (false, false) => return Ok(()),
         (true, false) => "started with the repository's own settings",
@@ -47,6 +50,26 @@ pub fn begun(tx: &Tx<'_>, session: &Session) -> Result<()> {
     let mut row = NewEntry::new(Kind::Session, time::unix_ms(), Decider::Person, reason);
     row.session = Some(session.id.clone());
     row.details = Some(json!({"provider": session.provider, "cwd": session.cwd}));
+    audit::append(tx, &row).map(drop)
+}
+
+/// A session gets env sets; their names and those of the variables.
+fn sets_used(tx: &Tx<'_>, session: &Session) -> Result<()> {
+    let found = session.env_sets.iter().map(|id| env_sets::get(tx, id));
+    let found = found.collect::<Result<Vec<_>>>()?;
+    let sets: Vec<EnvSet> = found.into_iter().flatten().collect();
+    if sets.is_empty() {
+        return Ok(());
+    }
+    let names: Vec<&str> = sets.iter().map(|set| set.name.as_str()).collect();
+    let reason = format!("started with the env set {}", names.join(", "));
+    let mut row = NewEntry::new(Kind::Session, time::unix_ms(), Decider::Person, reason);
+    row.session = Some(session.id.clone());
+    let one = |set: &EnvSet| {
+        let EnvSet { id, name, version, names, .. } = set;
+        json!({"id": id, "name": name, "version": version, "variables": names})
+    };
+    row.details = Some(json!({"envSets": sets.iter().map(one).collect::<Vec<_>>()}));
     audit::append(tx, &row).map(drop)
 }
 

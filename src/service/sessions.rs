@@ -146,12 +146,12 @@ impl Service {
     /// The screen now, or as the session left it.
     pub fn picture(&self, row: &Session) -> Result<Picture> {
         if let Some(live) = self.live(row)? {
-            return live.picture();
+            return live.picture().map(|picture| self.hide(row, picture));
         }
         let dir = self.paths.session_log(&row.id);
         let Rebuilt { screen, at: offset, .. } = rebuild::screen(&dir, row.log_end)?;
         let mut filter = Filter::new();
-        Ok(Picture {
+        let picture = Picture {
             offset,
             repaint: screen.repaint(&mut filter),
             filter,
@@ -160,7 +160,8 @@ impl Service {
             size: screen.size(),
             bracketed_paste: false,
             application_cursor: false,
-        })
+        };
+        Ok(self.hide(row, picture))
     }
 
     /// Renames a session; an empty name takes it away.

@@ -22,6 +22,8 @@ pub const DEFAULT_ACTION: &str = "defaultPolicyAction";
 pub const DEFAULT_SET: &str = "defaultPolicySet";
 /// How long a call is held for an approval, in seconds.
 pub const HOLD: &str = "holdSeconds";
+/// Whether viewers are shown secrets of the session that its output holds.
+pub const MASK_OUTPUT: &str = "maskOutput";
 /// What [`DEFAULT_SET`] is until somebody says otherwise.
 const STANDARD_SET: &str = "standard";
 
@@ -64,6 +66,16 @@ pub const SETTINGS: &[Setting] = &[
         about: "seconds that a call waits for its approval where the agent has no dialog",
         default: || json!(limits::gate::HOLD_GATE.as_secs()),
         check: |value| check_number(HOLD, value, 1, limits::gate::HOLD_GATE.as_secs()),
+        nullable: false,
+    },
+    Setting {
+        key: MASK_OUTPUT,
+        about: "viewers see [secret NAME] for what a session got from its env sets or by --env",
+        default: || json!(false),
+        check: |value| match value.is_boolean() {
+            true => Ok(()),
+            false => Err(Error::invalid(format!("{MASK_OUTPUT} must be true or false"))),
+        },
         nullable: false,
     },
     Setting {

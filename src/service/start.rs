@@ -2,11 +2,11 @@
 
 use crate::base::error::{Error, Result};
 use crate::base::id;
+use crate::base::secret::Vars;
 use crate::base::thread;
 use crate::base::time;
 use crate::keeper::client;
 use crate::keeper::client::Connected;
-use crate::keeper::launch::Launch;
 use crate::limits;
 use crate::model::event::NewEvent;
 use crate::model::session;
@@ -26,6 +26,7 @@ use crate::service::conversation::Conversation;
 use crate::service::dangerous;
 use crate::service::live::Live;
 use crate::service::prepare::Around;
+use crate::service::prepare::Prepared;
 use crate::service::program;
 use crate::service::recorded;
 use crate::service::records::session_event;
@@ -39,7 +40,6 @@ use crate::store::settings;
 use crate::sys::tty::Size;
 use crate::term::screen::Screen;
 use serde_json::json;
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Child;
 use std::sync::Arc;
@@ -57,7 +57,9 @@ pub struct StartRequest {
     /// Display name.
     pub name: Option<String>,
     /// Variables given by name.
-    pub env: BTreeMap<String, String>,
+    pub env: Vars,
+    /// Env sets by id or name, later ones win.
+    pub env_sets: Vec<String>,
     /// Terminal size.
     pub size: Option<Size>,
     /// Who pays.
@@ -80,7 +82,9 @@ pub struct StartRequest {
 #[derive(Debug, Clone, Default)]
 pub struct ResumeRequest {
     /// Variables given by name. Those of the last start are gone: only their names are known.
-    pub env: BTreeMap<String, String>,
+    pub env: Vars,
+    /// Other env sets.
+    pub env_sets: Option<Vec<String>>,
     /// Other arguments.
     pub args: Option<Vec<String>>,
     /// Another who pays.
@@ -107,6 +111,7 @@ impl Service {
             billing: request.billing,
             project_settings: request.project_settings,
             given: request.env.keys().cloned().collect(),
+            env_sets: self.env_set_ids(&request.env_sets)?,
             sandbox: self.sandbox_for(request, &cwd)?,
             ..self.blank(&id)
         };
@@ -150,7 +155,7 @@ impl Service {
             recorded::begun(tx, &insert)?;
             events::append(tx, &event).map(drop)
         })?;
-        self.launch(row, &prepared.launch, around.given)
+        self.launch(row, prepared, around.given)
     }
 
     /// Starts an ended session again under the same id; its log goes on.
@@ -180,6 +185,10 @@ impl Service {
             args: request.args.clone().unwrap_or_else(|| before.args.clone()),
             billing: request.billing.unwrap_or(before.billing),
             given: request.env.keys().cloned().collect(),
+            env_sets: match &request.env_sets {
+                Some(words) => self.env_set_ids(words)?,
+                None => before.env_sets.clone(),
+            },
             ..before.clone()
         };
         let result = self.next_launch(provider, &mut row, &cwd, &request.env);
@@ -196,7 +205,7 @@ impl Service {
         provider: &Provider,
         row: &mut Session,
         cwd: &Path,
-        given: &BTreeMap<String, String>,
+        given: &Vars,
     ) -> Result<Session> {
         let talk = conversation::of(row);
         let around = Around { given, talk: talk.as_ref(), rehearsed: None };
@@ -208,7 +217,7 @@ impl Service {
             recorded::begun(tx, &update)?;
             events::append(tx, &event).map(drop)
         })?;
-        self.launch(row, &prepared.launch, given)
+        self.launch(row, prepared, given)
     }
 
     /// Whether a session's agent tells its own state.
@@ -255,29 +264,27 @@ impl Service {
             // A rehearsal's scripted model asks for one command, which must not run.
             sandbox: Sandbox { asked: "off".to_string(), ..Sandbox::default() },
             given: Vec::new(),
+            env_sets: Vec::new(),
             frozen: false,
             dangerous: None,
         }
     }
 
     /// Starts the keeper, connects to it, and gives the session its thread.
-    fn launch(
-        &self,
-        row: &Session,
-        launch: &Launch,
-        given: &BTreeMap<String, String>,
-    ) -> Result<Session> {
+    fn launch(&self, row: &Session, prepared: Prepared, given: &Vars) -> Result<Session> {
+        let Prepared { launch, masked, .. } = prepared;
         let copy = self.paths.hook_program(crate::BUILD);
         if self.scopes {
             self.pin()?;
         }
         let scoped = Some(&*copy).filter(|_| self.scopes);
-        let (child, row) = self.start_caged(row, launch, scoped)?;
+        let (child, row) = self.start_caged(row, &launch, scoped)?;
         let deadline = time::now() + limits::KEEPER_READY;
         let connected = client::connect(&launch.socket, crate::BUILD, deadline)?;
         let from = started_at(&connected, &launch.log_dir);
         let live = self.take_over(row, connected, Some(child), from)?;
         live.remember(given);
+        live.mask(masked);
         self.records.note_cage(&live);
         Ok(live.row())
     }

@@ -1,25 +1,25 @@
 //! SQL for events: appended with growing ids, read in pages.
 //!
-//! 1. What looks like a secret MUST NOT be stored.
+//! 1. What looks like a secret MUST NOT be stored, nor one that is known.
 
 use crate::base::error::{Code, Context, Result};
 use crate::model::event::{Event, Events, NewEvent, Page, Source};
 use crate::model::redact;
 use crate::store::broke;
 use crate::store::rows;
+use crate::store::tx::Tx;
 use rusqlite::Connection;
 use rusqlite::Row;
-use rusqlite::Transaction;
 use rusqlite::ffi::SQLITE_CONSTRAINT_FOREIGNKEY;
 use rusqlite::params;
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ValueRef};
 
 /// Stores an event and gives its id. `NotFound` where its session is not there (any more).
-pub fn append(tx: &Transaction<'_>, event: &NewEvent) -> Result<i64> {
+pub fn append(tx: &Tx<'_>, event: &NewEvent) -> Result<i64> {
     let NewEvent { session, at_ms, source, kind, payload } = event;
     let sql = "INSERT INTO events (session_id, at_ms, source, kind, payload)
                VALUES (?1, ?2, ?3, ?4, ?5)";
-    let payload = redact::value(payload).to_string();
+    let payload = redact::value(&tx.masks.value(payload)).to_string();
     let values = params![session, at_ms, source.word(), kind, payload];
     match tx.prepare_cached(sql).and_then(|mut s| s.insert(values)) {
         Err(e) if broke(&e, SQLITE_CONSTRAINT_FOREIGNKEY) => Err(e).code(Code::NotFound, || {

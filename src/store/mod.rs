@@ -12,6 +12,7 @@ pub mod account;
 pub mod approvals;
 pub mod attempts;
 pub mod audit;
+pub mod env_sets;
 pub mod events;
 mod fault;
 mod file;
@@ -21,6 +22,7 @@ pub mod policies;
 pub mod policy_sets;
 pub mod project_grants;
 pub mod proofs;
+pub mod sealed;
 pub mod sessions;
 pub mod settings;
 mod steps;
@@ -31,6 +33,7 @@ mod writer;
 use crate::base::error::{Code, Context, Error, Result};
 use crate::base::thread;
 use crate::limits;
+use crate::model::redact::exact::masks::Masks;
 use crate::store::fault::Health;
 use crate::store::file::Found;
 use crate::store::tx::Tx;
@@ -64,6 +67,7 @@ struct Inner {
     /// Idle read-only connections; `None` once the store is closed, and from the start where the
     /// file must not even be opened.
     readers: Mutex<Option<Vec<Connection>>>,
+    masks: Arc<Masks>,
 }
 
 impl Store {
@@ -80,7 +84,7 @@ impl Store {
             Found::Ours => {}
             Found::Damaged(what) => {
                 health.mark(&what);
-                return Ok(Store::with(health, None, None, None));
+                return Ok(Store::with(health, None, None, None, Arc::default()));
             }
         }
         let readers = match inspect(&health) {
@@ -90,7 +94,7 @@ impl Store {
             Err(_) => Vec::new(),
         };
         if health.damage().is_some() {
-            return Ok(Store::with(health, Some(readers), None, None));
+            return Ok(Store::with(health, Some(readers), None, None, Arc::default()));
         }
         let opened = file::connect_writer(path);
         let conn = health.wrap(opened, &format!("cannot open {}", path.display()))?;
@@ -101,9 +105,10 @@ impl Store {
     fn start(health: Arc<Health>, readers: Vec<Connection>, conn: Connection) -> Result<Store> {
         let (queue, jobs) = crossbeam_channel::bounded(limits::WRITE_QUEUE);
         let chain = audit::open(&health, &conn)?;
-        let writer = Writer::new(conn, health.clone(), jobs, chain)?;
+        let masks = Arc::<Masks>::default();
+        let writer = Writer::new(conn, health.clone(), jobs, chain, masks.clone())?;
         let thread = thread::spawn("db-writer", move || writer.run())?;
-        Ok(Store::with(health, Some(readers), Some(queue), Some(thread)))
+        Ok(Store::with(health, Some(readers), Some(queue), Some(thread), masks))
     }
 
     fn with(
@@ -111,6 +116,7 @@ impl Store {
         readers: Option<Vec<Connection>>,
         queue: Option<Sender<Box<dyn Work>>>,
         writer: Option<JoinHandle<Option<Result<()>>>>,
+        masks: Arc<Masks>,
     ) -> Store {
         let inner = Inner {
             health,
@@ -118,6 +124,7 @@ impl Store {
             writer_id: writer.as_ref().map(|w| w.thread().id()),
             writer: Mutex::new(writer),
             readers: Mutex::new(readers),
+            masks,
         };
         Store { inner: Arc::new(inner) }
     }
@@ -178,6 +185,11 @@ impl Store {
             readers.push(conn);
         }
         result.map_err(|e| health.explain(e))
+    }
+
+    /// Secrets that no event and no row of the audit log is stored with.
+    pub fn masks(&self) -> &Arc<Masks> {
+        &self.inner.masks
     }
 
     /// What is wrong with the database and the way out, where it is damaged.

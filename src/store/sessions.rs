@@ -17,8 +17,8 @@ const COLUMNS: &str = "id, provider, cwd, state, reason, name, created_ms, updat
     program, args, pid, keeper_pid, keeper_start, boot_id, cols, rows, exit_code, exit_signal, \
     stop_wanted, epoch, log_end, log_degraded, secret_sha256, hook_build, agent_session, \
     transcript_path, guarded, billing, hook_sha256, alarm, program_sha256, forked_from, given, \
-    project_settings, frozen, dangerous_until_ms, dangerous_until_boot_ms, sandbox_asked, \
-    sandbox_held, sandbox_grants";
+    project_settings, frozen, dangerous_until_ms, dangerous_until_boot_ms, env_sets, \
+    sandbox_asked, sandbox_held, sandbox_grants";
 
 /// Stores a new session. `Conflict` where its id is taken.
 pub fn insert(tx: &Transaction<'_>, session: &Session) -> Result<()> {
@@ -128,6 +128,7 @@ fn values(s: &Session) -> Vec<Value> {
         i64::from(s.frozen).into(),
         number(s.dangerous.map(|d| d.until_ms)),
         number(s.dangerous.map(|d| d.until_boot_ms)),
+        Value::Text(serde_json::Value::from(s.env_sets.clone()).to_string()),
         text(&s.sandbox.asked),
         text(&s.sandbox.held),
         Value::Text(serde_json::Value::from(s.sandbox.grants.clone()).to_string()),
@@ -180,6 +181,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Session> {
         alarm: row.get("alarm")?,
         program_sha256: row.get("program_sha256")?,
         given: row.get::<_, Args>("given")?.0,
+        env_sets: row.get::<_, Args>("env_sets")?.0,
         project_settings: row.get("project_settings")?,
         forked_from: row.get("forked_from")?,
         frozen: row.get("frozen")?,
@@ -204,7 +206,8 @@ impl FromSql for Billing {
     }
 }
 
-struct Args(Vec<String>);
+/// A list of texts as a column holds it.
+pub(super) struct Args(pub Vec<String>);
 
 impl FromSql for Args {
     fn column_result(value: ValueRef<'_>) -> FromSqlResult<Args> {

@@ -219,8 +219,26 @@ CREATE TABLE login_attempts (
 ) STRICT, WITHOUT ROWID;
 ";
 
-/// 4: cages.
+/// 4: env sets, keys that outlive a rotation of the master key, cages.
 const STEP_4: &str = "
+CREATE TABLE env_sets (
+    id TEXT PRIMARY KEY NOT NULL,
+    name TEXT NOT NULL UNIQUE,
+    description TEXT,
+    names TEXT NOT NULL CHECK (json_type(names) = 'array'),
+    sealed BLOB NOT NULL,
+    version INTEGER NOT NULL CHECK (version >= 1),
+    created_ms INTEGER NOT NULL,
+    updated_ms INTEGER NOT NULL
+) STRICT;
+CREATE TABLE mac_keys (
+    purpose TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    sealed BLOB NOT NULL,
+    PRIMARY KEY (purpose, version)
+) STRICT, WITHOUT ROWID;
+ALTER TABLE sessions ADD COLUMN env_sets TEXT NOT NULL DEFAULT '[]'
+    CHECK (json_type(env_sets) = 'array');
 ALTER TABLE sessions ADD COLUMN sandbox_asked TEXT NOT NULL DEFAULT 'off';
 ALTER TABLE sessions ADD COLUMN sandbox_held TEXT NOT NULL DEFAULT 'off';
 ALTER TABLE sessions ADD COLUMN sandbox_grants TEXT NOT NULL DEFAULT '[]'

@@ -65,6 +65,7 @@ pub(super) fn session(id: &str) -> Session {
             grants: vec!["docker".into()],
         },
         given: vec!["TOKEN".into()],
+        env_sets: vec!["set-1".into(), "set-2".into()],
         hook_sha256: Some([7; 32]),
         alarm: Some("a tool ran without a decision".into()),
         program_sha256: Some([8; 32]),

@@ -10,6 +10,7 @@ use crate::base::error::{Error, Result};
 use crate::base::thread::panic_text;
 use crate::base::time;
 use crate::limits;
+use crate::model::redact::exact::masks::Masks;
 use crate::store::audit::beside::Beside;
 use crate::store::audit::chain::Chain;
 use crate::store::fault::Health;
@@ -98,6 +99,7 @@ pub(super) struct Writer {
     /// The end of the audit log's chain, as it is committed.
     chain: Chain,
     beside: Beside,
+    masks: Arc<Masks>,
     /// The row that the daemon's log named last, and when.
     told: (i64, Instant),
 }
@@ -109,11 +111,13 @@ impl Writer {
         health: Arc<Health>,
         queue: Receiver<Box<dyn Work>>,
         chain: Chain,
+        masks: Arc<Masks>,
     ) -> Result<Writer> {
         let guarded = conn.authorizer(Some(authorize));
         health.wrap(guarded, "cannot guard the database connection")?;
         let beside = Beside::of(health.path());
-        let mut writer = Writer { conn, health, queue, chain, beside, told: (0, time::now()) };
+        let told = (0, time::now());
+        let mut writer = Writer { conn, health, queue, chain, beside, masks, told };
         writer.tell_head();
         Ok(writer)
     }
@@ -155,7 +159,7 @@ impl Writer {
     ) -> Result<Chain> {
         let begin = || {
             self.health.refuse()?;
-            self.health.wrap(Tx::begin(&self.conn, self.chain.clone()), "cannot save")
+            self.health.wrap(Tx::begin(&self.conn, self.chain.clone(), &self.masks), "cannot save")
         };
         let tx = match begin() {
             Ok(tx) => tx,

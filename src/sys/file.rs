@@ -14,6 +14,7 @@ use nix::sys::stat::Mode;
 use nix::sys::stat::SFlag;
 use std::fs;
 use std::fs::File;
+use std::io::Read;
 use std::io::Write;
 use std::os::fd::AsFd;
 use std::os::unix::fs::DirBuilderExt;
@@ -196,6 +197,32 @@ pub fn create(path: &Path, bytes: &[u8]) -> Result<()> {
     }
 }
 
+/// Gives a file another name in its directory, also after a power cut; what had it before goes.
+pub fn rename(from: &Path, to: &Path) -> Result<()> {
+    let shown = from.display();
+    let moved = fs::rename(from, to).and_then(|()| sync_parent(to));
+    moved.internal(|| format!("cannot rename {shown}"))
+}
+
+/// Overwrites a file where it stands, and removes it. What a copying file system or a disk's own
+/// wear levelling has put elsewhere is out of reach.
+pub fn destroy(path: &Path) -> Result<()> {
+    let overwrite = || {
+        let mut options = File::options();
+        let mut file = options.write(true).custom_flags(nix::libc::O_NOFOLLOW).open(path)?;
+        let length = file.metadata()?.len();
+        std::io::copy(&mut std::io::repeat(0).take(length), &mut file)?;
+        file.sync_all()?;
+        fs::remove_file(path)?;
+        sync_parent(path)
+    };
+    overwrite().internal(|| format!("cannot overwrite {}", path.display()))
+}
+
+fn sync_parent(path: &Path) -> std::io::Result<()> {
+    path.parent().map_or(Ok(()), |parent| File::open(parent)?.sync_all())
+}
+
 /// A lock that the kernel lets go of when the process ends, however it ends.
 pub struct Lock {
     _held: Flock<File>,
@@ -280,6 +307,19 @@ mod tests {
         assert_eq!(lock(&root.join("lock")).err().unwrap().code, Code::Conflict);
         drop(held);
         lock(&root.join("lock")).unwrap();
+        fs::remove_dir_all(root).unwrap();
+    }
+
+    #[test]
+    fn what_is_destroyed_is_zeros_wherever_else_it_has_a_name() {
+        let root = space("destroy");
+        fs::write(root.join("a"), "secret").unwrap();
+        fs::hard_link(root.join("a"), root.join("witness")).unwrap();
+        rename(&root.join("a"), &root.join("b")).unwrap();
+        destroy(&root.join("b")).unwrap();
+        assert!(!root.join("a").exists() && !root.join("b").exists());
+        assert_eq!(fs::read(root.join("witness")).unwrap(), [0; 6]);
+        assert!(destroy(&root.join("b")).is_err());
         fs::remove_dir_all(root).unwrap();
     }
 

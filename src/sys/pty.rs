@@ -28,6 +28,7 @@ use std::os::fd::AsRawFd;
 use std::os::fd::FromRawFd;
 use std::os::fd::OwnedFd;
 use std::os::fd::RawFd;
+use zeroize::Zeroize;
 
 /// What to run. All strings are taken as they are; nothing is looked up.
 pub struct Program {
@@ -41,6 +42,13 @@ pub struct Program {
     pub cwd: CString,
     /// Size of the terminal at the start.
     pub size: Size,
+}
+
+impl Program {
+    /// Overwrites the environment: whoever needed it has it.
+    pub fn forget_env(&mut self) {
+        self.env.drain(..).for_each(|line| line.into_bytes().zeroize());
+    }
 }
 
 /// A started program.

@@ -3,6 +3,7 @@
 pub mod approvals;
 pub mod audit;
 pub mod auth;
+pub mod env_sets;
 pub mod events;
 pub mod freezing;
 pub mod hooks;
@@ -28,11 +29,17 @@ use std::sync::Arc;
 /// What every handler gets.
 pub type Api = Arc<Service>;
 
-/// `{session}` with any status. It has `repositoryPolicy` where its repository brings one.
+/// `{session}` with any status. It has `repositoryPolicy` where its repository brings one, and
+/// `droppedVars: [{name, envSet}]` where its billing keeps variables of its env sets away.
 fn session_reply(api: &Api, status: u16, row: &Session) -> Reply {
     let mut session = shape::session(api, row);
     if let Some(brought) = api.brought(row) {
         session["repositoryPolicy"] = shape::brought(row, &brought);
+    }
+    let dropped = api.dropped(row);
+    if !dropped.is_empty() {
+        let one = |(name, set): &(String, String)| json!({"name": name, "envSet": set});
+        session["droppedVars"] = dropped.iter().map(one).collect();
     }
     Reply::json(status, &json!({ "session": session }))
 }

@@ -31,11 +31,15 @@ pub fn screen(api: &Api, _: &Request, params: &Params) -> Result<Reply> {
 
 /// Raw output from `?from=` on, at most `?len=` bytes. `X-CodePiper-From` is the offset of the
 /// first byte (later than asked for where output is gone), `-Start` the oldest kept, `-End` where
-/// the log ends. Empty at the end.
+/// the log ends. Empty at the end. With `?covered=true` secrets that the session was given are
+/// covered with marks of the same length.
 pub fn log(api: &Api, request: &Request, params: &Params) -> Result<Reply> {
     let row = api.resolve(params.get("id"))?;
     let (from, len) = (number(request, "from", 0)?, number(request, "len", limits::LOG_PIECE)?);
-    let piece = api.log_piece(&row, from, len)?;
+    let piece = match request.query("covered") {
+        Some("true") => api.covered_piece(&row, from, len)?,
+        _ => api.log_piece(&row, from, len)?,
+    };
     Ok(Reply::bytes(200, RAW, piece.bytes)
         .header("X-CodePiper-From", piece.from.to_string())
         .header("X-CodePiper-Start", piece.start.to_string())

@@ -2,6 +2,8 @@
 
 use crate::base::error::{Error, Result};
 use crate::base::json::Fields;
+use crate::base::secret::Vars;
+use crate::base::secret::wipe;
 use crate::http::answer::Answer;
 use crate::http::handlers::Api;
 use crate::http::handlers::session_reply;
@@ -50,18 +52,22 @@ pub fn show(api: &Api, _: &Request, params: &Params) -> Result<Reply> {
     Ok(session_reply(api, 200, &api.resolve(params.get("id"))?))
 }
 
-/// Takes `{provider, cwd, args?, name?, env?, cols?, rows?, billingMode?, projectSettings?,
-/// dangerousSeconds?, sandbox?, grants?, rememberGrants?, providerResume?}`, where the last is
-/// `{providerSessionId, mode?: resume|fork}`; answers 201 `{session}` once the program runs. A
-/// failed start is 422 `{error, code, output}` with what the program had printed, and leaves
-/// nothing behind. The first start of an agent's program waits for the proof of its gate, and is
-/// 403 where the gate does not hold.
+/// Takes `{provider, cwd, args?, name?, env?, envSetIds?, cols?, rows?, billingMode?,
+/// projectSettings?, dangerousSeconds?, sandbox?, grants?, rememberGrants?, providerResume?}`,
+/// where the last is `{providerSessionId, mode?: resume|fork}` and of the env sets later ones win;
+/// answers 201 `{session}` once the program runs. A failed start is 422 `{error, code, output}`
+/// with what the program had printed, and leaves nothing behind. The first start of an agent's
+/// program waits for the proof of its gate, and is 403 where the gate does not hold.
 pub fn start(api: &Api, request: Request, _: &Params, answer: Answer) {
     let asked = match parse_start(&request) {
         Ok(asked) => asked,
         Err(error) => return answer.send(Reply::error(&error)),
     };
-    let (provider, cwd, env) = (asked.provider.clone(), asked.cwd.clone(), asked.env.clone());
+    let (provider, cwd) = (asked.provider.clone(), asked.cwd.clone());
+    let env = match api.search_vars(&asked.env_sets, &asked.env) {
+        Ok(env) => env,
+        Err(error) => return answer.send(Reply::error(&error)),
+    };
     let starting = api.clone();
     let then = move |proven: Result<()>| {
         let started = proven.and_then(|()| starting.start(&asked));
@@ -70,15 +76,29 @@ pub fn start(api: &Api, request: Request, _: &Params, answer: Answer) {
     api.prove_first(&provider, &cwd, &env, Box::new(then));
 }
 
-/// Starts an ended session again; takes `{env?, args?, billingMode?}` or nothing, and answers like
-/// [`start`] with 200.
+/// Takes what [`start`] takes and starts nothing; answers `{passed: [{name, from}], left: [{name,
+/// from, why}]}`, the names of the variables that it would get and those that it would not.
+pub fn show_env(api: &Api, request: &Request, _: &Params) -> Result<Reply> {
+    let shown = api.show_env(&parse_start(request)?)?;
+    let passed = shown.passed.iter().map(|(name, from)| json!({"name": name, "from": from}));
+    let left =
+        shown.left.iter().map(|one| json!({"name": one.name, "from": one.from, "why": one.why}));
+    let (passed, left): (Vec<Value>, Vec<Value>) = (passed.collect(), left.collect());
+    Ok(Reply::json(200, &json!({"passed": passed, "left": left})))
+}
+
+/// Starts an ended session again; takes `{env?, envSetIds?, args?, billingMode?}` or nothing, and
+/// answers like [`start`] with 200. Its env sets are those of before unless others are named.
 pub fn resume(api: &Api, request: Request, params: &Params, answer: Answer) {
     let asked = api.resolve(params.get("id")).and_then(|row| Ok((parse_resume(&request)?, row)));
     let (asked, row) = match asked {
         Ok(asked) => asked,
         Err(error) => return answer.send(Reply::error(&error)),
     };
-    let (provider, cwd, env) = (row.provider.clone(), row.cwd.clone(), asked.env.clone());
+    let (provider, cwd) = (row.provider.clone(), row.cwd.clone());
+    // A set that is gone is the start's to tell.
+    let sets = asked.env_sets.as_ref().unwrap_or(&row.env_sets);
+    let env = api.search_vars(sets, &asked.env).unwrap_or_else(|_| asked.env.clone());
     let resuming = api.clone();
     let then = move |proven: Result<()>| {
         let resumed = proven.and_then(|()| resuming.resume(&row.id, &asked));
@@ -88,12 +108,14 @@ pub fn resume(api: &Api, request: Request, params: &Params, answer: Answer) {
 }
 
 fn parse_resume(request: &Request) -> Result<ResumeRequest> {
-    let asked = if request.body.is_empty() { json!({}) } else { request.json()? };
+    let mut asked = if request.body.is_empty() { json!({}) } else { request.json()? };
     let fields = Fields::of(&asked)?;
-    fields.only(&["env", "args", "billingMode"])?;
-    let env = variables(fields.get("env"))?;
+    fields.only(&["env", "envSetIds", "args", "billingMode"])?;
+    let env = Vars::from(variables("env", fields.get("env"))?);
     let (args, billing) = (arguments(&fields)?, billing(&fields)?);
-    Ok(ResumeRequest { env, args, billing })
+    let env_sets = fields.texts("envSetIds")?;
+    wipe(&mut asked);
+    Ok(ResumeRequest { env, env_sets, args, billing })
 }
 
 /// `{model?, provider, supportsModelSwitch}`.
@@ -144,14 +166,21 @@ fn settle(api: &Api, started: Result<Session>, good: u16, answer: Answer) {
 }
 
 fn parse_start(request: &Request) -> Result<StartRequest> {
-    let body = request.json()?;
-    let fields = Fields::of(&body)?;
+    let mut body = request.json()?;
+    let asked = start_request(&body);
+    wipe(&mut body);
+    asked
+}
+
+fn start_request(body: &Value) -> Result<StartRequest> {
+    let fields = Fields::of(body)?;
     fields.only(&[
         "provider",
         "cwd",
         "args",
         "name",
         "env",
+        "envSetIds",
         "cols",
         "rows",
         "billingMode",
@@ -174,7 +203,8 @@ fn parse_start(request: &Request) -> Result<StartRequest> {
         cwd: fields.need_text("cwd")?.to_string(),
         args: arguments(&fields)?.unwrap_or_default(),
         name: fields.text("name")?.map(str::to_string),
-        env: variables(fields.get("env"))?,
+        env: Vars::from(variables("env", fields.get("env"))?),
+        env_sets: fields.texts("envSetIds")?.unwrap_or_default(),
         size,
         billing: billing(&fields)?.unwrap_or_default(),
         project_settings: fields.flag("projectSettings")?.unwrap_or(false),
@@ -213,9 +243,10 @@ fn conversation(value: &Value) -> Result<Conversation> {
     Ok(Conversation { id: fields.need_text("providerSessionId")?.to_string(), fork })
 }
 
-fn variables(value: Option<&Value>) -> Result<BTreeMap<String, String>> {
+/// A member that is an object of strings.
+pub fn variables(name: &str, value: Option<&Value>) -> Result<BTreeMap<String, String>> {
     let Some(value) = value else { return Ok(BTreeMap::new()) };
-    let wrong = || Error::invalid("field \"env\" must be an object of strings");
+    let wrong = || Error::invalid(format!("field {name:?} must be an object of strings"));
     let map = value.as_object().ok_or_else(wrong)?;
     let pair = |(name, value): (&String, &Value)| {
         Ok((name.clone(), value.as_str().ok_or_else(wrong)?.to_string()))

@@ -53,6 +53,16 @@ pub fn set_settings(api: &Api, request: &Request, _: &Params) -> Result<Reply> {
     Ok(Reply::json(200, &json!({"settings": api.set(changes, &client(request))?})))
 }
 
+/// Changes the master key; answers `{success: true, values, keyId, resumed}`, where `values` is how
+/// many are sealed under it now, and `resumed` that an earlier change was brought to its end.
+pub fn rotate_key(api: &Api, request: &Request, _: &Params) -> Result<Reply> {
+    let done = api.rotate_key(&client(request))?;
+    let body = json!({
+        "success": true, "values": done.values, "keyId": done.key_id, "resumed": done.resumed,
+    });
+    Ok(Reply::json(200, &body))
+}
+
 /// Proves the gate again, on all installed agents or, of `{provider?}`, on that one; then answers
 /// like [`doctor`].
 pub fn prove(api: &Api, request: Request, _: &Params, answer: Answer) {

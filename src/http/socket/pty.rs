@@ -64,7 +64,13 @@ impl Terminal {
         }
         let end = live.as_ref().map_or(row.log_end, |live| live.tail.end());
         Ok(Terminal {
-            place: Place::new(&api.paths, &row, live.clone(), from.unwrap_or(end)),
+            place: Place::new(
+                &api.paths,
+                &row,
+                live.clone(),
+                api.hidden(&row),
+                from.unwrap_or(end),
+            ),
             session: row.id,
             live,
             waker: waker.clone(),
@@ -124,7 +130,7 @@ impl Terminal {
         let mut picture = match &self.screen {
             Screen::Known => return Ok(true),
             Screen::Asked(told) => match told.try_recv() {
-                Ok(picture) => picture,
+                Ok(picture) => api.hide(&api.find(&self.session)?, picture),
                 Err(TryRecvError::Empty) => return Ok(false),
                 // The thread has ended: the log has the last picture.
                 Err(TryRecvError::Disconnected) => {
@@ -186,7 +192,9 @@ impl Terminal {
         if let Some(live) = live {
             live.tail.watch(&self.waker);
             let at = self.place.offset();
-            self.place = Place::new(&api.paths, &live.row(), Some(live.clone()), at);
+            let row = live.row();
+            let hidden = api.hidden(&row);
+            self.place = Place::new(&api.paths, &row, Some(live.clone()), hidden, at);
             (self.live, self.version) = (Some(live), None);
         }
         Ok(())

@@ -5,6 +5,7 @@
 //! 2. Every text MUST be done in time that grows with its length only, and no value may give more
 //!    than [`limits::AUDIT_ARGS`] bytes of text.
 
+pub mod exact;
 mod find;
 
 use crate::limits;
@@ -13,7 +14,7 @@ use serde_json::Map;
 use serde_json::Value;
 
 /// How a word that stands for something else begins: a secret, or what was too long.
-pub const MARKS: [&str; 2] = ["[redacted:", "[left off:"];
+pub const MARKS: [&str; 3] = ["[redacted:", "[left off:", "[secret "];
 
 /// The text without what looks like a secret.
 pub fn text(text: &str) -> String {

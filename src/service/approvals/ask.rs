@@ -131,7 +131,7 @@ impl Service {
 
     /// An approval has been stored: those who look at the open ones are told.
     pub fn approvals_asked(&self, live: &Live, approval: &Approval, call: &ToolCall, dialog: bool) {
-        self.approvals.open(approval, Some(call), dialog);
+        self.approvals.open(approval, Some(&self.store().masks().call(call)), dialog);
         let payload = json!({"approvalId": approval.id, "tool": call.tool});
         let event = session_event(&live.id, "approval asked", payload);
         if let Err(error) = self.store().write(move |tx| events::append(tx, &event)) {
@@ -150,7 +150,8 @@ impl Service {
         dialog: bool,
     ) -> Result<HookAnswer> {
         if approval.answer.is_none() {
-            if self.approvals.open(approval, Some(call), stands) {
+            let call = self.store().masks().call(call);
+            if self.approvals.open(approval, Some(&call), stands) {
                 self.approvals_changed(&approval.session);
             }
             let (session, approval) = (approval.session.clone(), approval.id);

@@ -62,7 +62,8 @@ struct Book {
 /// An approval that has no answer yet.
 struct Open {
     session: String,
-    /// The whole call; gone with a restart of the daemon, until its hook asks again.
+    /// The whole call, but for known secrets; gone with a restart of the daemon, until its hook
+    /// asks again. For people: what it is bound to is a digest.
     call: Option<Arc<ToolCall>>,
     /// Its end.
     deadline: Instant,

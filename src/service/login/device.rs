@@ -13,7 +13,8 @@ use crate::secrets::Keyring;
 use crate::secrets::Place;
 use subtle::ConstantTimeEq;
 
-const PLACE: Place<'static> =
+/// What the marks of all browsers are made for.
+pub(super) const PLACE: Place<'static> =
     Place { table: "login_attempts", row: "device", purpose: "device", version: 1 };
 
 /// A new one: a number and, keyed, that it is ours. Without a master key there is none.

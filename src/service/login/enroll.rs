@@ -33,6 +33,7 @@ use crate::store::web_sessions;
 impl Service {
     /// Offers a new TOTP secret to an onboarding.
     pub fn offer(&self, session: &WebSession) -> Result<Offer> {
+        let _hold = self.logins.keys.hold();
         let known = self.store().read(account::get)?;
         match known.is_some_and(|account| account.totp.is_none()) {
             true if session.kind == Kind::Onboarding => self.make_offer(session),
@@ -49,6 +50,7 @@ impl Service {
         factor: &Factor,
     ) -> Result<Offer> {
         let by = visitor.shown();
+        let _hold = self.logins.keys.hold();
         let Some(known) = self.password_fits(typed, &by)? else { return Err(refused()) };
         let checked = self.check(&known, factor)?;
         let spent = self.store().write(move |tx| {
@@ -86,6 +88,7 @@ impl Service {
         code: &Secret,
     ) -> Result<Enrolled> {
         let by = visitor.shown();
+        let _hold = self.logins.keys.hold();
         let id = session.id.clone();
         let pending = self.store().read(|conn| web_sessions::pending(conn, &id))?;
         let now = time::unix_ms();
@@ -139,6 +142,7 @@ impl Service {
         chosen: &Secret,
     ) -> Result<Opened> {
         let by = visitor.shown();
+        let _hold = self.logins.keys.hold();
         let Some(known) = self.password_fits(typed, &by)? else { return Err(refused()) };
         let checked = self.check(&known, factor)?;
         let hash = password::hash(chosen)?;

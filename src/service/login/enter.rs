@@ -62,6 +62,7 @@ impl Service {
     /// A login with a password and a code, or the way to set up the code.
     pub fn log_in(&self, visitor: &Visitor, typed: &Secret, factor: &Factor) -> Result<Entered> {
         let by = visitor.shown();
+        let _hold = self.logins.keys.hold();
         let Some(known) = self.password_fits(typed, &by)? else { return Err(refused()) };
         let kind = if known.totp.is_some() { Kind::Login } else { Kind::Onboarding };
         let checked = self.check(&known, factor)?;

@@ -28,7 +28,9 @@ pub mod watch;
 
 use crate::base::error::{Error, Result};
 use crate::base::secret::Secret;
+use crate::model::login::Account;
 use crate::secrets::Keyring;
+use crate::secrets::Place;
 use crate::service::login::attempt::Line;
 use crate::service::login::watch::Watchers;
 use std::path::PathBuf;
@@ -104,6 +106,13 @@ pub struct Status {
     pub factor: bool,
     /// Recovery codes that are left.
     pub recovery_codes: i64,
+}
+
+/// What keyed digests are kept of at the moment: the recovery codes of this account, and browsers.
+pub fn digest_places(account: Option<&Account>) -> Vec<Place<'static>> {
+    let recovery = account.filter(|account| account.totp.is_some());
+    let recovery = recovery.map(|account| enter::recovery_place(account.version));
+    recovery.into_iter().chain([device::PLACE]).collect()
 }
 
 /// The one answer to everything that does not fit.

@@ -3,6 +3,7 @@
 
 use crate::base::error::{Code, Context, Result};
 use crate::base::id;
+use crate::base::secret::Vars;
 use crate::limits;
 use crate::model::audit::Filter;
 use crate::model::audit::Kind;
@@ -108,6 +109,7 @@ impl Service {
             ..self.blank(id)
         };
         self.proofs.queue.rehearses(Some(id));
+        let given = Vars::from(given);
         let around = Around { given: &given, talk: None, rehearsed: Some(program) };
         self.first_launch(provider, &mut row, Path::new(&*project), &around)?;
         if !self.await_end(id, limits::PROOF_WAIT)

@@ -70,6 +70,7 @@ pub(super) fn open(health: &Health, conn: &Connection) -> Result<Chain> {
 pub fn append(tx: &Tx<'_>, entry: &NewEntry) -> Result<i64> {
     let mut chain = tx.chain.borrow_mut();
     chain.usable()?;
+    let entry = &*tx.masks.entry(entry);
     match insert(tx, &mut chain, entry, Moment::now()) {
         Err(e) if entry.request.is_some() && taken(&e) => Err(e).code(Code::Conflict, || {
             let (session, request) = (&entry.session, entry.request.as_deref().unwrap_or(""));
