@@ -71,8 +71,7 @@ impl Granted {
             let Some(grant) = known.iter().find(|grant| grant.name == word) else {
                 let names: Vec<&str> = known.iter().map(|grant| grant.name).collect();
                 return Err(Error::invalid(format!(
-                    "there is no grant {word:?}; name a path from / on, port:N, listen:N, or one of: \
-                     {}",
+                    "there is no grant {word:?}; it is a path from / on, port:N, listen:N or: {}",
                     names.join(", ")
                 )));
             };

@@ -19,6 +19,7 @@ use crate::provider::env;
 use crate::service::Service;
 use crate::service::conversation::Conversation;
 use crate::service::program;
+use crate::service::sandbox;
 use crate::sys::file;
 use sha2::Digest;
 use sha2::Sha256;
@@ -123,7 +124,7 @@ impl Service {
             program: found,
             args,
             env: vars.into_pairs(),
-            cwd: cwd.to_path_buf(),
+            cwd: sandbox::seen(cage.as_ref(), cwd, &real_cwd),
             cage,
         };
         let secret_sha256 = Sha256::digest(secret.as_bytes()).into();

@@ -207,6 +207,14 @@ impl Records {
     }
 }
 
+/// Where a program is to start: a link to its directory may lie where its cage shows nothing.
+pub(super) fn seen(cage: Option<&Cage>, cwd: &Path, real_cwd: &Path) -> PathBuf {
+    match cage {
+        Some(cage) if cage.level >= Level::Workspace => real_cwd.to_path_buf(),
+        _ => cwd.to_path_buf(),
+    }
+}
+
 fn check_variables(row: &Session) -> Result<()> {
     for grant in grants::all() {
         if row.sandbox.grants.iter().any(|name| name == grant.name) {
