@@ -182,7 +182,7 @@ impl Service {
                     Code::Failed,
                     format!(
                         "this host cannot have the sandbox {words}: {why}; \
-                     what it can: codepiper sandbox check"
+                     choose a looser level, or --sandbox auto"
                     ),
                 ));
             };
