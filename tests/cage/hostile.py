@@ -18,12 +18,13 @@ Targets, all of them of the world outside, as a program there sees them:
     paths; database is a name in state_dir
     {daemon,keeper,sibling,sibling_keeper}_pid and _start (field 22 of /proc/PID/stat)
     pidns                   whether the session should have a pid namespace of its own
-    sibling_tty, sibling_tty_id [st_dev, st_ino]; sibling_dir, sibling_file, a name in it
+    sibling_tty, sibling_tty_id; sibling_dir, sibling_file, a name in it
     shm_key, posix_shm (/dev/shm/...), queue (no slash): a sibling's
     cgroup_dir              a version 2 group, delegated to the user, with the sibling in it
     key_handle [type, hex]  what name_to_handle_at says of the key outside
-    home, home_id, home_secret, agent_settings_id, agent_state_id, registry_key
-    binary, binary_id, project, outside_file, outside_id (of its directory), temp_file (in /tmp)
+    home, home_secret, home_ids {name in it: identity, see HOME in scene.py}, registry_key
+    state_id, state_parent_id, binary, binary_id, an identity being [st_dev, st_ino]
+    project, outside_file, outside_id (of its directory), temp_file (in /tmp)
     unlisted_file, under /etc
     sentinels {ssh_agent tmux docker ...: path}, agent_channels {cc_socks ...: path}: listeners
     abstract_socket, abstract_datagram, names without the NUL

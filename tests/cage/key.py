@@ -18,6 +18,13 @@ def read(path, directory=None):
         os.close(descriptor)
 
 
+def same(path, identity):
+    """The directory or file must be the one outside, and not one put in its place."""
+    found = os.stat(path)
+    if [found.st_dev, found.st_ino] != list(identity):
+        raise Blocked("not the one outside")
+
+
 def processes():
     """Every process that this one sees."""
     return sorted(int(name) for name in os.listdir("/proc") if name.isdigit())
@@ -135,6 +142,7 @@ def list_state(t):
 @attempt("state.write")
 def plant_state(t):
     """Plants a file of its own beside the key."""
+    same(t["state_dir"], t["state_id"])
     path = os.path.join(t["state_dir"], ".hostile-%d" % os.getpid())
     os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
     os.unlink(path)
@@ -143,8 +151,10 @@ def plant_state(t):
 
 @attempt("state.remove")
 def remove_state(t):
-    """Would remove or rename the directory itself. It holds files, so that where nothing else
-    stands in the way the kernel says that it is not empty: that is the proof, without harm."""
+    """Would remove or rename the directory itself, or the mask over it, out of the user's home. It
+    holds files, so that where nothing else stands in the way the kernel says that it is not empty:
+    that is the proof, without harm."""
+    same(os.path.dirname(t["state_dir"]), t["state_parent_id"])
     try:
         os.rmdir(t["state_dir"])
     except OSError as error:

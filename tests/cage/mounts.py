@@ -8,8 +8,8 @@ import shutil
 import struct
 import subprocess
 
-from calls import AT_EMPTY_PATH, AT_FDCWD, AT_RECURSIVE, BIND, DETACH, MOVE, NEWNS, PRIVATE, RDONLY
-from calls import REC, REMOUNT, TREE_CLONE, call, clear_readonly, mount, mount_points
+from calls import AT_EMPTY_PATH, AT_FDCWD, AT_RECURSIVE, BIND, DETACH, MOVE, NEWNS, PRIVATE, REC
+from calls import REMOUNT, TREE_CLONE, call, clear_readonly, mount, mount_points
 from calls import new_user_namespace, open_tree, spot, umount
 from key import read
 from trial import Blocked, NotHere, attempt, first
@@ -56,12 +56,15 @@ def below(top, directory, path):
 
 
 def uncover(flags):
-    """Unmounts everything over the key."""
+    """Unmounts everything over the key, and what is mounted on that before it."""
+    def way(mask):
+        for point in sorted((point for point, _, _ in mount_points()), reverse=True):
+            if point.startswith(mask + "/"):
+                umount(point, flags)
+        umount(mask, flags)
+
     def body(t):
-        ways = []
-        for mask in masks(t):
-            ways.append((mask, lambda m=mask: umount(m, flags)))
-        first(ways)
+        first((mask, lambda m=mask: way(m)) for mask in masks(t))
         read(t["key"])
     return body
 
@@ -136,15 +139,19 @@ def by_handle(directory, whole):
 def second_mount(t):
     """Mounts the disk once more."""
     masks(t)
-    first((source, lambda k=kind, s=source: once_more(t["key"], k, s))
-          for _, kind, source in mount_points() if source.startswith("/dev/"))
+    first(once_more(t["key"], read))
 
 
-def once_more(path, kind, source):
-    """The file on a new mount of that source."""
-    top = spot()
-    mount(source, top, kind, RDONLY)
-    read(top + path)
+def once_more(path, use):
+    """The file on a new mount of each disk. Marked as the old ones are, else the kernel says that
+    it is busy."""
+    def way(kind, source):
+        top = spot()
+        mount(source, top, kind)
+        use(top + path)
+    for point, kind, source in mount_points():
+        if source.startswith("/dev/"):
+            yield point, lambda k=kind, s=source: way(k, s)
 
 
 MASK = {"umount": uncover(0), "umount_lazy": uncover(DETACH), "bind": bind, "rbind": rbind,
@@ -190,10 +197,16 @@ def bind_remount(more):
 
 
 def set_attributes(t):
-    """Takes the mark off the whole tree."""
+    """Takes the mark off a whole tree."""
     path = closed(t)
-    clear_readonly(AT_FDCWD, "/", AT_RECURSIVE)
+    first((point, lambda p=point: clear_readonly(AT_FDCWD, p, AT_RECURSIVE))
+          for point in covers(path) + ["/"])
     append(path)
+
+
+def second_mount_written(t):
+    """Mounts the disk once more, writable."""
+    first(once_more(closed(t), append))
 
 
 def tree_attributes(t):
@@ -219,7 +232,8 @@ def bwrap(t):
 
 
 UNLOCK = {"remount": remount, "bind_remount": bind_remount(0), "rbind_remount": bind_remount(REC),
-          "setattr": set_attributes, "open_tree_setattr": tree_attributes, "bwrap_bind": bwrap}
+          "setattr": set_attributes, "open_tree_setattr": tree_attributes,
+          "second_mount": second_mount_written, "bwrap_bind": bwrap}
 
 
 def as_they_are(body, nested):

@@ -40,9 +40,16 @@ def opened(path, flags=os.O_RDONLY):
     os.close(os.open(path, flags))
 
 
+def some(path):
+    """Reads of a file of /proc, which for these is where the kernel asks."""
+    with open(path, "rb") as file:
+        if not file.read(1):
+            raise Blocked("there is nothing in it")
+
+
 def environ(pid):
     """Its environment, secrets included."""
-    opened("/proc/%d/environ" % pid)
+    some("/proc/%d/environ" % pid)
 
 
 def memory(pid):
@@ -52,7 +59,7 @@ def memory(pid):
 
 def maps(pid):
     """What is where in its memory."""
-    opened("/proc/%d/maps" % pid)
+    some("/proc/%d/maps" % pid)
 
 
 def root(pid):
@@ -66,8 +73,11 @@ def cwd(pid):
 
 
 def descriptors(pid):
-    """What it has open."""
-    os.listdir("/proc/%d/fd" % pid)
+    """What it has open. Their numbers are nothing yet."""
+    names = os.listdir("/proc/%d/fd" % pid)
+    if not names:
+        raise Blocked("none is to be seen")
+    os.readlink("/proc/%d/fd/%s" % (pid, names[0]))
 
 
 def vm_read(pid):

@@ -3,7 +3,7 @@ machine. It knows by their first bytes, given by the test, that they are the one
 """
 import os
 
-from key import CLIMB, processes
+from key import CLIMB, processes, same
 from trial import Blocked, attempt, first
 
 
@@ -24,9 +24,7 @@ def secret(t):
 @attempt("read.home_listed")
 def listed(t):
     """The names in the home."""
-    found = os.stat(t["home"])
-    if [found.st_dev, found.st_ino] != list(t["home_id"]):
-        raise Blocked("not the home outside")
+    same(t["home"], t["home_ids"]["."])
     return "%d names" % len(os.listdir(t["home"]))
 
 

@@ -5,15 +5,8 @@ ends in a private home of the session reaches nobody, so a directory is told by 
 import errno
 import os
 
-from key import CLIMB, processes
-from trial import Blocked, NotHere, attempt, first
-
-
-def same(path, identity):
-    """The directory or file must be the one outside, and not one put in its place."""
-    found = os.stat(path)
-    if [found.st_dev, found.st_ino] != list(identity):
-        raise Blocked("not the one outside")
+from key import CLIMB, processes, same
+from trial import NotHere, Targets, attempt, first
 
 
 def append(path):
@@ -27,25 +20,25 @@ def create(path):
     os.unlink(path)
 
 
-def in_home(name):
-    """A path in the user's home outside."""
-    def path(t):
-        same(t["home"], t["home_id"])
-        return os.path.join(t["home"], name)
+def in_home(t, name):
+    """What is there in the user's home, and not what a private one has in its place: a file by its
+    own identity, for a file that is bound into a private home is the user's all the same."""
+    path = os.path.join(t["home"], name)
+    same(path, Targets(t["home_ids"])[name])
     return path
 
 
 @attempt("home.bashrc")
 def bashrc(t):
     """Adds to what the next shell runs."""
-    append(in_home(".bashrc")(t))
+    append(in_home(t, ".bashrc"))
     return "could add to ~/.bashrc"
 
 
 @attempt("home.bashrc_replaced")
 def bashrc_replaced(t):
     """Puts another file with the same text in its place."""
-    path = in_home(".bashrc")(t)
+    path = os.path.join(in_home(t, "."), ".bashrc")
     other = path + ".hostile-%d" % os.getpid()
     with open(path, "rb") as old, open(other, "wb") as new:
         new.write(old.read())
@@ -60,60 +53,56 @@ def bashrc_replaced(t):
 @attempt("home.zshenv_new")
 def zshenv(t):
     """A start-up file that was not there."""
-    create(in_home(".zshenv")(t))
+    create(in_home(t, ".") + "/.zshenv")
     return "planted ~/.zshenv"
 
 
 @attempt("home.user_unit_new")
 def unit(t):
     """A service that the user's next login starts."""
-    create(in_home(".config/systemd/user/hostile.service")(t))
+    create(in_home(t, ".config/systemd/user") + "/hostile.service")
     return "planted a service"
 
 
 @attempt("home.user_unit_edited")
 def unit_edited(t):
     """The service that starts the daemon."""
-    append(in_home(".config/systemd/user/codepiper.service")(t))
+    append(in_home(t, ".config/systemd/user/codepiper.service"))
     return "could change the daemon's service"
 
 
 @attempt("home.ssh_config")
 def ssh(t):
     """A command that the user's next ssh runs."""
-    append(in_home(".ssh/config")(t))
+    append(in_home(t, ".ssh/config"))
     return "could add to ~/.ssh/config"
 
 
 @attempt("home.gitconfig")
 def gitconfig(t):
     """A command that the user's next git runs."""
-    append(in_home(".gitconfig")(t))
+    append(in_home(t, ".gitconfig"))
     return "could add to ~/.gitconfig"
 
 
 @attempt("home.path_new")
 def path_new(t):
     """A program in the user's PATH."""
-    create(in_home(".local/bin/hostile-ls")(t))
+    create(in_home(t, ".local/bin") + "/hostile-ls")
     return "planted a program"
 
 
 @attempt("home.agent_settings")
 def agent_settings(t):
     """Hooks of the agent's next run, outside of a cage."""
-    path = os.path.join(t["home"], ".claude/settings.json")
-    same(path, t["agent_settings_id"])
-    append(path)
+    append(in_home(t, ".claude/settings.json"))
     return "could add to ~/.claude/settings.json"
 
 
 @attempt("home.agent_state")
 def agent_state(t):
     """Servers and trusted places of the agent's next run."""
-    path = in_home(".claude.json")(t)
-    same(path, t["agent_state_id"])
-    append(path)
+    append(in_home(t, ".claude.json"))
     return "could change ~/.claude.json"
 
 

@@ -1,0 +1,267 @@
+"""Cages made by hand, of the parts that cages are made of, to show what attempts come to in them. None
+is a model for the product's: each is as short as it can be and covers what the scene made.
+"""
+import os
+import signal
+
+from calls import BIND, DUMPABLE, LIBC, NEWIPC, NEWNS, NEWPID, NEWUSER, PRIVATE, RDONLY, REC, REMOUNT
+from calls import call, mount, write
+from filters import beside, filter_calls, restrict
+from scene import GROUPS
+
+PROTECTED = (".git/hooks", ".git/config", ".git/info/attributes", ".git/modules/sub/hooks",
+             ".git/modules/sub/config", ".claude", ".codex", ".vscode", ".idea", ".mcp.json",
+             ".envrc")
+STARTUP = (".bashrc", ".ssh/config", ".gitconfig", ".config/systemd/user/codepiper.service",
+           ".local/lib/codepiper")
+KEPT = (".bashrc", ".ssh/config", ".gitconfig", ".claude", ".local/lib/codepiper",
+        ".config/systemd/user/codepiper.service")
+
+
+def user(scene):
+    """Is the user, and may write its own maps."""
+    scene.become()
+    LIBC.prctl(DUMPABLE, 1)
+
+
+def enter(more):
+    """New namespaces with a user namespace among them. Root keeps all users, which takes a process
+    outside to write the map; a user has itself alone."""
+    uid, gid, me = os.getuid(), os.getgid(), os.getpid()
+    mine, theirs = os.pipe(), os.pipe()
+    helper = os.fork()
+    if helper == 0:
+        os.read(mine[0], 1)
+        whole = "0 0 4294967295"
+        if uid:
+            write("/proc/%d/setgroups" % me, "deny")
+        write("/proc/%d/uid_map" % me, "%d %d 1" % (uid, uid) if uid else whole)
+        write("/proc/%d/gid_map" % me, "%d %d 1" % (gid, gid) if uid else whole)
+        os.write(theirs[1], b"x")
+        os._exit(0)
+    call("unshare", NEWUSER | more)
+    os.write(mine[1], b"x")
+    if os.read(theirs[0], 1) != b"x":
+        raise SystemExit("no maps")
+    os.waitpid(helper, 0)
+    for descriptor in mine + theirs:
+        os.close(descriptor)
+
+
+def readonly(path):
+    """Bound on itself, and then marked."""
+    mount(path, path, None, BIND | REC)
+    mount(None, path, None, REMOUNT | BIND | RDONLY)
+
+
+def mask(path):
+    """Covered by an empty directory that nothing can be put into."""
+    mount("none", path, "tmpfs", 0, "mode=0700,size=64k")
+    mount(None, path, None, REMOUNT | BIND | RDONLY)
+
+
+def keep(source, target):
+    """A directory opened before it was covered, seen again."""
+    mount("/proc/self/fd/%d" % source, target, None, BIND)
+
+
+def cover_state(scene):
+    """Covers the state directory but for the way to the hooks."""
+    t = scene.targets
+    hook = os.path.dirname(t["hook_socket"])
+    source = os.open(hook, os.O_PATH)
+    mount("none", t["state_dir"], "tmpfs", 0, "mode=0700,size=64k")
+    os.mkdir(hook)
+    keep(source, hook)
+    os.close(source)
+    mount(None, t["state_dir"], None, REMOUNT | BIND | RDONLY)
+
+
+def cover_channels(scene):
+    """Covers every directory in which the scene has a listener of somebody else."""
+    t = scene.targets
+    for name, path in t["sentinels"].items():
+        if name == "late":
+            continue
+        if path.startswith("/run/docker"):
+            empty = os.open("/tmp/.hostile-empty-%d" % os.getpid(), os.O_CREAT | os.O_RDONLY, 0)
+            mount("/proc/self/fd/%d" % empty, path, None, BIND)
+            os.unlink("/tmp/.hostile-empty-%d" % os.getpid())
+        elif os.path.isdir(os.path.dirname(path)):
+            mask(os.path.dirname(path))
+    for path in list(t["agent_channels"].values()) + [t["registry_key"]]:
+        if os.path.isdir(os.path.dirname(path)):
+            mount("none", os.path.dirname(path), "tmpfs", 0, "mode=0700")
+
+
+def first_process(scene, level):
+    """Builds the mounts, as the first process of the pid namespace."""
+    t = scene.targets
+    mount(None, "/", None, REC | PRIVATE)
+    for path, kind, more in (("/proc", "proc", None), ("/dev/shm", "tmpfs", None),
+                             ("/dev/pts", "devpts", "newinstance,ptmxmode=0666,mode=0600")):
+        mount("none", path, kind, 0, more)
+    mount("/dev/pts/ptmx", "/dev/ptmx", None, BIND)
+    if level == "guard":
+        for name in STARTUP:
+            readonly(os.path.join(t["home"], name))
+        cover_state(scene)
+    else:
+        narrow(scene, level)
+    cover_channels(scene)
+    if level != "guard":
+        mount(None, "/", None, REMOUNT | BIND | RDONLY)
+    mount(None, "/sys", None, REMOUNT | BIND | RDONLY)
+    mount(None, GROUPS, None, REMOUNT | BIND | RDONLY)
+    # A namespace of control groups whose top is the group that a session shares with the daemon
+    # would let a mount of them be made in which that group can be written.
+    write("/proc/sys/user/max_cgroup_namespaces", "0")
+    write("/proc/sys/kernel/ns_last_pid", str(t["keeper_pid"]))
+
+
+def narrow(scene, level):
+    """A home of its own, everything read-only but the project, names in it that are protected."""
+    t = scene.targets
+    kept = {name: os.open(os.path.join(t["home"], name), os.O_PATH) for name in KEPT}
+    hook = os.path.dirname(t["hook_socket"])
+    kept[os.path.relpath(hook, t["home"])] = os.open(hook, os.O_PATH)
+    mount("none", t["home"], "tmpfs", 0, "mode=0700")
+    for name, source in kept.items():
+        place = os.path.join(t["home"], name)
+        os.makedirs(place if os.path.isdir("/proc/self/fd/%d" % source)
+                    else os.path.dirname(place), exist_ok=True)
+        if not os.path.isdir(place):
+            os.close(os.open(place, os.O_CREAT | os.O_WRONLY))
+        if level == "workspace" or ".codepiper" in name:
+            keep(source, place)
+            if name != ".claude" and ".codepiper" not in name:
+                mount(None, place, None, REMOUNT | BIND | RDONLY)
+        os.close(source)
+    if level == "workspace":
+        readonly(t["home"] + "/.claude/settings.json")
+    for path in (t["sibling_dir"], os.path.dirname(t["outside_file"])):
+        readonly(path) if level == "workspace" else mask(path)
+    if level == "strict":
+        empty = os.open(t["project"] + "/empty", os.O_CREAT | os.O_RDONLY)
+        mount("/proc/self/fd/%d" % empty, t["unlisted_file"], None, BIND)
+    protect(t["project"])
+    mount("none", "/tmp", "tmpfs", 0, "mode=01777")
+
+
+def protect(project):
+    """Every directory above bound on itself, so that none can be renamed; then the names."""
+    path, chain = project, []
+    while path != "/":
+        chain.append(path)
+        path = os.path.dirname(path)
+    for path in reversed(chain[:-1]):
+        mount(path, path, None, BIND | REC)
+    for name in (".git",) + PROTECTED:
+        path = os.path.join(project, name)
+        if not os.path.exists(path):
+            os.mkdir(path)
+        mount(path, path, None, BIND | REC)
+        if name != ".git":
+            mount(None, path, None, REMOUNT | BIND | RDONLY)
+    for path in chain[1:-1]:
+        mount(None, path, None, REMOUNT | BIND | RDONLY)
+
+
+def none(scene, words, variables):
+    """No cage at all."""
+    scene.become()
+    os.execve(words[0], words, variables)
+
+
+def mounts_alone(scene, words, variables):
+    """The mounts without a user namespace, which only root can have: a mistake."""
+    call("unshare", NEWNS)
+    mount(None, "/", None, REC | PRIVATE)
+    cover_state(scene)
+    readonly(os.path.dirname(scene.targets["outside_file"]))
+    os.execve(words[0], words, variables)
+
+
+def one_level(scene, words, variables):
+    """The mounts alone, in one user namespace: a mistake, for whoever keeps its capabilities."""
+    levels(scene, words, variables, False)
+
+
+def two_levels(scene, words, variables):
+    """The mounts alone, locked by a second user namespace."""
+    levels(scene, words, variables, True)
+
+
+def levels(scene, words, variables, lock):
+    """Covers the state directory and makes a directory outside read-only."""
+    user(scene)
+    enter(NEWNS)
+    mount(None, "/", None, REC | PRIVATE)
+    cover_state(scene)
+    readonly(os.path.dirname(scene.targets["outside_file"]))
+    if lock:
+        enter(NEWNS)
+    os.execve(words[0], words, variables)
+
+
+def landlock_only(scene, words, variables):
+    """Rules for files and scopes, without a namespace."""
+    user(scene)
+    hook = os.path.dirname(scene.targets["hook_socket"])
+    restrict(beside(scene.targets["state_dir"]) + [hook], denied=True)
+    os.execve(words[0], words, variables)
+
+
+def full(level):
+    """Everything: mounts, two levels, namespaces of processes and memory, scopes, a filter."""
+    def cage(scene, words, variables):
+        user(scene)
+        enter(NEWNS | NEWPID | NEWIPC)
+        child = os.fork()
+        if child:
+            LIBC.prctl(DUMPABLE, 0)
+            os._exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) & 255)
+        LIBC.prctl(1, signal.SIGKILL)
+        first_process(scene, level)
+        child = os.fork()
+        if child:
+            LIBC.prctl(DUMPABLE, 0)
+            os._exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) & 255)
+        enter(NEWNS)
+        os.chdir(scene.targets["project"])
+        ports = [scene.targets["tcp_port"]] if level == "strict" else None
+        restrict(ports=ports)
+        filter_calls(level == "strict")
+        os.execve(words[0], words, variables)
+    return cage
+
+
+CAGES = {"none": none, "mounts": mounts_alone, "one-level": one_level, "two-levels": two_levels,
+         "landlock": landlock_only, "guard": full("guard"), "workspace": full("workspace"),
+         "strict": full("strict")}
+WITH_PIDNS = ("guard", "workspace", "strict")
+ROOT_ONLY = ("mounts", "one-level")
+# Which level of expect.json a cage must come to.
+LEVELS = {"none": "off", "landlock": "keys-only", "guard": "guard", "workspace": "workspace",
+          "strict": "strict"}
+
+
+def of(prefix, ways, kind, result):
+    """The same result for several ways."""
+    return {"%s.%s.%s" % (prefix, way, kind): result for way in ways.split()}
+
+
+LEAKS = dict.fromkeys(("key.inherited_directory", "inherited.descriptors", "environment.channels",
+                       "control.inherited_directory"), "open")
+UNMASK = "umount umount_lazy bind rbind move open_tree overlay"
+UNLOCK = "remount bind_remount rbind_remount setattr open_tree_setattr"
+# What a mistake must let through, and the lock must not: without it a try at a mask would be one
+# that never succeeds.
+MISTAKE = {**of("mask", UNMASK, "direct", "open"), **of("readonly", UNLOCK, "direct", "open"),
+           **of("mask", UNMASK, "nested", "blocked"), **of("readonly", UNLOCK, "nested", "blocked")}
+DISK = {"mask.handle.direct": "open", "mask.second_mount.direct": "open",
+        "readonly.second_mount.direct": "open"}
+LOCKED = {**dict.fromkeys(list(MISTAKE) + list(DISK), "blocked"), "key.path": "blocked"}
+MORE = {"none": {"user": LEAKS, "root": LEAKS}, "mounts": {"root": {**MISTAKE, **DISK}},
+        "one-level": {"root": MISTAKE}, "two-levels": {"user": LOCKED, "root": LOCKED},
+        "landlock": {}, "guard": {}, "workspace": {}, "strict": {}}
