@@ -1,11 +1,11 @@
-"""Cages made by hand, of the parts that cages are made of, to show what attempts come to in them. None
-is a model for the product's: each is as short as it can be and covers what the scene made.
+"""Cages made by hand, of the parts that cages are made of, to show what attempts come to there.
+None is a model for the product's: each is as short as it can be and covers what the scene made.
 """
 import os
 import signal
 
-from calls import BIND, DUMPABLE, LIBC, NEWIPC, NEWNS, NEWPID, NEWUSER, PRIVATE, RDONLY, REC, REMOUNT
-from calls import call, mount, write
+from calls import BIND, DUMPABLE, LIBC, NEWIPC, NEWNS, NEWPID, NEWUSER, PRIVATE, RDONLY, REC
+from calls import REMOUNT, call, mount, mount_points, write
 from filters import beside, filter_calls, restrict
 from scene import GROUPS
 
@@ -259,8 +259,10 @@ UNLOCK = "remount bind_remount rbind_remount setattr open_tree_setattr"
 # that never succeeds.
 MISTAKE = {**of("mask", UNMASK, "direct", "open"), **of("readonly", UNLOCK, "direct", "open"),
            **of("mask", UNMASK, "nested", "blocked"), **of("readonly", UNLOCK, "nested", "blocked")}
-DISK = {"mask.handle.direct": "open", "mask.second_mount.direct": "open",
-        "readonly.second_mount.direct": "open"}
+DISK = dict.fromkeys(("mask.handle.direct", "mask.second_mount.direct",
+                      "readonly.second_mount.direct"), "open")
+if not any(point == "/" and source.startswith("/dev/") for point, _, source in mount_points()):
+    DISK = {}
 LOCKED = {**dict.fromkeys(list(MISTAKE) + list(DISK), "blocked"), "key.path": "blocked"}
 MORE = {"none": {"user": LEAKS, "root": LEAKS}, "mounts": {"root": {**MISTAKE, **DISK}},
         "one-level": {"root": MISTAKE}, "two-levels": {"user": LOCKED, "root": LOCKED},

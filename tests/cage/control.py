@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """Shows that the attempts of the hostile program are real ones. Without a cage each must come to
 what expect.json says of "off"; in cages made by hand, some of which have a mistake, to what it says
 of the level that they stand for, or what cages.py says of the mistake. It needs root, bwrap and

@@ -1,5 +1,5 @@
-"""Landlock rules and filters of system calls for cages made by hand. It knows x86-64 and Landlock from
-version 6 on; it is for showing what attempts come to, and nothing that anybody should run in.
+"""Landlock rules and filters of system calls for cages made by hand. It knows x86-64 and Landlock
+from version 6 on; it is for showing what attempts come to, and nothing that anybody should run in.
 """
 import ctypes
 import os
