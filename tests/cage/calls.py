@@ -26,6 +26,8 @@ RDONLY, REMOUNT, BIND, MOVE, REC, PRIVATE = 1, 32, 4096, 8192, 16384, 1 << 18
 DETACH = 2
 AT_FDCWD, AT_EMPTY_PATH, AT_RECURSIVE = -100, 0x1000, 0x8000
 TREE_CLONE, ATTR_RDONLY = 1, 1
+# The variable with a word for the attempt; the number of a process is none in every namespace.
+OWNER = "HOSTILE_ATTEMPT"
 PDEATHSIG, NO_NEW_PRIVS, DUMPABLE = 1, 38, 4
 
 
@@ -98,8 +100,17 @@ def mount_points():
 
 
 def spot(where=None):
-    """A new empty directory, to mount something on."""
-    return tempfile.mkdtemp(prefix="hostile-", dir=where)
+    """A new empty directory, to mount something on. Whoever runs the attempt removes it."""
+    return tempfile.mkdtemp(prefix="hostile-%s-" % os.environ[OWNER], dir=where)
+
+
+def remove_spots(owner, where):
+    """Removes the empty directories that an attempt, which has ended, left. Never what is in one:
+    were something mounted there, it would be the user's own files."""
+    for directory in (tempfile.gettempdir(), where):
+        for name in os.listdir(directory) if directory else ():
+            if name.startswith("hostile-%s-" % owner):
+                os.rmdir(os.path.join(directory, name))
 
 
 def started(pid):

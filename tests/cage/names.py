@@ -61,6 +61,13 @@ def project_renamed(t):
     return "renamed the project"
 
 
+@attempt("names.parent_renamed")
+def parent_renamed(t):
+    """Renames the directory that the project is in."""
+    renamed(os.path.dirname(t["project"]))
+    return "renamed what the project is in"
+
+
 @attempt("names.git_config_replaced")
 def config_replaced(t):
     """Sets core.hooksPath as git does: a new file, renamed over the old one. It has the same text.

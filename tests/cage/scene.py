@@ -60,14 +60,13 @@ class Scene:
         for pid in self.children:
             os.kill(pid, signal.SIGKILL)
             os.waitpid(pid, 0)
-        call("shmctl", self.targets["shm_id"], 0, 0)
+        if "shm_id" in self.targets:
+            call("shmctl", self.targets["shm_id"], 0, 0)
         for path in reversed(self.made):
-            if os.path.isdir(path) and not path.startswith(GROUPS):
-                shutil.rmtree(path)
-            elif os.path.isdir(path):
-                os.rmdir(path)
-            elif os.path.lexists(path):
+            if not os.path.isdir(path) or os.path.islink(path):
                 os.unlink(path)
+            elif path.startswith(GROUPS) or not os.listdir(path):
+                os.rmdir(path)
         LIBC.mq_unlink(b"/" + self.word.encode())
         shutil.rmtree(self.base)
         if self.uid:
@@ -100,7 +99,7 @@ class Scene:
         t["state_dir"] = home + "/.codepiper"
         t["key"] = self.file(t["state_dir"] + "/master.key", "k" * 32)
         t["database"] = os.path.basename(self.file(t["state_dir"] + "/codepiper.db"))
-        t["home"], t["project"] = home, self.directory(self.base + "/work/project")
+        t["home"], t["project"] = home, self.directory(self.base + "/own/work/project")
         for name in HOME:
             made = self.directory if name in DIRECTORIES else self.file
             made(os.path.normpath(os.path.join(home, name)))
