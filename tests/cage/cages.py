@@ -7,7 +7,7 @@ import signal
 from calls import BIND, DUMPABLE, LIBC, NEWIPC, NEWNS, NEWPID, NEWUSER, PRIVATE, RDONLY, REC
 from calls import REMOUNT, call, mount, mount_points, write
 from filters import beside, filter_calls, restrict
-from scene import GROUPS
+from scene import GROUPS, handle
 
 PROTECTED = (".git/hooks", ".git/config", ".git/info/attributes", ".git/modules/sub/hooks",
              ".git/modules/sub/config", ".claude", ".codex", ".vscode", ".idea", ".mcp.json",
@@ -112,7 +112,8 @@ def first_process(scene, level):
     if level != "guard":
         mount(None, "/", None, REMOUNT | BIND | RDONLY)
     mount(None, "/sys", None, REMOUNT | BIND | RDONLY)
-    mount(None, GROUPS, None, REMOUNT | BIND | RDONLY)
+    # Marked read-only is not enough: a process can be started in a group that can be opened.
+    mask(GROUPS)
     # A namespace of control groups whose top is the group that a session shares with the daemon
     # would let a mount of them be made in which that group can be written.
     write("/proc/sys/user/max_cgroup_namespaces", "0")
@@ -263,6 +264,8 @@ DISK = dict.fromkeys(("mask.handle.direct", "mask.second_mount.direct",
                       "readonly.second_mount.direct"), "open")
 if not any(point == "/" and source.startswith("/dev/") for point, _, source in mount_points()):
     DISK = {}
+if handle("/proc/self/ns/mnt")[0]:
+    DISK["mask.namespace.direct"] = "open"
 LOCKED = {**dict.fromkeys(list(MISTAKE) + list(DISK), "blocked"), "key.path": "blocked"}
 MORE = {"none": {"user": LEAKS, "root": LEAKS}, "mounts": {"root": {**MISTAKE, **DISK}},
         "one-level": {"root": MISTAKE}, "two-levels": {"user": LOCKED, "root": LOCKED},

@@ -4,6 +4,7 @@ control groups, and files whose owner is the machine.
 import ctypes
 import mmap
 import os
+import signal
 import struct
 
 from calls import NEWCGROUP, NEWIPC, NEWNS, NEWPID, PRIVATE, REC, call, in_child, mount
@@ -12,6 +13,7 @@ from trial import Blocked, NotHere, attempt, first
 
 SHM_STAT_ANY, SHM_INFO = 15, 14
 X32 = 0x40000000
+INTO_CGROUP = 0x200000000
 
 
 def number_of_process():
@@ -148,6 +150,19 @@ def kill(t):
     """Opens for writing what kills a sibling's group."""
     os.close(os.open(os.path.join(t["cgroup_dir"], "cgroup.kill"), os.O_WRONLY))
     return "could kill the sibling"
+
+
+@attempt("cgroup.born_in")
+def born_in(t):
+    """Starts a process in a sibling's group, which no mark read-only on a mount keeps it from: it
+    takes what is the sibling's, and leaves its own group, which could be frozen or killed."""
+    group = os.open(t["cgroup_dir"], os.O_RDONLY | os.O_DIRECTORY)
+    wanted = struct.pack("11Q", INTO_CGROUP, 0, 0, 0, signal.SIGCHLD, 0, 0, 0, 0, 0, group)
+    child = call("clone3", wanted, len(wanted))
+    if child == 0:
+        os._exit(0)
+    os.waitpid(child, 0)
+    return "started a process there"
 
 
 @attempt("cgroup.fresh_mount")

@@ -21,7 +21,8 @@ Targets, all of them of the world outside, as a program there sees them:
     sibling_tty, sibling_tty_id; sibling_dir, sibling_file, a name in it
     shm_key, posix_shm (/dev/shm/...), queue (no slash): a sibling's
     cgroup_dir              a version 2 group, delegated to the user, with the sibling in it
-    key_handle [type, hex]  what name_to_handle_at says of the key outside
+    key_handle, mounts_handle [type, hex]: what name_to_handle_at says outside of the key and of
+    /proc/self/ns/mnt, or [0, ""] where it has none
     home, home_secret, home_ids {name in it: identity, see HOME in scene.py}, registry_key
     state_id, state_parent_id, binary, binary_id, an identity being [st_dev, st_ino]
     project, outside_file, outside_id (of its directory), temp_file (in /tmp)

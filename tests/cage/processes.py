@@ -102,14 +102,22 @@ def seize(pid):
 
 
 def take_descriptor(pid):
-    """A descriptor out of it. Which are open is not known, so that EBADF is the kernel's yes."""
-    handle = call("pidfd_open", pid, 0)
+    """A descriptor out of it."""
+    take_by_handle(call("pidfd_open", pid, 0))
+
+
+def take_by_handle(handle):
+    """Which are open is not known, so that EBADF is the kernel's yes."""
     yes_if(EBADF, lambda: call("pidfd_getfd", handle, 1023, 0))
 
 
 def enter(pid):
     """Its namespaces."""
-    handle = call("pidfd_open", pid, 0)
+    enter_by_handle(call("pidfd_open", pid, 0))
+
+
+def enter_by_handle(handle):
+    """Any of the namespaces of the process that the handle is of."""
     kinds = (NEWUSER | NEWNS, NEWUSER, NEWNS, NEWIPC, NEWPID, NEWNET, NEWCGROUP)
     first(("%x" % kind, lambda kind=kind: call("setns", handle, kind)) for kind in kinds)
 
@@ -131,7 +139,12 @@ def signal_thread(pid):
 
 def signal_handle(pid):
     """Over a handle."""
-    call("pidfd_send_signal", call("pidfd_open", pid, 0), 0, 0, 0)
+    signal_by_handle(call("pidfd_open", pid, 0))
+
+
+def signal_by_handle(handle):
+    """The process that the handle is of."""
+    call("pidfd_send_signal", handle, 0, 0, 0)
 
 
 def signal_queue(pid):

@@ -23,6 +23,7 @@ GROUPS = "/sys/fs/cgroup/unified" if os.path.isdir("/sys/fs/cgroup/unified") els
 HOME = (".", ".local/bin", ".config/systemd/user", ".bashrc", ".ssh/config", ".gitconfig",
         ".claude/settings.json", ".claude.json", ".config/systemd/user/codepiper.service")
 DIRECTORIES = HOME[:3]
+FOLLOW = 0x400
 
 
 class Scene:
@@ -153,6 +154,7 @@ class Scene:
             "claude_host": "/tmp/claude-host-%d/77.sock" % uid,
             "codex_daemon": "/tmp/codex-daemon-%d/77.sock" % uid}.items()}
         t["abstract_socket"], t["abstract_datagram"] = self.word, self.word + "-d"
+        self.unix_listeners = list(self.held)
         for name, kind in (("abstract_socket", socket.SOCK_STREAM),
                            ("abstract_datagram", socket.SOCK_DGRAM)):
             end = socket.socket(socket.AF_UNIX, kind)
@@ -233,6 +235,9 @@ class Scene:
                 if who == "sibling":
                     new_user_namespace(NEWNS)
                 LIBC.prctl(DUMPABLE, int(who == "sibling"))
+                if who == "daemon":
+                    for end in self.unix_listeners:
+                        end.listen(64)
                 os.write(writer, b"x")
                 while True:
                     signal.pause()
@@ -259,11 +264,8 @@ class Scene:
                            ("outside_id", os.path.dirname(t["outside_file"]))):
             t[name] = identity(path)
         t["home_ids"] = {name: identity(os.path.join(self.home, name)) for name in HOME}
-        data = ctypes.create_string_buffer(struct.pack("Ii", 128, 0), 136)
-        call("name_to_handle_at", AT_FDCWD, t["key"].encode(), data, ctypes.byref(ctypes.c_int()),
-             0)
-        size, kind = struct.unpack_from("Ii", data.raw)
-        t["key_handle"] = [kind, data.raw[8:8 + size].hex()]
+        t["key_handle"] = handle(t["key"])
+        t["mounts_handle"] = handle("/proc/self/ns/mnt")
         shutil.copytree(HERE, t["project"] + "/hostile", ignore=shutil.ignore_patterns("__*"))
 
 
@@ -271,6 +273,18 @@ def identity(path):
     """By what a file is told from another of the same name."""
     found = os.stat(path)
     return [found.st_dev, found.st_ino]
+
+
+def handle(path):
+    """A file's handle: its kind and its bytes. Older kernels have none for a namespace."""
+    data = ctypes.create_string_buffer(struct.pack("Ii", 128, 0), 136)
+    try:
+        call("name_to_handle_at", AT_FDCWD, path.encode(), data, ctypes.byref(ctypes.c_int()),
+             FOLLOW)
+    except OSError:
+        return [0, ""]
+    size, kind = struct.unpack_from("Ii", data.raw)
+    return [kind, data.raw[8:8 + size].hex()]
 
 
 def answer(end, kind):

@@ -5,8 +5,10 @@ import os
 import socket
 
 from key import CLIMB, processes, read
+from processes import enter_by_handle, signal_by_handle, take_by_handle
 from trial import Blocked, Targets, attempt, first
 
+PEERPIDFD = 77
 # Programs that do for whoever connects what a caged program cannot do itself.
 SENTINELS = ("ssh_agent", "ssh_agent_home", "tmux", "screen", "docker", "bus", "system_bus", "gpg",
              "x11", "late")
@@ -114,6 +116,23 @@ def keepers(t):
     directory = t["keeper_sockets"]
     return first((name, lambda n=name: connect(os.path.join(directory, n)))
                  for name in os.listdir(directory))
+
+
+def with_peer(body):
+    """The attempt with a handle of whoever listens, which the kernel gives across namespaces."""
+    def made(t):
+        with socket.socket(socket.AF_UNIX) as end:
+            end.settimeout(2)
+            end.connect(near(t["hook_socket"]))
+            handle = end.getsockopt(socket.SOL_SOCKET, PEERPIDFD)
+            body(handle)
+        return "done to who listens for hooks"
+    return made
+
+
+for peer_way, function in {"signal": signal_by_handle, "pidfd_getfd": take_by_handle,
+                           "setns": enter_by_handle}.items():
+    attempt("daemon.peer_" + peer_way)(with_peer(function))
 
 
 @attempt("abstract.connect")
