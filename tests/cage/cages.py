@@ -24,27 +24,27 @@ def user(scene):
     LIBC.prctl(DUMPABLE, 1)
 
 
-def enter(more):
-    """New namespaces with a user namespace among them. Root keeps all users, which takes a process
-    outside to write the map; a user has itself alone."""
+def enter(more, whole="0 0 4294967295"):
+    """New namespaces with a user namespace among them. Root has the whole map, which a process
+    outside must write; a user has itself alone."""
     uid, gid, me = os.getuid(), os.getgid(), os.getpid()
     mine, theirs = os.pipe(), os.pipe()
     helper = os.fork()
     if helper == 0:
         os.read(mine[0], 1)
-        whole = "0 0 4294967295"
         if uid:
             write("/proc/%d/setgroups" % me, "deny")
         write("/proc/%d/uid_map" % me, "%d %d 1" % (uid, uid) if uid else whole)
         write("/proc/%d/gid_map" % me, "%d %d 1" % (gid, gid) if uid else whole)
         os.write(theirs[1], b"x")
         os._exit(0)
+    os.close(theirs[1])
     call("unshare", NEWUSER | more)
     os.write(mine[1], b"x")
     if os.read(theirs[0], 1) != b"x":
         raise SystemExit("no maps")
     os.waitpid(helper, 0)
-    for descriptor in mine + theirs:
+    for descriptor in (mine[0], mine[1], theirs[0]):
         os.close(descriptor)
 
 
@@ -70,7 +70,7 @@ def cover_state(scene):
     t = scene.targets
     hook = os.path.dirname(t["hook_socket"])
     source = os.open(hook, os.O_PATH)
-    mount("none", t["state_dir"], "tmpfs", 0, "mode=0700,size=64k")
+    mount("none", t["state_dir"], "tmpfs", 0, "mode=0755,size=64k")
     os.mkdir(hook)
     keep(source, hook)
     os.close(source)
@@ -84,9 +84,7 @@ def cover_channels(scene):
         if name == "late":
             continue
         if path.startswith("/run/docker"):
-            empty = os.open("/tmp/.hostile-empty-%d" % os.getpid(), os.O_CREAT | os.O_RDONLY, 0)
-            mount("/proc/self/fd/%d" % empty, path, None, BIND)
-            os.unlink("/tmp/.hostile-empty-%d" % os.getpid())
+            mount("/dev/null", path, None, BIND)
         elif os.path.isdir(os.path.dirname(path)):
             mask(os.path.dirname(path))
     for path in list(t["agent_channels"].values()) + [t["registry_key"]]:
@@ -114,10 +112,13 @@ def first_process(scene, level):
     mount(None, "/sys", None, REMOUNT | BIND | RDONLY)
     # Marked read-only is not enough: a process can be started in a group that can be opened.
     mask(GROUPS)
-    # A namespace of control groups whose top is the group that a session shares with the daemon
-    # would let a mount of them be made in which that group can be written.
-    write("/proc/sys/user/max_cgroup_namespaces", "0")
     write("/proc/sys/kernel/ns_last_pid", str(t["keeper_pid"]))
+
+
+def no_groups():
+    """A namespace of control groups whose top is the group that a session shares with the daemon
+    would let a mount of them be made in which that group can be written."""
+    write("/proc/sys/user/max_cgroup_namespaces", "0")
 
 
 def narrow(scene, level):
@@ -224,6 +225,7 @@ def full(level):
             os._exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) & 255)
         LIBC.prctl(1, signal.SIGKILL)
         first_process(scene, level)
+        no_groups()
         child = os.fork()
         if child:
             LIBC.prctl(DUMPABLE, 0)
@@ -240,10 +242,11 @@ def full(level):
 CAGES = {"none": none, "mounts": mounts_alone, "one-level": one_level, "two-levels": two_levels,
          "landlock": landlock_only, "guard": full("guard"), "workspace": full("workspace"),
          "strict": full("strict")}
-WITH_PIDNS = ("guard", "workspace", "strict")
-ROOT_ONLY = ("mounts", "one-level")
+WITH_PIDNS = ("guard", "workspace", "strict", "shifted")
+ROOT_ONLY = ("mounts", "one-level", "shifted")
 # Which level of expect.json a cage must come to.
-LEVELS = {"none": "off", "landlock": "keys-only", "guard": "guard", "workspace": "workspace",
+LEVELS = {"none": "off", "landlock": "keys-only", "guard": "guard", "shifted": "guard",
+          "workspace": "workspace",
           "strict": "strict"}
 
 
@@ -269,4 +272,5 @@ if handle("/proc/self/ns/mnt")[0]:
 LOCKED = {**dict.fromkeys(list(MISTAKE) + list(DISK), "blocked"), "key.path": "blocked"}
 MORE = {"none": {"user": LEAKS, "root": LEAKS}, "mounts": {"root": {**MISTAKE, **DISK}},
         "one-level": {"root": MISTAKE}, "two-levels": {"user": LOCKED, "root": LOCKED},
-        "landlock": {}, "guard": {}, "workspace": {}, "strict": {}}
+        "landlock": {}, "guard": {}, "workspace": {}, "strict": {},
+        "shifted": {}}
