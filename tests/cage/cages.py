@@ -7,6 +7,7 @@ import signal
 from calls import BIND, DUMPABLE, LIBC, NEWIPC, NEWNS, NEWPID, NEWUSER, PRIVATE, RDONLY, REC
 from calls import REMOUNT, call, mount, mount_points, write
 from filters import beside, filter_calls, restrict
+from processes import OF_REAPER
 from scene import GROUPS, handle
 
 PROTECTED = (".git/hooks", ".git/config", ".git/info/attributes", ".git/modules/sub/hooks",
@@ -92,11 +93,13 @@ def cover_channels(scene):
             mount("none", os.path.dirname(path), "tmpfs", 0, "mode=0700")
 
 
-def first_process(scene, level):
-    """Builds the mounts, as the first process of the pid namespace."""
+def first_process(scene, level, pidns=True):
+    """Builds the mounts, as the first process of the pid namespace if there is one."""
     t = scene.targets
     mount(None, "/", None, REC | PRIVATE)
-    for path, kind, more in (("/proc", "proc", None), ("/dev/shm", "tmpfs", None),
+    if pidns:
+        mount("none", "/proc", "proc")
+    for path, kind, more in (("/dev/shm", "tmpfs", None),
                              ("/dev/pts", "devpts", "newinstance,ptmxmode=0666,mode=0600")):
         mount("none", path, kind, 0, more)
     mount("/dev/pts/ptmx", "/dev/ptmx", None, BIND)
@@ -112,7 +115,8 @@ def first_process(scene, level):
     mount(None, "/sys", None, REMOUNT | BIND | RDONLY)
     # Marked read-only is not enough: a process can be started in a group that can be opened.
     mask(GROUPS)
-    write("/proc/sys/kernel/ns_last_pid", str(t["keeper_pid"]))
+    if pidns:
+        write("/proc/sys/kernel/ns_last_pid", str(t["keeper_pid"]))
 
 
 def no_groups():
@@ -206,6 +210,30 @@ def levels(scene, words, variables, lock):
     os.execve(words[0], words, variables)
 
 
+def bare_names(scene, words, variables):
+    """The hooks read-only and nothing above them, an empty directory in a name's place and nothing
+    that holds it there: a mistake."""
+    user(scene)
+    project = scene.targets["project"]
+    os.mkdir(project + "/.claude")
+    os.mkdir(project + "/.mcp.json")
+    enter(NEWNS)
+    mount(None, "/", None, REC | PRIVATE)
+    readonly(project + "/.git/hooks")
+    enter(NEWNS)
+    os.execve(words[0], words, variables)
+
+
+def bubblewrap(scene, words, variables):
+    """The mounts that the sandbox of Debian makes, by itself."""
+    t = scene.targets
+    scene.become()
+    os.execve("/usr/bin/bwrap", [
+        "bwrap", "--unshare-user", "--unshare-pid", "--unshare-ipc", "--ro-bind", "/", "/",
+        "--bind", t["project"], t["project"], "--tmpfs", t["state_dir"], "--tmpfs", "/tmp",
+        "--dev", "/dev", "--proc", "/proc", "--tmpfs", GROUPS] + words, variables)
+
+
 def landlock_only(scene, words, variables):
     """Rules for files and scopes, without a namespace."""
     user(scene)
@@ -214,17 +242,17 @@ def landlock_only(scene, words, variables):
     os.execve(words[0], words, variables)
 
 
-def full(level):
+def full(level, pidns=True):
     """Everything: mounts, two levels, namespaces of processes and memory, scopes, a filter."""
     def cage(scene, words, variables):
         user(scene)
-        enter(NEWNS | NEWPID | NEWIPC)
+        enter(NEWNS | NEWIPC | (NEWPID if pidns else 0))
         child = os.fork()
         if child:
             LIBC.prctl(DUMPABLE, 0)
             os._exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) & 255)
         LIBC.prctl(1, signal.SIGKILL)
-        first_process(scene, level)
+        first_process(scene, level, pidns)
         no_groups()
         child = os.fork()
         if child:
@@ -234,25 +262,26 @@ def full(level):
         os.chdir(scene.targets["project"])
         ports = [scene.targets["tcp_port"]] if level == "strict" else None
         restrict(ports=ports)
-        filter_calls(level == "strict")
+        filter_calls(level == "strict", not pidns)
         os.execve(words[0], words, variables)
     return cage
 
 
 CAGES = {"none": none, "mounts": mounts_alone, "one-level": one_level, "two-levels": two_levels,
          "landlock": landlock_only, "guard": full("guard"), "workspace": full("workspace"),
-         "strict": full("strict")}
-WITH_PIDNS = ("guard", "workspace", "strict", "shifted")
+         "strict": full("strict"), "no-pidns": full("guard", False),
+         "bwrap": bubblewrap, "bare-names": bare_names}
+WITH_PIDNS = ("guard", "workspace", "strict", "shifted", "bwrap")
 ROOT_ONLY = ("mounts", "one-level", "shifted")
 # Which level of expect.json a cage must come to.
 LEVELS = {"none": "off", "landlock": "keys-only", "guard": "guard", "shifted": "guard",
-          "workspace": "workspace",
-          "strict": "strict"}
+          "no-pidns": "guard", "workspace": "workspace", "strict": "strict"}
 
 
 def of(prefix, ways, kind, result):
     """The same result for several ways."""
-    return {"%s.%s.%s" % (prefix, way, kind): result for way in ways.split()}
+    end = "." + kind if kind else ""
+    return {"%s.%s%s" % (prefix, way, end): result for way in ways.split()}
 
 
 LEAKS = dict.fromkeys(("key.inherited_directory", "inherited.descriptors", "environment.channels",
@@ -270,7 +299,13 @@ if not any(point == "/" and source.startswith("/dev/") for point, _, source in m
 if handle("/proc/self/ns/mnt")[0]:
     DISK["mask.namespace.direct"] = "open"
 LOCKED = {**dict.fromkeys(list(MISTAKE) + list(DISK), "blocked"), "key.path": "blocked"}
+BARE = {**of("names", "git_renamed git_config_replaced claude_moved mcp_json_moved", None, "open"),
+        **of("names", "hook_new hooks_renamed hook_remounted hook_bound", None, "blocked")}
+# bwrap leaves its first process within reach, counts processes from 1, is locked for users alone.
+REACHED = {"reaper." + way: "open" for way in OF_REAPER if way != "setns"}
+BWRAP = {**REACHED, "agents.registry_clash": "open"}
 MORE = {"none": {"user": LEAKS, "root": LEAKS}, "mounts": {"root": {**MISTAKE, **DISK}},
         "one-level": {"root": MISTAKE}, "two-levels": {"user": LOCKED, "root": LOCKED},
-        "landlock": {}, "guard": {}, "workspace": {}, "strict": {},
-        "shifted": {}}
+        "bare-names": {"user": BARE, "root": BARE}, "bwrap": {
+            "user": {**LOCKED, **BWRAP},
+            "root": {**of("mask", UNMASK, "direct", "open"), **BWRAP}}}

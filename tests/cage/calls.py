@@ -11,14 +11,14 @@ LIBC.syscall.restype = ctypes.c_long
 
 NUMBERS = {
     "ioctl": 16, "shmget": 29, "shmat": 30, "shmctl": 31, "getpid": 39, "fcntl": 72,
-    "ptrace": 101, "rt_sigqueueinfo": 129, "getpriority": 140, "setpriority": 141,
-    "pivot_root": 155, "prctl": 157, "mount": 165, "umount2": 166, "tgkill": 234,
-    "mq_open": 240, "add_key": 248, "request_key": 249, "keyctl": 250, "ioprio_set": 251,
-    "ioprio_get": 252, "unshare": 272, "prlimit64": 302, "name_to_handle_at": 303,
-    "open_by_handle_at": 304, "sendmmsg": 307, "setns": 308, "process_vm_readv": 310,
-    "pidfd_send_signal": 424, "io_uring_setup": 425, "open_tree": 428, "move_mount": 429,
-    "pidfd_open": 434, "clone3": 435, "pidfd_getfd": 438, "mount_setattr": 442,
-    "landlock_create_ruleset": 444, "landlock_restrict_self": 446,
+    "ptrace": 101, "capset": 126, "rt_sigqueueinfo": 129, "getpriority": 140,
+    "setpriority": 141, "pivot_root": 155, "prctl": 157, "mount": 165, "umount2": 166,
+    "tgkill": 234, "mq_open": 240, "add_key": 248, "request_key": 249, "keyctl": 250,
+    "ioprio_set": 251, "ioprio_get": 252, "unshare": 272, "prlimit64": 302,
+    "name_to_handle_at": 303, "open_by_handle_at": 304, "sendmmsg": 307, "setns": 308,
+    "process_vm_readv": 310, "pidfd_send_signal": 424, "io_uring_setup": 425, "open_tree": 428,
+    "move_mount": 429, "pidfd_open": 434, "clone3": 435, "pidfd_getfd": 438,
+    "mount_setattr": 442, "landlock_create_ruleset": 444, "landlock_restrict_self": 446,
 }
 
 NEWNS, NEWCGROUP, NEWIPC = 0x20000, 0x2000000, 0x8000000

@@ -79,13 +79,17 @@ def only_families(values, code):
     return [(EQUAL, 41, 0, len(lines))] + lines
 
 
-def filter_calls(network):
-    """Sets the filter; with what a list of ports needs beside it, if that is wanted."""
+def filter_calls(network, limits=False):
+    """Sets the filter; with what a list of ports needs beside it, and with limits for this process
+    alone, if that is wanted."""
     program = [(LOAD, ARCH, 0, 0), (EQUAL, X86_64, 1, 0), (RETURN, ERRNO | ENOSYS, 0, 0),
                (LOAD, NUMBER, 0, 0), (AT_LEAST, X32, 0, 1), (RETURN, ERRNO | ENOSYS, 0, 0)]
     for name in ("keyctl", "add_key", "request_key", "io_uring_setup"):
         program += refuse(name, ENOSYS)
     program += refuse_value("ioctl", 1, (0x5412, 0x541C), EPERM)
+    if limits:
+        program += [(EQUAL, NUMBERS["prlimit64"], 0, 4), (LOAD, low(0), 0, 0), (EQUAL, 0, 1, 0),
+                    (RETURN, ERRNO | EPERM, 0, 0), (LOAD, NUMBER, 0, 0)]
     if network:
         program += only_families((1, 2, 10, 16), NOT_SUPPORTED)
         program += refuse_value(41, 2, (IPPROTO_MPTCP, IPPROTO_SMC, IPPROTO_SCTP), NOT_SUPPORTED)

@@ -34,7 +34,8 @@ class Scene:
         os.chmod(self.base, 0o755)
         self.word = os.path.basename(self.base)
         self.name, self.uid, self.gid = "root", 0, 0
-        self.home, self.children, self.made, self.queue = self.base + "/home", [], [], None
+        self.home, self.children, self.made = self.base + "/home", [], []
+        self.queue = self.terminal = None
         if ordinary:
             self.name = self.word.lower().replace("_", "x")
             subprocess.run(["useradd", "-M", "-d", self.home, "-s", "/bin/sh", self.name],
@@ -69,6 +70,11 @@ class Scene:
             elif path.startswith(GROUPS) or not os.listdir(path):
                 os.rmdir(path)
         LIBC.mq_unlink(b"/" + self.word.encode())
+        for descriptor in (self.queue, self.terminal):
+            if descriptor is not None:
+                os.close(descriptor)
+        for end in self.held:
+            end.close()
         shutil.rmtree(self.base)
         if self.uid:
             subprocess.run(["userdel", self.name], check=True)
@@ -189,8 +195,8 @@ class Scene:
         call("shmctl", t["shm_id"], 2, data)
         struct.pack_into("II", data, 4, self.uid, self.gid)
         call("shmctl", t["shm_id"], 1, data)
-        queue = call("mq_open", self.word.encode(), os.O_CREAT | os.O_RDWR, 0o600, 0)
-        os.fchown(queue, self.uid, self.gid)
+        self.queue = call("mq_open", self.word.encode(), os.O_CREAT | os.O_RDWR, 0o600, 0)
+        os.fchown(self.queue, self.uid, self.gid)
 
     def group(self):
         """A group that is the user's, with one below it for the sibling."""
@@ -234,6 +240,9 @@ class Scene:
                 LIBC.prctl(DUMPABLE, 1)
                 if who == "sibling":
                     new_user_namespace(NEWNS)
+                    # A user's session has no capabilities, as after exec. Root's keeps them.
+                    if self.uid:
+                        call("capset", struct.pack("Ii", 0x20080522, 0), bytes(24))
                 LIBC.prctl(DUMPABLE, int(who == "sibling"))
                 if who == "daemon":
                     for end in self.unix_listeners:
