@@ -3,6 +3,7 @@
 
 use crate::base::error::{Context, Error, Result};
 use crate::cage::Cage;
+use crate::cage::Level;
 use crate::cage::start;
 use crate::cage::trial;
 use crate::sys::landlock;
@@ -68,7 +69,10 @@ fn lock(init: &OwnedFd) -> Result<()> {
 fn give_up(cage: &Cage, terminals: u64) -> Result<()> {
     // Root's rights are over its own namespace only, and it gets them again with each program.
     if proc::uid() != 0 {
-        namespace::drop_capabilities()?;
+        match cage.level {
+            Level::KeysOnly => namespace::clear_capabilities()?,
+            _ => namespace::drop_capabilities()?,
+        }
     }
     namespace::no_new_privileges()?;
     landlock::restrict(&cage.rules)?;

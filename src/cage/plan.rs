@@ -85,8 +85,8 @@ pub fn plan(facts: &Facts<'_>) -> Result<Cage> {
     let masks = view.steps().iter().filter(is_mask).filter_map(covers);
     let masks = masks.filter(|path| stays(path, facts)).chain(view.cover(&state));
     let masks = masks.map(Path::to_path_buf).collect();
-    Ok(Cage {
-        level: facts.level,
+    let cage = Cage {
+        level: facts.level.max(Level::Guard),
         processes: facts.processes,
         steps: view.into_steps(),
         rules: Rules {
@@ -99,7 +99,21 @@ pub fn plan(facts: &Facts<'_>) -> Result<Cage> {
         open: facts.open.clone(),
         masks,
         made,
-    })
+    };
+    if facts.level > Level::KeysOnly { Ok(cage) } else { files_alone(cage, &state) }
+}
+
+/// What is left of a cage without namespaces.
+fn files_alone(mut cage: Cage, state: &Path) -> Result<Cage> {
+    while cage.level > Level::KeysOnly {
+        cage = weaker(&cage, state).ok_or_else(|| {
+            Error::invalid(
+                "the sandbox keys-only needs Landlock as of Linux 6.12; --sandbox off starts it \
+                 without one",
+            )
+        })?;
+    }
+    Ok(cage)
 }
 
 /// Whether a directory stays: what the system makes in /run and /tmp comes and goes with logins,
@@ -253,13 +267,15 @@ pub fn weaker(cage: &Cage, state: &Path) -> Option<Cage> {
     })
 }
 
-/// Everything but `path` and what it lies in.
+/// Everything but `path` and what it lies in. No links: one that leads there would open it, and one
+/// that leads elsewhere opens nothing that is not open by its own name.
 fn beside(path: &Path) -> Vec<PathBuf> {
     let mut all = Vec::new();
     for inner in path.ancestors() {
         let Some(dir) = inner.parent() else { break };
         let entries = fs::read_dir(dir).into_iter().flatten().flatten();
-        all.extend(entries.map(|entry| entry.path()).filter(|path| path != inner));
+        let entries = entries.map(|entry| entry.path());
+        all.extend(entries.filter(|path| path != inner && !path.is_symlink()));
     }
     all
 }

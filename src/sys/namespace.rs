@@ -124,6 +124,11 @@ pub fn drop_capabilities() -> Result<()> {
             Err(error) => return Err(error),
         }
     }
+    clear_capabilities()
+}
+
+/// Gives up those that it has. Which it may have it keeps: to drop that needs one.
+pub fn clear_capabilities() -> Result<()> {
     /// `struct __user_cap_header_struct` and twice `__user_cap_data_struct`, version 3.
     #[repr(C)]
     struct Header {

@@ -36,6 +36,29 @@ fn its_own_files_are_not_there_and_it_says_what_holds() {
 }
 
 #[test]
+fn keys_only_can_be_asked_for_and_no_link_leads_around_it() {
+    let space = Space::new();
+    let daemon = Daemon::start(&space);
+    let beside = space.state.parent().expect("a directory");
+    std::os::unix::fs::symlink(&space.state, beside.join("around")).expect("a link");
+    std::os::unix::fs::symlink("/nowhere", beside.join("dangling")).expect("a link");
+    let script = format!(
+        "cat {0}/codepiper.db {1}/around/codepiper.db; ls {0}; echo x > mine && cat mine; \
+         echo done; sleep 600",
+        space.state.display(),
+        beside.display()
+    );
+    let project = space.project.to_str().expect("text");
+    let line = ["start", "-p", "command", "-d", project, "--sandbox", "keys-only", "--"];
+    space.cli(&[&line[..], &["sh", "-c", &script]].concat()).expect(0);
+    let id = daemon.get("/sessions")["sessions"][0]["id"].as_str().expect("an id").to_string();
+    let shown = daemon.wait_screen(&id, "done");
+    assert_eq!(shown.matches("Permission denied").count(), 3, "{shown}");
+    assert!(shown.contains("\nx"), "{shown}");
+    assert_eq!(daemon.session(&id)["sandbox"]["verified"], "keys-only");
+}
+
+#[test]
 fn a_daemon_that_starts_anew_changes_nothing_and_the_end_is_told() {
     let space = Space::new();
     let mut daemon = Daemon::start(&space);
