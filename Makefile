@@ -18,7 +18,7 @@ binary  := target/codepiper
 # One file is installed; a person without root gets it in the home.
 PREFIX  ?= $(if $(filter 0,$(shell id -u)),/usr/local,$(HOME)/.local)
 
-.PHONY: help assets build run test e2e bench install clean needs-tests needs-e2e attack fuzz needs-attack
+.PHONY: help assets build run test e2e bench install clean needs-tests needs-e2e attack cage fuzz needs-attack
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1\t/p' Makefile | expand -t 18
@@ -66,6 +66,11 @@ e2e: assets needs-e2e ## real agents against scripted models, and a real browser
 attack: assets needs-attack ## the web door under attack: bad requests, floods, neighbours, a proxy
 	cargo build --locked
 	tests/attack/run.py --binary $${CARGO_TARGET_DIR:-target}/debug/codepiper $(ARGS)
+
+cage: assets ## a hostile program in real sessions, at every level of the sandbox (needs root)
+	cargo build --locked
+	bwrap=$$(tests/cage/fetch.sh); \
+	tests/cage/run.py --binary $${CARGO_TARGET_DIR:-target}/debug/codepiper --bwrap "$$bwrap" $(ARGS)
 
 # Further seeds each run would be lost seeds: a failure here is repeated by the same command.
 FUZZ ?= 30

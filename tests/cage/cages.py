@@ -13,8 +13,7 @@ from scene import GROUPS, handle
 PROTECTED = (".git/hooks", ".git/config", ".git/info/attributes", ".git/modules/sub/hooks",
              ".git/modules/sub/config", ".claude", ".codex", ".vscode", ".idea", ".mcp.json",
              ".envrc")
-STARTUP = (".bashrc", ".ssh/config", ".gitconfig", ".config/systemd/user/codepiper.service",
-           ".local/lib/codepiper")
+STARTUP = (".bashrc", ".ssh/config", ".gitconfig", ".config/systemd", ".local/lib/codepiper")
 KEPT = (".bashrc", ".ssh/config", ".gitconfig", ".claude", ".local/lib/codepiper",
         ".config/systemd/user/codepiper.service")
 
@@ -228,17 +227,18 @@ def bubblewrap(scene, words, variables):
     """The mounts that the sandbox of Debian makes, by itself."""
     t = scene.targets
     scene.become()
-    os.execve("/usr/bin/bwrap", [
+    os.execvpe("bwrap", [
         "bwrap", "--unshare-user", "--unshare-pid", "--unshare-ipc", "--ro-bind", "/", "/",
         "--bind", t["project"], t["project"], "--tmpfs", t["state_dir"], "--tmpfs", "/tmp",
         "--dev", "/dev", "--proc", "/proc", "--tmpfs", GROUPS] + words, variables)
 
 
 def landlock_only(scene, words, variables):
-    """Rules for files and scopes, without a namespace."""
+    """Rules for files and scopes and a filter of calls, without a namespace."""
     user(scene)
     hook = os.path.dirname(scene.targets["hook_socket"])
     restrict(beside(scene.targets["state_dir"]) + [hook], denied=True)
+    filter_calls(False, True)
     os.execve(words[0], words, variables)
 
 
@@ -304,7 +304,12 @@ BARE = {**of("names", "git_renamed git_config_replaced claude_moved mcp_json_mov
 # bwrap leaves its first process within reach, counts processes from 1, is locked for users alone.
 REACHED = {"reaper." + way: "open" for way in OF_REAPER if way != "setns"}
 BWRAP = {**REACHED, "agents.registry_clash": "open"}
-MORE = {"none": {"user": LEAKS, "root": LEAKS}, "mounts": {"root": {**MISTAKE, **DISK}},
+# The stand-ins for keepers have an environment.
+TOLD = dict.fromkeys(("keeper.environ", "sibling_keeper.environ"), "open")
+# Its users are shifted on one file system, and /tmp is on another.
+SHIFTED = dict.fromkeys(("outside.shared_temp", "socket.late"), "blocked")
+MORE = {"shifted": {"root": SHIFTED}, "none": {"user": LEAKS, "root": {**LEAKS, **TOLD}},
+        "landlock": {"root": TOLD}, "mounts": {"root": {**MISTAKE, **DISK}},
         "one-level": {"root": MISTAKE}, "two-levels": {"user": LOCKED, "root": LOCKED},
         "bare-names": {"user": BARE, "root": BARE}, "bwrap": {
             "user": {**LOCKED, **BWRAP},

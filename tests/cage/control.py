@@ -4,8 +4,8 @@ what expect.json says of "off"; in cages made by hand, some of which have a mist
 of the level that they stand for, or what cages.py says of the mistake. It needs root, bwrap and
 nothing of the product.
 
-    control.py user|root [CAGE]...         all cages, if none is named
-    control.py user|root CAGE --show       prints the results instead of judging them
+    control.py BWRAP user|root [CAGE]...       all cages, if none is named
+    control.py BWRAP user|root CAGE --show     prints the results instead of judging them
 """
 import json
 import os
@@ -14,10 +14,12 @@ import traceback
 
 sys.dont_write_bytecode = True
 
+from apart import mounts_apart  # noqa: E402
 from calls import LIBC, PDEATHSIG  # noqa: E402
 from cages import CAGES, LEVELS, MORE, ROOT_ONLY, WITH_PIDNS  # noqa: E402
-from scene import HERE, Scene  # noqa: E402
+from scene import Scene  # noqa: E402
 from shifted import shifted  # noqa: E402
+from verdict import NO_PIDNS, ROOT, differences, wanted  # noqa: E402
 
 CAGES["shifted"] = shifted
 
@@ -68,39 +70,14 @@ def inside(scene, cage, writer):
 def expected(who, cage):
     """{attempt: result} of the level that a cage stands for, with what is special about the cage.
     One that stands for no level leaves the rest to the host."""
-    with open(HERE + "/expect.json", encoding="utf-8") as file:
-        table = json.load(file)
-    level = LEVELS.get(cage)
-    column = table["levels"].index(level) if level else None
-    who_in, should = "root_shifted" if cage == "shifted" else who, {}
-    for row in table["rows"]:
-        want = "any" if column is None else row.get(who_in, row[who])[column]
-        if cage == "no-pidns":
-            want = row.get("without_pidns", {}).get(who, want)
-        should.update(dict.fromkeys(row["attempts"], want))
-    return {**should, **MORE.get(cage, {}).get(who, {})}
-
-
-def meets(found, want):
-    """Whether a result is what it should be."""
-    return want in (found, "any") or want == "closed" and found in ("blocked", "n/a")
-
-
-def differences(said, should):
-    """What is not as it should be, one line each."""
-    lines = ["%s: there is no such attempt" % name for name in should if name not in said]
-    for name, found in said.items():
-        want = should.get(name, "in no row")
-        if found["result"] == "broken":
-            lines.append("%s: broken: %s" % (name, found["detail"]))
-        elif not meets(found["result"], want):
-            lines.append("%s: %s (%s), not %s" % (name, found["result"], found["detail"], want))
-    return lines
+    lacks = {"no-pidns": [NO_PIDNS, ROOT], "shifted": []}.get(cage, [ROOT])
+    return {**wanted(who, LEVELS.get(cage), lacks), **MORE.get(cage, {}).get(who, {})}
 
 
 def main(words):
     """Makes a scene for each cage, and judges or shows what came of it."""
-    who, cages = words[0], [word for word in words[1:] if word != "--show"]
+    who, cages = words[1], [word for word in words[2:] if word != "--show"]
+    mounts_apart(words[0])
     wrong = False
     for cage in cages or [cage for cage in CAGES if who == "root" or cage not in ROOT_ONLY]:
         with Scene(who == "user") as scene:

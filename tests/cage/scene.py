@@ -13,6 +13,7 @@ import struct
 import subprocess
 import tempfile
 import threading
+import time
 
 from calls import AT_FDCWD, DUMPABLE, LIBC, NEWNS, PDEATHSIG, call, new_user_namespace, started
 
@@ -29,8 +30,8 @@ FOLLOW = 0x400
 class Scene:
     """Everything there is to attack, as user `name` or, without one, as root."""
 
-    def __init__(self, ordinary):
-        self.base = tempfile.mkdtemp(prefix="cage-", dir="/srv")
+    def __init__(self, ordinary, where="/srv"):
+        self.base = tempfile.mkdtemp(prefix="cage-", dir=where)
         os.chmod(self.base, 0o755)
         self.word = os.path.basename(self.base)
         self.name, self.uid, self.gid = "root", 0, 0
@@ -38,8 +39,7 @@ class Scene:
         self.queue = self.terminal = None
         if ordinary:
             self.name = self.word.lower().replace("_", "x")
-            subprocess.run(["useradd", "-M", "-d", self.home, "-s", "/bin/sh", self.name],
-                           check=True)
+            users("useradd", "-M", "-d", self.home, "-s", "/bin/sh", self.name)
             entry = pwd.getpwnam(self.name)
             self.uid, self.gid = entry.pw_uid, entry.pw_gid
         self.targets = {"pidns": False}
@@ -53,6 +53,8 @@ class Scene:
             self.group()
             self.actors()
             self.identities()
+            shutil.copytree(HERE, self.targets["project"] + "/hostile",
+                            ignore=shutil.ignore_patterns("__*"))
         except BaseException:
             self.__exit__()
             raise
@@ -77,7 +79,7 @@ class Scene:
             end.close()
         shutil.rmtree(self.base)
         if self.uid:
-            subprocess.run(["userdel", self.name], check=True)
+            users("userdel", self.name)
 
     def directory(self, path):
         """A directory of the user's, with those above it that are missing."""
@@ -103,9 +105,7 @@ class Scene:
     def files(self):
         """What there is to read and to write."""
         t, home = self.targets, self.directory(self.home)
-        t["state_dir"] = home + "/.codepiper"
-        t["key"] = self.file(t["state_dir"] + "/master.key", "k" * 32)
-        t["database"] = os.path.basename(self.file(t["state_dir"] + "/codepiper.db"))
+        self.state()
         t["home"], t["project"] = home, self.directory(self.base + "/own/work/project")
         for name in HOME:
             made = self.directory if name in DIRECTORIES else self.file
@@ -121,6 +121,23 @@ class Scene:
         for name in ("config", "info/attributes", "hooks/pre-commit", "modules/sub/config",
                      "modules/sub/hooks/x"):
             self.file(t["project"] + "/.git/" + name)
+
+    def state(self):
+        """What the daemon keeps."""
+        t = self.targets
+        t["state_dir"] = self.home + "/.codepiper"
+        t["key"] = self.file(t["state_dir"] + "/master.key", "k" * 32)
+        t["database"] = os.path.basename(self.file(t["state_dir"] + "/codepiper.db"))
+
+    def doors(self):
+        """Where the daemon and a keeper listen."""
+        t = self.targets
+        t["control_socket"] = self.listen(t["state_dir"] + "/run/control.sock")
+        t["hook_socket"] = self.listen(t["state_dir"] + "/hook/hook.sock")
+        t["keeper_sockets"] = os.path.dirname(self.listen(t["state_dir"] + "/run/k/a.sock"))
+        t["control_link"] = "/tmp/%s-control" % self.word
+        os.symlink(t["control_socket"], t["control_link"])
+        self.made.append(t["control_link"])
 
     def listen(self, path):
         """A listener at a path; beside it if a real one is there."""
@@ -139,12 +156,7 @@ class Scene:
     def sockets(self):
         """Every listener, all held by the stand-in of the daemon."""
         t, uid = self.targets, self.uid
-        t["control_socket"] = self.listen(t["state_dir"] + "/run/control.sock")
-        t["hook_socket"] = self.listen(t["state_dir"] + "/hook/hook.sock")
-        t["keeper_sockets"] = os.path.dirname(self.listen(t["state_dir"] + "/run/k/a.sock"))
-        t["control_link"] = "/tmp/%s-control" % self.word
-        os.symlink(t["control_socket"], t["control_link"])
-        self.made.append(t["control_link"])
+        self.doors()
         run, number = "/run/user/%d" % uid, "" if uid == 0 else "-%d" % uid
         t["sentinels"] = {name: self.listen(path) for name, path in {
             "ssh_agent": "/tmp/ssh-%s/agent.7" % self.word, "bus": run + "/bus",
@@ -275,7 +287,15 @@ class Scene:
         t["home_ids"] = {name: identity(os.path.join(self.home, name)) for name in HOME}
         t["key_handle"] = handle(t["key"])
         t["mounts_handle"] = handle("/proc/self/ns/mnt")
-        shutil.copytree(HERE, t["project"] + "/hostile", ignore=shutil.ignore_patterns("__*"))
+
+
+def users(*words):
+    """Adds or removes a user, as soon as nobody else does."""
+    end = time.monotonic() + 30
+    while subprocess.run(words, check=False, stderr=subprocess.DEVNULL).returncode:
+        if time.monotonic() > end:
+            raise SystemExit("does not work: " + " ".join(words))
+        time.sleep(0.1)
 
 
 def identity(path):

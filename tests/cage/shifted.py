@@ -38,9 +38,9 @@ def shifted_root():
     tree = open_tree("/", TREE_CLONE)
     attributes = struct.pack("QQQQ", ATTR_IDMAP, 0, 0, user_namespace())
     call("mount_setattr", tree, b"", AT_EMPTY_PATH, attributes, len(attributes))
-    top = spot()
+    top = spot("/srv")
     call("move_mount", tree, b"", AT_FDCWD, top.encode(), MOVE_EMPTY_PATH)
-    for name in ("/dev", "/sys", "/proc"):
+    for name in ("/dev", "/sys", "/proc", "/tmp", "/run", "/usr/local/bin"):
         mount(name, top + name, None, BIND | REC)
     os.chdir(top)
     call("pivot_root", b".", b".")

@@ -199,8 +199,11 @@ def registry_clash(t):
 
 @attempt("environment.channels")
 def variables(_):
-    """Variables that tell programs where to find what a cage hides."""
+    """Variables that tell programs where to find what a cage hides. One that leads to an empty
+    directory tells nothing, and programs need it."""
     left = [name for name in VARIABLES if os.environ.get(name)]
+    if "XDG_RUNTIME_DIR" in left and not os.listdir(os.environ["XDG_RUNTIME_DIR"]):
+        left.remove("XDG_RUNTIME_DIR")
     if not left:
         raise Blocked("none is set")
     return "set: " + " ".join(left)

@@ -108,9 +108,10 @@ def agent_state(t):
 
 @attempt("program.binary")
 def binary(t):
-    """The program that the daemon is. That it runs is the kernel's last objection, after all that
-    are about permission."""
+    """The program that the daemon is. That it runs is for opening an objection that comes before a
+    mark read-only, but none for a change of mode."""
     same(t["binary"], t["binary_id"])
+    mode(t["binary"])
     try:
         append(t["binary"])
     except OSError as error:

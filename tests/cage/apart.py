@@ -1,0 +1,33 @@
+"""A place for attacks apart from the machine's own: what is made in /tmp, /run and shared memory is
+seen by nobody else, and is gone with the last process there. It knows nothing of what is attacked.
+"""
+import os
+
+from calls import BIND, NEWIPC, NEWNS, PRIVATE, REC, call, mount
+from scene import HERE
+
+PROGRAMS = "/usr/local/bin"
+
+
+def mounts_apart(bwrap):
+    """From here on /tmp, /run and shared memory are this process's own, and bwrap is where programs
+    are found."""
+    call("unshare", NEWNS | NEWIPC)
+    mount(None, "/", None, REC | PRIVATE)
+    here, text = os.open(HERE, os.O_PATH), None
+    if bwrap:
+        with open(bwrap, "rb") as file:
+            text = file.read()
+    mount("none", "/tmp", "tmpfs", 0, "mode=1777")
+    mount("none", "/run", "tmpfs", 0, "mode=755")
+    mount("none", "/dev/shm", "tmpfs", 0, "mode=1777")
+    if not os.path.isdir(HERE):
+        os.makedirs(HERE)
+        mount("/proc/self/fd/%d" % here, HERE, None, BIND)
+    os.close(here)
+    if text:
+        os.mkdir("/run/programs")
+        with open("/run/programs/bwrap", "wb") as file:
+            file.write(text)
+        os.chmod("/run/programs/bwrap", 0o755)
+        mount("none", PROGRAMS, "overlay", 0, "lowerdir=/run/programs:" + PROGRAMS)
