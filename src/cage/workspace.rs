@@ -109,11 +109,18 @@ pub fn protect(facts: &Facts<'_>, view: &mut View) -> Vec<PathBuf> {
     made
 }
 
-/// What a submodule runs stands in the repository around it.
+/// What a submodule runs stands in the repository around it, under a name that may have slashes, and
+/// that of one inside it below that.
 fn submodules(modules: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(modules).into_iter().flatten().flatten().map(|entry| entry.path());
-    let each = |dir: PathBuf| ["hooks", "config"].map(|name| dir.join(name));
-    entries.filter(|dir| dir.join("HEAD").exists()).flat_map(each).collect()
+    let dirs = entries.filter(|path| path.is_dir() && !path.is_symlink());
+    let each = |dir: PathBuf| match dir.join("HEAD").exists() {
+        true => {
+            [submodules(&dir.join("modules")), vec![dir.join("hooks"), dir.join("config")]].concat()
+        }
+        false => submodules(&dir),
+    };
+    dirs.flat_map(each).collect()
 }
 
 /// Of a worktree of git's: the directory that its commits go to.

@@ -10,8 +10,8 @@ from filters import beside, filter_calls, restrict
 from processes import OF_REAPER
 from scene import GROUPS, handle
 
-PROTECTED = (".git/hooks", ".git/config", ".git/info/attributes", ".git/modules/sub/hooks",
-             ".git/modules/sub/config", ".claude", ".codex", ".vscode", ".idea", ".mcp.json",
+PROTECTED = (".git/hooks", ".git/config", ".git/info/attributes", ".git/modules/a/sub/hooks",
+             ".git/modules/a/sub/config", ".claude", ".codex", ".vscode", ".idea", ".mcp.json",
              ".envrc")
 STARTUP = (".bashrc", ".ssh/config", ".gitconfig", ".config/systemd", ".local/lib/codepiper")
 KEPT = (".bashrc", ".ssh/config", ".gitconfig", ".claude", ".local/lib/codepiper",

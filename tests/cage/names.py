@@ -12,7 +12,7 @@ DIRECTORIES = {"claude": ".claude", "codex": ".codex", "vscode": ".vscode", "ide
 FILES = {"mcp_json": ".mcp.json", "envrc": ".envrc"}
 # What is there, to be changed.
 PRESENT = {"git_config": ".git/config", "git_attributes": ".git/info/attributes",
-           "git_hook": ".git/hooks/pre-commit", "module_config": ".git/modules/sub/config"}
+           "git_hook": ".git/hooks/pre-commit", "module_config": ".git/modules/a/sub/config"}
 
 
 def within(t, name):
@@ -36,7 +36,7 @@ def hook_new(t):
 @attempt("names.module_hook_new")
 def module_hook(t):
     """A hook of a submodule."""
-    create(within(t, ".git/modules/sub/hooks/post-checkout"))
+    create(within(t, ".git/modules/a/sub/hooks/post-checkout"))
     return "planted a hook"
 
 

@@ -118,8 +118,8 @@ class Scene:
         t["sibling_file"] = os.path.basename(self.file(t["sibling_dir"] + "/file"))
         t["temp_file"] = self.file("/tmp/%s-file" % self.word)
         t["unlisted_file"] = "/etc/debian_version"
-        for name in ("config", "info/attributes", "hooks/pre-commit", "modules/sub/config",
-                     "modules/sub/hooks/x"):
+        for name in ("config", "info/attributes", "hooks/pre-commit", "modules/a/sub/config",
+                     "modules/a/sub/HEAD", "modules/a/sub/hooks/x"):
             self.file(t["project"] + "/.git/" + name)
 
     def state(self):
