@@ -109,8 +109,8 @@ pub fn protect(facts: &Facts<'_>, view: &mut View) -> Vec<PathBuf> {
     made
 }
 
-/// What a submodule runs stands in the repository around it, under a name that may have slashes, and
-/// that of one inside it below that.
+/// What a submodule runs stands in the repository around it, under a name that may have slashes,
+/// and that of one inside it below that.
 fn submodules(modules: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(modules).into_iter().flatten().flatten().map(|entry| entry.path());
     let dirs = entries.filter(|path| path.is_dir() && !path.is_symlink());
