@@ -184,6 +184,10 @@ fn hide(facts: &Facts<'_>, view: &mut View) {
             }
         }
     }
+    // Its sockets lie where this says, which need not be in /run.
+    let runtime = facts.vars.get("XDG_RUNTIME_DIR").and_then(|path| real(Path::new(path)));
+    let is_own = |path: &PathBuf| !facts.granted.shows(path) && !facts.home.starts_with(path);
+    covers.extend(runtime.filter(is_own).map(|path| (false, path)));
     for veil in veils {
         let inside: Vec<PathBuf> =
             files.extract_if(.., |path| path.parent() == Some(veil.as_path())).collect();

@@ -59,6 +59,23 @@ fn keys_only_can_be_asked_for_and_no_link_leads_around_it() {
 }
 
 #[test]
+fn sockets_of_the_persons_programs_are_not_there_wherever_they_are_kept() {
+    let space = Space::new();
+    let daemon = Daemon::start(&space);
+    let runtime = space.root.join("runtime");
+    fs::create_dir(&runtime).expect("a directory");
+    let _bus = std::os::unix::net::UnixListener::bind(runtime.join("bus")).expect("a bus");
+    let script = "ls -A $XDG_RUNTIME_DIR; touch $XDG_RUNTIME_DIR/own && echo end; sleep 600";
+    let body = json!({"provider": "command", "cwd": space.project,
+        "env": {"XDG_RUNTIME_DIR": runtime}, "args": ["sh", "-c", script]});
+    let reply = daemon.post("/sessions", &body);
+    let id = reply["session"]["id"].as_str().expect("an id").to_string();
+    let screen = daemon.wait_screen(&id, "end");
+    assert!(!screen.contains("bus"), "{screen}");
+    assert!(!runtime.join("own").exists(), "it has one of its own");
+}
+
+#[test]
 fn a_daemon_that_starts_anew_changes_nothing_and_the_end_is_told() {
     let space = Space::new();
     let mut daemon = Daemon::start(&space);
