@@ -1,7 +1,8 @@
 //! Which cage a session gets: what was asked for, what this host can build, what was granted. What
 //! a cage is made of is in [`crate::cage`].
 //!
-//! 1. A level that was named MUST be had or the session does not start; only `auto` takes less.
+//! 1. A level that was named MUST be had or the session does not start; only `auto` takes less, and
+//!    never less than this host is known to have: a session could use up what the next one needs.
 //! 2. The row MUST say what was tried from within that very session, and nothing before that.
 //! 3. A variable that leads to what a cage hides MUST NOT pass without its grant.
 
@@ -66,7 +67,7 @@ impl Service {
             None => self.word(SANDBOX),
         };
         check_level(&asked)?;
-        let project = cwd.to_string_lossy().into_owned();
+        let project = project(cwd);
         let mut grants = self.store().read(|conn| project_grants::of(conn, &project))?;
         for name in &request.grants {
             if !grants.contains(name) {
@@ -78,7 +79,7 @@ impl Service {
 
     /// All sessions of a project are granted this from now on.
     pub(super) fn remember_grants(&self, cwd: &Path, names: &[String]) -> Result<()> {
-        let (project, names) = (cwd.to_string_lossy().into_owned(), names.to_vec());
+        let (project, names) = (project(cwd), names.to_vec());
         self.store().write(move |tx| {
             let added = project_grants::add(tx, &project, &names, time::unix_ms())?;
             if added.is_empty() {
@@ -177,12 +178,13 @@ impl Service {
             let cage = launch.cage.as_ref();
             cage.into_iter().for_each(Cage::clear_away);
             let Some(why) = error.message.strip_prefix(CANNOT) else { return Err(error) };
-            let Some(cage) = cage.filter(|_| row.sandbox.asked == AUTO) else {
+            let may_be_less = row.sandbox.asked == AUTO && !had_before(&self.list()?, &words, row);
+            let Some(cage) = cage.filter(|_| may_be_less) else {
                 return Err(Error::new(
                     Code::Failed,
                     format!(
-                        "this host cannot have the sandbox {words}: {why}; \
-                     choose a looser level, or --sandbox auto"
+                        "the sandbox {words} cannot be had: {why}; end what uses the host up, or \
+                         choose a looser level with --sandbox"
                     ),
                 ));
             };
@@ -207,6 +209,19 @@ impl Records {
     }
 }
 
+/// Whether this host, since it was booted, has had such a cage: then it can, and what keeps it from
+/// that now may be a session that has used up what the next one needs.
+fn had_before(sessions: &[Session], words: &str, row: &Session) -> bool {
+    let known = |other: &Session| other.boot_id == row.boot_id && other.sandbox.held == words;
+    sessions.iter().any(known)
+}
+
+/// A project's one name, whatever link leads to it.
+fn project(cwd: &Path) -> String {
+    let real = cwd.canonicalize().unwrap_or_else(|_| cwd.to_path_buf());
+    real.to_string_lossy().into_owned()
+}
+
 /// Where a program is to start: a link to its directory may lie where its cage shows nothing.
 pub(super) fn seen(cage: Option<&Cage>, cwd: &Path, real_cwd: &Path) -> PathBuf {
     match cage {
@@ -229,4 +244,24 @@ fn check_variables(row: &Session) -> Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::service::login::stand::Stand;
+
+    #[test]
+    fn a_cage_that_the_host_has_had_since_its_boot_is_not_given_up() {
+        let stand = Stand::new("had-before");
+        let row = |boot: &str, held: &str| Session {
+            boot_id: boot.into(),
+            sandbox: Sandbox { held: held.into(), ..Sandbox::default() },
+            ..stand.service.blank("x")
+        };
+        let asking = row("now", "");
+        let had = |boot: &str, held: &str| had_before(&[row(boot, held)], "guard", &asking);
+        assert!(had("now", "guard"));
+        assert!(!had("now", "guard no-pidns") && !had("now", "off") && !had("before", "guard"));
+    }
 }
