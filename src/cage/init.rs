@@ -16,6 +16,7 @@ use crate::limits;
 use crate::sys::file;
 use crate::sys::mount;
 use crate::sys::namespace;
+use crate::sys::namespace::Map;
 use crate::sys::namespace::Side;
 use crate::sys::poll;
 use crate::sys::poll::Watch;
@@ -31,8 +32,8 @@ use std::path::Path;
 pub struct Outside {
     /// The keeper's pid there.
     pub keeper: u32,
-    /// Whose user we are there.
-    pub uid: u32,
+    /// The ids of users and groups, the same inside as there.
+    pub maps: (Map, Map),
 }
 
 /// What `ps` shows of it: not the keeper's name, which marks a session's border.
@@ -121,17 +122,12 @@ fn lock(child: i32, outside: &Outside, program: &OwnedFd) -> Result<()> {
         match pty::receive(program, &mut bytes)?.count {
             0 => return Ok(()),
             _ => {
-                let (users, groups) = inner_maps(outside.uid);
+                let (users, groups) = outside.maps;
                 namespace::map_ids(child, users, groups)?;
                 pty::send(program, b"g")?;
             }
         }
     }
-}
-
-/// Inside, as outside: each id is itself again.
-fn inner_maps(uid: u32) -> (namespace::Map, namespace::Map) {
-    start::maps(uid, namespace::gid())
 }
 
 /// Waits for the program's end, tells it, and lets what is left go.

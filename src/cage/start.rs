@@ -57,7 +57,8 @@ pub const CANNOT: &str = "cannot build a cage: ";
 pub fn start(program: &mut Program, cage: &Cage) -> Result<Caged> {
     let (ours, theirs) = pty::pair()?;
     namespace::want_credentials(&ours)?;
-    let outside = init::Outside { keeper: std::process::id(), uid: proc::uid() };
+    let maps = maps(proc::uid(), namespace::gid());
+    let outside = init::Outside { keeper: std::process::id(), maps };
     let bare = cage.level == Level::KeysOnly;
     let apart = if cage.processes { namespace::PROCESSES } else { 0 };
     let namespaces = if bare { 0 } else { namespace::BUILD | apart };
@@ -69,7 +70,7 @@ pub fn start(program: &mut Program, cage: &Cage) -> Result<Caged> {
         }
         Side::Parent(init) => {
             drop(theirs);
-            follow(program, cage, ours, init).inspect_err(|_| {
+            follow(program, cage, maps, ours, init).inspect_err(|_| {
                 let _ = proc::signal(init, crate::sys::signal::Name::SIGKILL);
                 proc::wait(init);
             })
@@ -82,7 +83,13 @@ fn cannot(error: Error) -> Error {
     Error::new(Code::Failed, format!("{CANNOT}{}", error.chain()))
 }
 
-fn follow(program: &Program, cage: &Cage, ours: OwnedFd, init: i32) -> Result<Caged> {
+fn follow(
+    program: &Program,
+    cage: &Cage,
+    (users, groups): (Map, Map),
+    ours: OwnedFd,
+    init: i32,
+) -> Result<Caged> {
     let bare = cage.level == Level::KeysOnly;
     let (mut master, mut watch) = (None, None);
     loop {
@@ -91,7 +98,7 @@ fn follow(program: &Program, cage: &Cage, ours: OwnedFd, init: i32) -> Result<Ca
         let text = bytes.get(1..message.count).unwrap_or_default();
         match bytes[..message.count].first() {
             Some(b'u') => {
-                give_ids(init).map_err(cannot)?;
+                namespace::map_ids(init, users, groups).map_err(cannot)?;
                 pty::send(&ours, b"g")?;
             }
             Some(b't') => master = message.fd.zip(message.pid),
@@ -116,17 +123,13 @@ fn started(master: Option<(OwnedFd, i32)>, inside: Option<Inside>) -> Result<Cag
     Ok(Caged { master, pid, inside })
 }
 
-/// The user's own id, or, for root, all: files in a cage of root's belong to whom they did.
-fn give_ids(init: i32) -> Result<()> {
-    let (users, groups) = maps(proc::uid(), namespace::gid());
-    namespace::map_ids(init, users, groups)
-}
-
-/// The ids of both namespaces of a cage.
-pub fn maps(uid: u32, gid: u32) -> (Map, Map) {
-    let own = |id: u32| match uid {
-        0 => Map { inside: 0, outside: 0, count: u32::MAX },
-        _ => Map { inside: id, outside: id, count: 1 },
+/// The ids of both namespaces of a cage: the user's own, or, for root, all of them, so that files
+/// belong to whom they did.
+fn maps(uid: u32, gid: u32) -> (Map, Map) {
+    let all = uid == 0 && namespace::may_map_all();
+    let own = |id: u32| match all {
+        true => Map { inside: 0, outside: 0, count: u32::MAX },
+        false => Map { inside: id, outside: id, count: 1 },
     };
     (own(uid), own(gid))
 }

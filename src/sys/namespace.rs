@@ -88,6 +88,18 @@ pub fn map_ids(pid: i32, users: Map, groups: Map) -> Result<()> {
     write("gid_map", &line(groups))
 }
 
+/// Whether we may give a user namespace all ids: CAP_SETGID and CAP_SETUID, where all are there to
+/// be given, as they are not in a container with users of its own.
+pub fn may_map_all() -> bool {
+    const BOTH: u64 = 1 << 6 | 1 << 7;
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let held = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
+    let held = held.and_then(|digits| u64::from_str_radix(digits.trim(), 16).ok());
+    let ids = std::fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
+    let all = ids.split_whitespace().nth(2) == Some("4294967295");
+    all && held.is_some_and(|held| held & BOTH == BOTH)
+}
+
 /// The effective group.
 pub fn gid() -> u32 {
     nix::unistd::getegid().as_raw()
