@@ -111,6 +111,8 @@ pub struct Stance {
     pub silent: bool,
     /// It waits for an answer.
     pub blocked: bool,
+    /// Only its terminal says that it does: its hooks tell of an answer sooner than it redraws.
+    pub doubtful: bool,
     /// It has nothing to do.
     pub at_rest: bool,
     /// A command of its own is under way: while it is, what is typed may get lost.
@@ -123,6 +125,8 @@ struct Entry {
     typing: Typing,
     since: Instant,
     waited: bool,
+    /// The agent's question was doubtful when this was last looked at.
+    doubted: bool,
 }
 
 /// What is held for one session.
@@ -159,7 +163,7 @@ impl Held {
             let full = "too much input waits for this agent already; try again later";
             return (typing.owner.told)(Err(Error::busy(full)));
         }
-        self.entries.push_back(Entry { typing, since: now, waited: false });
+        self.entries.push_back(Entry { typing, since: now, waited: false, doubted: false });
     }
 
     /// The first input that may be typed now, with whether it has waited. Whoever waits in vain is
@@ -168,6 +172,7 @@ impl Held {
         let mut at = 0;
         while let Some(entry) = self.entries.get_mut(at) {
             let verdict = entry.judge(stance, now);
+            entry.doubted = stance.known && stance.blocked && stance.doubtful;
             if let Verdict::Wait = verdict {
                 entry.waited = true;
                 at += 1;
@@ -187,7 +192,7 @@ impl Held {
 
     /// When [`Held::next`] may say something else although nothing has happened.
     pub fn deadline(&self) -> Option<Instant> {
-        self.entries.iter().map(Entry::expiry).min()
+        self.entries.iter().map(Entry::deadline).min()
     }
 
     /// Gives everything back.
@@ -218,15 +223,14 @@ const NO_REST: &str = "the agent has not come to rest for too long, so nothing w
 
 impl Entry {
     fn judge(&self, stance: &Stance, now: Instant) -> Verdict {
-        let Stance { known, up, silent, blocked, at_rest, busy, settled } = *stance;
+        let Stance { known, up, silent, blocked, doubtful, at_rest, busy, settled } = *stance;
         let free = known && up && !blocked;
+        let asks = blocked && !(doubtful && now < self.doubt());
         match self.typing.when {
             _ if self.typing.owner.ticket.withdrawn.load(Ordering::Acquire) => Verdict::Forget,
             When::AtDialog if known && (blocked || (silent && !up)) => Verdict::Type,
             When::AtDialog if known => Verdict::Refuse(Code::Conflict, NO_DIALOG),
-            When::Open | When::AtRest if known && blocked => {
-                Verdict::Refuse(Code::Conflict, BLOCKED)
-            }
+            When::Open | When::AtRest if known && asks => Verdict::Refuse(Code::Conflict, BLOCKED),
             When::Open if free && !busy => Verdict::Type,
             When::AtRest if free && !at_rest && !busy => Verdict::Refuse(Code::Conflict, WORKS),
             When::AtRest | When::Queued if free && at_rest && settled => Verdict::Type,
@@ -235,6 +239,15 @@ impl Entry {
             _ if busy => Verdict::Refuse(Code::Timeout, BUSY),
             _ => Verdict::Refuse(Code::Timeout, NOT_UP),
         }
+    }
+
+    /// When a question that is doubtful counts as one.
+    fn doubt(&self) -> Instant {
+        self.since + limits::REDRAWN
+    }
+
+    fn deadline(&self) -> Instant {
+        if self.doubted && self.typing.when != When::Queued { self.doubt() } else { self.expiry() }
     }
 
     fn expiry(&self) -> Instant {
@@ -247,133 +260,4 @@ impl Entry {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::base::time;
-    use std::sync::mpsc;
-    use std::time::Duration;
-
-    const REST: Stance = Stance {
-        known: true,
-        up: true,
-        silent: false,
-        blocked: false,
-        at_rest: true,
-        busy: false,
-        settled: true,
-    };
-    const WORK: Stance = Stance { at_rest: false, settled: false, ..REST };
-    const BLOCKED: Stance = Stance { blocked: true, ..WORK };
-    const NOT_UP: Stance = Stance { up: false, silent: true, ..WORK };
-    const BEHIND: Stance = Stance { known: false, ..REST };
-
-    type Answers = mpsc::Receiver<Result<bool>>;
-
-    fn typing(when: When, text: &str) -> (Typing, Answers) {
-        let (tell, told) = mpsc::channel();
-        let told_by: Told = Box::new(move |result| tell.send(result).unwrap());
-        let what = What::Line(text.to_string());
-        let owner = Owner { told: told_by, ticket: Arc::default() };
-        (Typing { what, when, owner }, told)
-    }
-
-    /// What becomes of one input in a stance: typed, held, or why it is refused.
-    fn fate(when: When, stance: &Stance, after: Duration) -> String {
-        let (mut held, now) = (Held::new("0b7e4c1e-9d43"), time::now());
-        let (typing, told) = typing(when, "x");
-        held.push(typing, now);
-        match (held.next(stance, now + after), told.try_recv()) {
-            (Some((_, waited)), Err(_)) => format!("typed, waited {waited}"),
-            (None, Err(_)) => format!("{} held", held.len()),
-            (None, Ok(Err(error))) => error.to_string(),
-            _ => panic!("typed and refused"),
-        }
-    }
-
-    #[test]
-    fn each_stance_of_the_agent_lets_through_what_it_should() {
-        let check = |when, stance: &Stance, wanted: &str| {
-            let fate = fate(when, stance, Duration::ZERO);
-            assert!(fate.contains(wanted), "{when:?} {stance:?}: {fate}");
-        };
-        let unsettled = Stance { settled: false, ..REST };
-        for when in [When::Open, When::AtRest, When::Queued] {
-            check(when, &REST, "typed, waited false");
-            check(when, &NOT_UP, "1 held");
-            check(when, &BEHIND, "1 held");
-        }
-        for stance in [BLOCKED, Stance { up: false, ..BLOCKED }] {
-            check(When::Open, &stance, "an answer in its terminal: codepiper attach 0b7e4c1e");
-            check(When::AtRest, &stance, "an answer in its terminal");
-            check(When::Queued, &stance, "1 held");
-            check(When::AtDialog, &stance, "typed");
-        }
-        check(When::Open, &WORK, "typed");
-        check(When::AtRest, &WORK, "the agent works");
-        check(When::Queued, &WORK, "1 held");
-        check(When::Open, &unsettled, "typed");
-        for when in [When::Open, When::AtRest, When::Queued] {
-            check(when, &Stance { busy: true, ..WORK }, "1 held");
-            check(when, &Stance { busy: true, ..unsettled }, "1 held");
-        }
-        check(When::AtRest, &unsettled, "1 held");
-        check(When::Queued, &unsettled, "1 held");
-        check(When::AtDialog, &REST, "asks nothing");
-        check(When::AtDialog, &WORK, "asks nothing");
-        check(When::AtDialog, &NOT_UP, "typed");
-        check(When::AtDialog, &Stance { up: false, ..REST }, "asks nothing");
-        check(When::AtDialog, &Stance { up: false, ..WORK }, "asks nothing");
-        check(When::AtDialog, &Stance { silent: true, ..WORK }, "asks nothing");
-        check(When::AtDialog, &Stance { known: false, ..BLOCKED }, "1 held");
-    }
-
-    #[test]
-    fn nobody_waits_for_ever_and_is_told_what_to_look_at() {
-        for when in [When::Open, When::AtRest] {
-            let told = fate(when, &NOT_UP, limits::AGENT_UP);
-            assert!(told.contains("not up") && told.contains("codepiper attach"), "{told}");
-        }
-        let told = fate(When::Open, &Stance { busy: true, ..WORK }, limits::AGENT_UP);
-        assert!(told.contains("still at the command"), "{told}");
-        assert_eq!(fate(When::Queued, &WORK, limits::AGENT_UP), "1 held");
-        let told = fate(When::Queued, &BLOCKED, limits::PARK_WAIT);
-        assert!(told.contains("not come to rest") && told.contains("nothing was typed"), "{told}");
-    }
-
-    #[test]
-    fn queued_input_goes_in_order_and_withdrawn_input_not_at_all() {
-        let (mut held, now) = (Held::new("id"), time::now());
-        let mut answers = Vec::new();
-        for text in ["first", "second", "third"] {
-            let (typing, told) = typing(When::Queued, text);
-            answers.push((typing.owner.ticket.clone(), told));
-            held.push(typing, now);
-        }
-        assert!(held.next(&WORK, now).is_none());
-        answers[1].0.withdraw();
-        for text in ["first", "third"] {
-            let (typing, waited) = held.next(&REST, now).unwrap();
-            assert_eq!((typing.what, waited), (What::Line(text.into()), true));
-        }
-        assert!(held.next(&REST, now).is_none() && held.is_empty() && held.deadline().is_none());
-        assert!(answers[1].1.try_recv().is_err(), "nobody is there to be told");
-    }
-
-    #[test]
-    fn what_is_too_much_and_what_is_left_is_given_back() {
-        let (mut held, now) = (Held::new("id"), time::now());
-        let mut answers = Vec::new();
-        for _ in 0..=limits::HELD {
-            let (typing, told) = typing(When::Queued, "x");
-            held.push(typing, now);
-            answers.push(told);
-        }
-        let full = answers.pop().unwrap().try_recv().unwrap().unwrap_err();
-        assert_eq!(full.code, Code::Busy);
-        held.close(Code::Conflict, "the session has ended");
-        assert!(answers.iter().all(|told| told.try_recv().unwrap().is_err()));
-        let (large, told) = typing(When::Open, &"x".repeat(limits::INPUT_WAITING + 1));
-        held.push(large, now);
-        assert_eq!(told.try_recv().unwrap().unwrap_err().code, Code::Busy);
-    }
-}
+mod tests;

@@ -122,6 +122,7 @@ impl Actor {
             up: driving.up,
             silent: agent.is_none_or(|agent| agent == AgentState::Clear),
             blocked: asks || row.state == State::NeedsPermission,
+            doubtful: row.state != State::NeedsPermission,
             at_rest,
             busy: driving.prompt.is_some_and(|prompt| prompt.command),
             settled: settled && empty && driving.prompt.is_none(),
