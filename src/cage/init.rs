@@ -32,7 +32,7 @@ use std::path::Path;
 pub struct Outside {
     /// The keeper's pid there.
     pub keeper: u32,
-    /// The ids of users and groups, the same inside as there.
+    /// The ids of users and groups for the program's own namespace.
     pub maps: (Map, Map),
 }
 
@@ -63,6 +63,12 @@ fn build(program: &mut Program, cage: &Cage, outside: &Outside, keeper: &OwnedFd
     let mut bytes = [0; 8];
     if pty::receive(keeper, &mut bytes)?.count == 0 {
         namespace::exit(1);
+    }
+    if !cage.shifted.is_empty() {
+        namespace::become_root()?;
+        // Both are lost with the old id.
+        namespace::die_with_parent()?;
+        namespace::set_dumpable(true)?;
     }
     let terminals = mount::device(Path::new("/dev/pts"))?;
     view(cage)?;

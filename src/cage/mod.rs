@@ -4,6 +4,7 @@
 //!
 //! ```text
 //! keeper                  outside: the terminal's master, the output log
+//!  └ (shift)              root's alone: mounts with other owners; gone once init is there
 //!  └ init                 first namespaces (users, mounts, processes, IPC): mounts the plan
 //!     └ program           second namespaces (users, mounts): what was mounted is locked;
 //!                         no new privileges, Landlock scopes, a short filter of system calls
@@ -29,6 +30,7 @@ pub mod agent;
 pub mod grants;
 pub mod init;
 pub mod plan;
+pub mod shift;
 pub mod start;
 pub mod step;
 pub mod strict;
@@ -93,6 +95,9 @@ pub struct Cage {
     pub level: Level,
     /// It has processes of its own.
     pub processes: bool,
+    /// Root's users are others outside, and files at these paths nevertheless theirs; none: users
+    /// are the same as outside.
+    pub shifted: Vec<PathBuf>,
     /// What is mounted, in this order.
     pub steps: Vec<Step>,
     /// What Landlock holds.
@@ -115,7 +120,7 @@ impl Cage {
         let lacks = [
             (!self.processes && self.level > Level::KeysOnly, NO_PIDNS),
             (!self.rules.scopes, ABSTRACT_OPEN),
-            (crate::sys::proc::uid() == 0, ROOT),
+            (self.shifted.is_empty() && crate::sys::proc::uid() == 0, ROOT),
         ];
         let lacks = lacks.iter().filter(|(lacking, _)| *lacking).map(|(_, word)| *word);
         let words: Vec<&str> = std::iter::once(self.level.word()).chain(lacks).collect();
@@ -146,6 +151,7 @@ impl Cage {
         Put::new()
             .blob(self.level.word().as_bytes())
             .u32(flags)
+            .blobs(self.shifted.iter().map(|path| path.as_os_str().as_bytes()))
             .blobs(steps.iter().map(Vec::as_slice))
             .blob(&list(&ports.connect))
             .blob(&list(&ports.listen))
@@ -164,6 +170,7 @@ impl Cage {
         let level = Level::from_word(&take.text()?).ok_or_else(broken)?;
         let flags = take.u32()?;
         let is = |bit: u32| flags >> bit & 1 == 1;
+        let shifted = paths(take.blobs()?);
         let steps = take.blobs()?.iter().map(|b| Step::decode(b)).collect::<Result<_>>()?;
         let port = |pair: &[u8]| pair.iter().rev().fold(0, |all, byte| all << 8 | u16::from(*byte));
         let ports = |bytes: &[u8]| bytes.chunks(2).map(port).collect::<Vec<u16>>();
@@ -172,6 +179,7 @@ impl Cage {
         Ok(Cage {
             level,
             processes: is(0),
+            shifted,
             steps,
             rules: Rules {
                 scopes: is(1),
@@ -238,6 +246,7 @@ mod tests {
         let cage = Cage {
             level: Level::Strict,
             processes: true,
+            shifted: vec!["/".into()],
             steps: vec![Step::Hide("/a b".into()), Step::Own("/tmp".into(), 0o1777), Step::Seal],
             rules: Rules {
                 scopes: true,

@@ -34,6 +34,8 @@ pub struct Facts<'a> {
     pub processes: bool,
     /// Our user.
     pub uid: u32,
+    /// We may give the session users that are others outside.
+    pub shifts: bool,
     /// The session's home directory.
     pub home: &'a Path,
     /// The program.
@@ -88,6 +90,7 @@ pub fn plan(facts: &Facts<'_>) -> Result<Cage> {
     let cage = Cage {
         level: facts.level.max(Level::Guard),
         processes: facts.processes,
+        shifted: if facts.shifts { owned(facts, &state) } else { Vec::new() },
         steps: view.into_steps(),
         rules: Rules {
             scopes: landlock::version() >= landlock::SCOPES,
@@ -101,6 +104,14 @@ pub fn plan(facts: &Facts<'_>) -> Result<Cage> {
         made,
     };
     if facts.level > Level::KeysOnly { Ok(cage) } else { files_alone(cage, &state) }
+}
+
+/// Where a program of root's finds files that must be its own.
+fn owned(facts: &Facts<'_>, state: &Path) -> Vec<PathBuf> {
+    let named = [Path::new("/tmp"), facts.home, facts.cwd, facts.program, state];
+    let mut all: Vec<PathBuf> = named.into_iter().filter_map(real).collect();
+    all.extend(facts.granted.paths.iter().cloned());
+    all
 }
 
 /// What is left of a cage without namespaces.
@@ -245,6 +256,9 @@ fn check_project(facts: &Facts<'_>, view: &View) -> Result<()> {
 pub fn weaker(cage: &Cage, state: &Path) -> Option<Cage> {
     if cage.level <= Level::KeysOnly {
         return None;
+    }
+    if !cage.shifted.is_empty() {
+        return Some(Cage { shifted: Vec::new(), ..cage.clone() });
     }
     if cage.processes && cage.rules.scopes {
         let extra = Extra { limits: true, ..cage.extra };

@@ -19,6 +19,7 @@ use crate::cage::Cage;
 use crate::cage::Level;
 use crate::cage::agent;
 use crate::cage::init;
+use crate::cage::shift;
 use crate::cage::watch::Watch;
 use crate::sys::namespace;
 use crate::sys::namespace::Map;
@@ -57,23 +58,46 @@ pub const CANNOT: &str = "cannot build a cage: ";
 pub fn start(program: &mut Program, cage: &Cage) -> Result<Caged> {
     let (ours, theirs) = pty::pair()?;
     namespace::want_credentials(&ours)?;
-    let maps = maps(proc::uid(), namespace::gid());
-    let outside = init::Outside { keeper: std::process::id(), maps };
+    let maps = maps(cage, proc::uid(), namespace::gid());
+    let outside = init::Outside { keeper: std::process::id(), maps: inner(cage, maps) };
     let bare = cage.level == Level::KeysOnly;
     let apart = if cage.processes { namespace::PROCESSES } else { 0 };
-    let namespaces = if bare { 0 } else { namespace::BUILD | apart };
+    let namespaces = match (bare, cage.shifted.is_empty()) {
+        (true, _) => 0,
+        (false, true) => namespace::BUILD | apart,
+        (false, false) => namespace::MOUNTS,
+    };
     match namespace::fork(namespaces).map_err(cannot)? {
         Side::Child if bare => agent::run_bare(program, cage, &theirs),
         Side::Child => {
             drop(ours);
+            if !cage.shifted.is_empty() {
+                shift(cage, namespace::BUILD | apart | namespace::SIBLING, &theirs);
+            }
             init::run(program, cage, &outside, theirs)
         }
-        Side::Parent(init) => {
+        Side::Parent(first) => {
             drop(theirs);
-            follow(program, cage, maps, ours, init).inspect_err(|_| {
-                let _ = proc::signal(init, crate::sys::signal::Name::SIGKILL);
-                proc::wait(init);
+            let mut init = first;
+            follow(program, cage, maps, ours, &mut init).inspect_err(|_| {
+                for pid in [first, init] {
+                    let _ = proc::signal(pid, crate::sys::signal::Name::SIGKILL);
+                    proc::wait(pid);
+                }
             })
+        }
+    }
+}
+
+/// Shows the file system with other owners, and comes back as init, which is the keeper's child and
+/// has that view from its birth. Its ids can be given only by who stayed outside.
+fn shift(cage: &Cage, namespaces: i32, keeper: &OwnedFd) {
+    match shift::view(&cage.shifted).and_then(|()| namespace::fork(namespaces)) {
+        Ok(Side::Child) => {}
+        Ok(Side::Parent(_)) => namespace::exit(0),
+        Err(error) => {
+            say_cannot(keeper, &error);
+            namespace::exit(1)
         }
     }
 }
@@ -88,7 +112,7 @@ fn follow(
     cage: &Cage,
     (users, groups): (Map, Map),
     ours: OwnedFd,
-    init: i32,
+    init: &mut i32,
 ) -> Result<Caged> {
     let bare = cage.level == Level::KeysOnly;
     let (mut master, mut watch) = (None, None);
@@ -98,7 +122,11 @@ fn follow(
         let text = bytes.get(1..message.count).unwrap_or_default();
         match bytes[..message.count].first() {
             Some(b'u') => {
-                namespace::map_ids(init, users, groups).map_err(cannot)?;
+                let first = std::mem::replace(init, message.pid.unwrap_or(*init));
+                if first != *init {
+                    proc::wait(first);
+                }
+                namespace::map_ids(*init, users, groups).map_err(cannot)?;
                 pty::send(&ours, b"g")?;
             }
             Some(b't') => master = message.fd.zip(message.pid),
@@ -107,7 +135,9 @@ fn follow(
                 return Err(cannot(Error::internal(String::from_utf8_lossy(text).into_owned())));
             }
             Some(b'm') => watch = message.fd.map(|fd| Watch::new(File::from(fd), &cage.masks)),
-            Some(b'x') => return started(master, Some(Inside { init, report: ours, watch })),
+            Some(b'x') => {
+                return started(master, Some(Inside { init: *init, report: ours, watch }));
+            }
             Some(_) => {}
             // Exec has closed it.
             None if bare => return started(master, None),
@@ -123,15 +153,26 @@ fn started(master: Option<(OwnedFd, i32)>, inside: Option<Inside>) -> Result<Cag
     Ok(Caged { master, pid, inside })
 }
 
-/// The ids of both namespaces of a cage: the user's own, or, for root, all of them, so that files
-/// belong to whom they did.
-fn maps(uid: u32, gid: u32) -> (Map, Map) {
+/// The ids of a cage: the user's own, or, for root, others, or all of them where files could not
+/// belong to whom they did otherwise.
+fn maps(cage: &Cage, uid: u32, gid: u32) -> (Map, Map) {
+    if !cage.shifted.is_empty() {
+        return (shift::OUTER, shift::OUTER);
+    }
     let all = uid == 0 && namespace::may_map_all();
     let own = |id: u32| match all {
         true => Map { inside: 0, outside: 0, count: u32::MAX },
         false => Map { inside: id, outside: id, count: 1 },
     };
     (own(uid), own(gid))
+}
+
+/// Those of the namespace within.
+fn inner(cage: &Cage, outer: (Map, Map)) -> (Map, Map) {
+    match cage.shifted.is_empty() {
+        true => outer,
+        false => (shift::INNER, shift::INNER),
+    }
 }
 
 /// How a caged program ended, as its init has told; `None` while it runs.

@@ -15,6 +15,7 @@ use crate::cage::grants;
 use crate::cage::grants::Granted;
 use crate::cage::plan;
 use crate::cage::plan::Facts;
+use crate::cage::shift;
 use crate::cage::start::CANNOT;
 use crate::keeper::client;
 use crate::keeper::launch::Launch;
@@ -29,6 +30,7 @@ use crate::service::records::Records;
 use crate::service::start::StartRequest;
 use crate::store::project_grants;
 use crate::store::project_grants::ProjectGrant;
+use crate::sys::namespace;
 use crate::sys::proc;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -138,6 +140,7 @@ impl Service {
             level,
             processes: true,
             uid,
+            shifts: uid == 0 && namespace::may_map_all(),
             home: Path::new(home),
             program,
             agent: &row.provider,
@@ -176,8 +179,15 @@ impl Service {
                 Err(error) => error,
             };
             let cage = launch.cage.as_ref();
+            let why = error.message.strip_prefix(CANNOT);
+            let keeps_owners = |_: &&Cage| why.is_some_and(|why| why.starts_with(shift::CANNOT));
+            // No matter of this moment, nor of the host: of the file system that is worked on.
+            if let Some(cage) = cage.filter(keeps_owners) {
+                launch.cage = plan::weaker(cage, self.paths.home());
+                continue;
+            }
             cage.into_iter().for_each(Cage::clear_away);
-            let Some(why) = error.message.strip_prefix(CANNOT) else { return Err(error) };
+            let Some(why) = why else { return Err(error) };
             let may_be_less = row.sandbox.asked == AUTO && !had_before(&self.list()?, &words, row);
             let Some(cage) = cage.filter(|_| may_be_less) else {
                 return Err(Error::new(

@@ -84,30 +84,69 @@ pub fn devpts(on: &Path) -> Result<()> {
 
 /// Shows what is open at `on`, with everything that is mounted below it.
 pub fn bind(from: &impl AsFd, on: &Path) -> Result<()> {
+    attach(
+        &clone(from, true).internal(|| format!("cannot copy the mount for {}", on.display()))?,
+        on,
+    )
+}
+
+/// A copy of the mount that is open here, without those below it, mounted nowhere.
+pub fn copy(from: &impl AsFd) -> Result<OwnedFd> {
+    clone(from, false)
+}
+
+fn clone(from: &impl AsFd, deep: bool) -> Result<OwnedFd> {
     const FROM_EMPTY: libc::c_uint = libc::AT_EMPTY_PATH as libc::c_uint;
-    let flags = FROM_EMPTY
-        | libc::OPEN_TREE_CLONE
-        | libc::OPEN_TREE_CLOEXEC
-        | libc::AT_RECURSIVE as libc::c_uint;
-    let (shown, target) = (on.display(), c_path(on)?);
+    let deep = if deep { libc::AT_RECURSIVE as libc::c_uint } else { 0 };
+    let flags = FROM_EMPTY | libc::OPEN_TREE_CLONE | libc::OPEN_TREE_CLOEXEC | deep;
     let fd = from.as_fd().as_raw_fd();
     // SAFETY: an empty path with AT_EMPTY_PATH means the descriptor, which outlives the call.
     let tree = unsafe { libc::syscall(libc::SYS_open_tree, fd, c"".as_ptr(), flags) };
-    let tree = Errno::result(tree).internal(|| format!("cannot copy the mount for {shown}"))?;
+    let tree = Errno::result(tree).internal(|| "cannot copy a mount".into())?;
     // SAFETY: just made by the kernel, and nobody else's.
-    let tree = unsafe { OwnedFd::from_raw_fd(tree as i32) };
-    // SAFETY: the strings and the descriptor outlive the call.
+    Ok(unsafe { OwnedFd::from_raw_fd(tree as i32) })
+}
+
+/// Mounts a copy.
+pub fn attach(tree: &OwnedFd, on: &Path) -> Result<()> {
+    move_to(tree, libc::AT_FDCWD, on)
+}
+
+/// Mounts a copy at a path below another one that is mounted.
+pub fn attach_below(tree: &OwnedFd, top: &OwnedFd, path: &Path) -> Result<()> {
+    move_to(tree, top.as_raw_fd(), path)
+}
+
+fn move_to(tree: &OwnedFd, below: i32, on: &Path) -> Result<()> {
+    let target = c_path(on)?;
+    // SAFETY: the strings and the descriptors outlive the call.
     let moved = unsafe {
         libc::syscall(
             libc::SYS_move_mount,
             tree.as_raw_fd(),
             c"".as_ptr(),
-            libc::AT_FDCWD,
+            below,
             target.as_ptr(),
             libc::MOVE_MOUNT_F_EMPTY_PATH,
         )
     };
-    Errno::result(moved).map(drop).internal(|| format!("cannot mount on {shown}"))
+    Errno::result(moved).map(drop).internal(|| format!("cannot mount on {}", on.display()))
+}
+
+/// Makes what is mounted over the root directory the root directory, and lets the old one go.
+pub fn change_root(tree: &OwnedFd) -> Result<()> {
+    let cannot = || "cannot change the root directory".to_string();
+    nix::unistd::fchdir(tree).internal(cannot)?;
+    nix::unistd::pivot_root(".", ".").internal(cannot)?;
+    nix::mount::umount2(".", nix::mount::MntFlags::MNT_DETACH).internal(cannot)?;
+    nix::unistd::chdir("/").internal(cannot)
+}
+
+/// The number of the mount that is open here, as lists of mounts have it.
+pub fn number(fd: &impl AsFd) -> Option<u64> {
+    let path = format!("/proc/self/fdinfo/{}", fd.as_fd().as_raw_fd());
+    let info = std::fs::read_to_string(path).ok()?;
+    info.lines().find_map(|line| line.strip_prefix("mnt_id:"))?.trim().parse().ok()
 }
 
 /// `struct mount_attr` of Linux 5.12.
@@ -128,21 +167,40 @@ pub fn set_read_only(path: &Path, on: bool, deep: bool) -> Result<()> {
         .internal(|| format!("cannot make {} read-only", path.display()))
 }
 
+/// Shows the files of a copy with the owners that `users`, a user namespace, has for theirs, and
+/// without devices. Whether its file system and its place here allow that.
+pub fn shift_owners(tree: &OwnedFd, users: &impl AsFd) -> Result<bool> {
+    let attributes = Attributes {
+        set: libc::MOUNT_ATTR_IDMAP | libc::MOUNT_ATTR_NODEV,
+        userns: users.as_fd().as_raw_fd() as u64,
+        ..Attributes::default()
+    };
+    match change(tree.as_raw_fd(), c"", libc::AT_EMPTY_PATH, &attributes) {
+        Ok(()) => Ok(true),
+        Err(Errno::EINVAL | Errno::EPERM) => Ok(false),
+        Err(errno) => Err(errno).internal(|| "cannot shift the owners of files".into()),
+    }
+}
+
 fn set_attributes(path: &Path, attributes: &Attributes, deep: bool) -> Result<()> {
-    let target = c_path(path)?;
     let flags = if deep { libc::AT_RECURSIVE } else { 0 } | libc::AT_SYMLINK_NOFOLLOW;
+    change(libc::AT_FDCWD, &c_path(path)?, flags, attributes)
+        .internal(|| "the mount does not change".into())
+}
+
+fn change(dir: i32, path: &CStr, flags: i32, attributes: &Attributes) -> nix::Result<()> {
     // SAFETY: the string and the structure outlive the call; its size is told.
     let result = unsafe {
         libc::syscall(
             libc::SYS_mount_setattr,
-            libc::AT_FDCWD,
-            target.as_ptr(),
+            dir,
+            path.as_ptr(),
             flags,
             std::ptr::from_ref(attributes),
             std::mem::size_of::<Attributes>(),
         )
     };
-    Errno::result(result).map(drop).internal(|| "the mount does not change".into())
+    Errno::result(result).map(drop)
 }
 
 /// The device that a path is on: another mount of a new file system has another one.

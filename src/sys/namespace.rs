@@ -6,9 +6,12 @@
 //! 2. A number that is passed on (a pid, an id) MUST be written as a number and as nothing else.
 
 use crate::base::error::{Context, Error, Result};
+use crate::sys::proc;
+use crate::sys::signal::Name;
 use nix::errno::Errno;
 use nix::libc;
 use nix::sys::socket::sockopt;
+use std::fs::File;
 use std::os::fd::AsFd;
 
 /// Which side of a fork this is.
@@ -25,6 +28,11 @@ pub const BUILD: i32 = libc::CLONE_NEWUSER | libc::CLONE_NEWNS | libc::CLONE_NEW
 pub const LOCK: i32 = libc::CLONE_NEWUSER | libc::CLONE_NEWNS;
 /// Processes of its own, in addition to [`BUILD`].
 pub const PROCESSES: i32 = libc::CLONE_NEWPID;
+
+/// Mounts of its own, and nothing else.
+pub const MOUNTS: i32 = libc::CLONE_NEWNS;
+/// No namespace: the new process is not the caller's child, but its parent's.
+pub const SIBLING: i32 = libc::CLONE_PARENT;
 
 /// Forks; the child is in new namespaces at once (0: in none), and init of a PID namespace where
 /// there is one. The caller must have one thread only.
@@ -45,7 +53,9 @@ pub fn fork(flags: i32) -> Result<Side> {
         set_tid_size: u64,
         cgroup: u64,
     }
-    let args = Args { flags: flags as u64, exit_signal: libc::SIGCHLD as u64, ..Args::default() };
+    // A sibling ends with the signal that its parent hears of us with.
+    let exit_signal = if flags & SIBLING != 0 { 0 } else { libc::SIGCHLD as u64 };
+    let args = Args { flags: flags as u64, exit_signal, ..Args::default() };
     // SAFETY: without a stack of its own the child goes on with a copy of everything, as after
     // fork(2); the caller has a single thread.
     let result =
@@ -86,6 +96,36 @@ pub fn map_ids(pid: i32, users: Map, groups: Map) -> Result<()> {
         write("setgroups", "deny")?;
     }
     write("gid_map", &line(groups))
+}
+
+/// A user namespace with these ids and nobody in it.
+pub fn users(users: Map, groups: Map) -> Result<File> {
+    match fork(libc::CLONE_NEWUSER)? {
+        Side::Child => {
+            let _ = die_with_parent();
+            loop {
+                nix::unistd::pause();
+            }
+        }
+        Side::Parent(pid) => {
+            let path = format!("/proc/{pid}/ns/user");
+            let made = map_ids(pid, users, groups)
+                .and_then(|()| File::open(&path).internal(|| format!("cannot open {path}")));
+            let _ = proc::signal(pid, Name::SIGKILL);
+            proc::wait(pid);
+            made
+        }
+    }
+}
+
+/// Becomes root of its own user namespace, with no other groups.
+pub fn become_root() -> Result<()> {
+    use nix::unistd::{Gid, Uid};
+    let (user, group) = (Uid::from_raw(0), Gid::from_raw(0));
+    let become_it = || "cannot become root of a user namespace".to_string();
+    nix::unistd::setgroups(&[]).internal(become_it)?;
+    nix::unistd::setresgid(group, group, group).internal(become_it)?;
+    nix::unistd::setresuid(user, user, user).internal(become_it)
 }
 
 /// Whether we may give a user namespace all ids: CAP_SETGID and CAP_SETUID, where all are there to
@@ -166,7 +206,7 @@ pub fn exit(code: i32) -> ! {
 }
 
 /// Sends a signal to all processes that this one sees, but not to itself.
-pub fn signal_all(signal: crate::sys::signal::Name) {
+pub fn signal_all(signal: Name) {
     // Nobody left is what is hoped for.
     let _ = nix::sys::signal::kill(nix::unistd::Pid::from_raw(-1), signal);
 }

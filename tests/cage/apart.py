@@ -31,3 +31,11 @@ def mounts_apart(bwrap):
             file.write(text)
         os.chmod("/run/programs/bwrap", 0o755)
         mount("none", PROGRAMS, "overlay", 0, "lowerdir=/run/programs:" + PROGRAMS)
+
+
+def keep_owners():
+    """From here on homes are on a file system whose files cannot be shown with other owners."""
+    for name in ("new", "work"):
+        os.makedirs("/run/kept/" + name)
+    mount("none", "/home", "overlay", 0,
+          "lowerdir=/home,upperdir=/run/kept/new,workdir=/run/kept/work")

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Puts the hostile program into real sessions of a real daemon, at every level that the product
-has, as an ordinary user and as root, and judges what it comes to by expect.json; then once more
-after a kill -9 of the daemon and its restart. Exit code 1 if anything is not as it should be.
+has, as an ordinary user, as root, and (kept) as root where files keep their owners; judges what it
+comes to by expect.json; then once more after a kill -9 of the daemon and its restart. Exit code 1
+if anything is not as it should be.
 
-    run.py --binary target/debug/codepiper [--bwrap FILE] [user|root|LEVEL]...
+    run.py --binary target/debug/codepiper [--bwrap FILE] [user|root|kept|LEVEL]...
 
 It needs root, for the ordinary users that it makes and removes again. Each level of each user has a
 daemon and a home of its own, in mounts of its own: /tmp and /run in there are nobody else's.
@@ -19,13 +20,13 @@ import time
 
 sys.dont_write_bytecode = True
 
-from apart import mounts_apart  # noqa: E402
+from apart import keep_owners, mounts_apart  # noqa: E402
 from calls import LIBC  # noqa: E402
 from product import Product, Refused  # noqa: E402
 from scene import HERE  # noqa: E402
-from verdict import NO_PIDNS, differences, wanted  # noqa: E402
+from verdict import NO_PIDNS, ROOT, differences, wanted  # noqa: E402
 
-WHO = ("user", "root")
+WHO = ("user", "root", "kept")
 WITHOUT_NAMESPACES = ("off", "keys-only")
 ATTACK = """for round in 1 2; do
   until [ -e targets-$round.json ]; do sleep 0.05; done
@@ -84,6 +85,10 @@ def attack(product, who, level):
     lacks, wrong = sandbox["partial"], []
     if sandbox["verified"] != level:
         wrong.append("the session says that its level is %s" % sandbox["verified"])
+    # Files are shown with other owners where there are mounts of its own.
+    keeps = who == "kept" or who == "root" and level == "keys-only"
+    if (ROOT in lacks) != keeps:
+        wrong.append("the session says that root is%s held" % (" not" if ROOT in lacks else ""))
     product.targets["pidns"] = level not in WITHOUT_NAMESPACES and NO_PIDNS not in lacks
     things = targets_of(product, level, session, product.word + "-own")
     should = wanted(who, level, lacks)
@@ -110,6 +115,8 @@ def one(who, level, binary, bwrap):
         copy = os.memfd_create("codepiper")
         shutil.copyfileobj(file, os.fdopen(os.dup(copy), "wb"))
     mounts_apart(bwrap)
+    if who == "kept":
+        keep_owners()
     with Product(who == "user", "/proc/self/fd/%d" % copy) as product:
         try:
             words, count, wrong = attack(product, who, level)
@@ -133,7 +140,7 @@ def main():
     parser.add_argument("--binary", required=True, help="the program to attack")
     parser.add_argument("--bwrap", help="the sandbox that agents bring, which must work inside")
     parser.add_argument("--one", nargs=2, help=argparse.SUPPRESS)
-    parser.add_argument("words", nargs="*", metavar="user|root|LEVEL", help="all without")
+    parser.add_argument("words", nargs="*", metavar="user|root|kept|LEVEL", help="all without")
     args = parser.parse_args()
     if os.uname().machine != "x86_64":
         sys.exit("cage: the attempts know the system calls of x86-64 alone")
@@ -148,7 +155,8 @@ def main():
         if word not in known and word not in WHO:
             sys.exit("cage: no level %r; there are: %s" % (word, " ".join(known)))
     pairs = [(who, level) for who in WHO if not set(WHO) & set(args.words) or who in args.words
-             for level in known if not set(known) & set(args.words) or level in args.words]
+             for level in known if not set(known) & set(args.words) or level in args.words
+             if who != "kept" or level not in WITHOUT_NAMESPACES]
     begun, failed = time.monotonic(), False
     with concurrent.futures.ThreadPoolExecutor(min(os.cpu_count() or 1, 4)) as pool:
         runs = [(pair, pool.submit(in_process, pair, args)) for pair in pairs]

@@ -9,8 +9,9 @@ NO_PIDNS, ROOT = "no-pidns", "root-not-a-boundary"
 
 
 def wanted(who, level, lacks=()):
-    """{attempt: result} at a level, `user` or `root`, less what this host's cage lacks. Without a
-    level it is for the host to say."""
+    """{attempt: result} at a level, `user`, `root`, or `kept` for root where files keep their
+    owners, less what this host's cage lacks. Without a level it is for the host to say."""
+    who = "root" if who == "kept" else who
     with open(HERE + "/expect.json", encoding="utf-8") as file:
         table = json.load(file)
     column = table["levels"].index(level) if level else None
