@@ -1,9 +1,11 @@
 //! The listeners: lets clients in, and stays open whatever accepting brings.
 //!
-//! 1. Only our own user MUST get in by a Unix socket; who comes over TCP is for the guard.
+//! 1. Only our own user MUST get in by a Unix socket, and root of a session of root's by that of
+//!    hooks; who comes over TCP is for the guard.
 //! 2. Accepting MUST survive every error, without spinning on it.
 
 use crate::base::error::{Context, Result};
+use crate::cage::shift;
 use crate::http::message::Door;
 use crate::http::stream::Listener;
 use crate::http::stream::Stream;
@@ -70,13 +72,19 @@ impl Doors {
         self.listens.drain(..).for_each(|listen| poller.remove(&listen.listener));
     }
 
+    /// Whether a program of this user may speak at this door. Root in a session of root's is another
+    /// user outside, and has hooks to forward.
+    fn lets_in(&self, uid: u32, door: Door) -> bool {
+        uid == self.uid || self.uid == 0 && door == Door::Hook && uid == shift::OUTER.outside
+    }
+
     /// The next client of one listener.
     pub fn accept(&mut self, index: usize, now: Instant, poller: &Poller) -> Came {
         let Some(listen) = self.listens.get(index) else { return Came::Nobody };
         let door = listen.door;
         match listen.listener.accept() {
             Ok(stream) => match stream.who() {
-                Ok(Who::Process(peer)) if peer.uid != self.uid => {
+                Ok(Who::Process(peer)) if !self.lets_in(peer.uid, door) => {
                     self.warn(now, &format!("refused a connection of uid {}", peer.uid));
                     Came::Stranger
                 }

@@ -17,6 +17,7 @@ use nix::sys::stat::Mode;
 use nix::sys::time::TimeVal;
 use std::os::fd::AsRawFd;
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixListener;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -47,7 +48,16 @@ pub fn listen(path: &Path) -> Result<UnixListener> {
     Ok(UnixListener::from(fd))
 }
 
-/// Connects to `path` and checks that the listener has our uid. A listener whose queue is full, as
+/// What the kernel says of a user who has no number in our user namespace (`overflowuid`).
+const UNKNOWN: u32 = 65534;
+
+/// Whether the socket's file is ours: who has no number here may still have made it in our name, as
+/// a daemon of root's outside of its session has.
+fn is_ours(path: &Path, me: u32) -> bool {
+    std::fs::symlink_metadata(path).is_ok_and(|meta| meta.uid() == me)
+}
+
+/// Connects to `path` and checks that the listener is our user's. A listener whose queue is full, as
 /// that of a stopped process is, is given up after [`limits::gate::CONNECT_WAIT`].
 pub fn connect(path: &Path) -> Result<UnixStream> {
     let shown = path.display();
@@ -55,7 +65,7 @@ pub fn connect(path: &Path) -> Result<UnixStream> {
         .code(Code::Unreachable, || format!("cannot connect to {shown}"))?;
     let me = own_uid();
     let owner = peer(&stream)?.uid;
-    if owner != me {
+    if owner != me && !(owner == UNKNOWN && is_ours(path, me)) {
         return Err(Error::denied(format!(
             "the server at {shown} belongs to uid {owner}, not to you (uid {me}); use --socket"
         )));
