@@ -314,3 +314,5 @@ pub const PROGRAMS_KNOWN: usize = 16;
 pub const PACKAGE_LEVELS: usize = 3;
 /// Read at once when a program is hashed.
 pub const HASH_PIECE: usize = 64 * 1024;
+/// How long the program of `sandbox check` may take: it makes two dozen tries.
+pub const SANDBOX_CHECK: Duration = Duration::from_secs(30);

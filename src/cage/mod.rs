@@ -27,6 +27,7 @@
 //! | `strict` | and it reads only what is listed, and connects only to listed TCP ports |
 
 pub mod agent;
+pub mod check;
 pub mod grants;
 pub mod init;
 pub mod plan;

@@ -173,6 +173,18 @@ pub fn expand(word: &str, home: &Path, uid: u32) -> Vec<PathBuf> {
     entries.filter(|entry| fits(&entry.file_name())).map(|entry| entry.path()).collect()
 }
 
+/// What is listed as hidden and is there.
+pub fn hidden(home: &Path, uid: u32) -> Vec<PathBuf> {
+    let words = lines(HIDDEN).filter_map(|line| line.split_once(' '));
+    let words = words.filter(|(how, _)| *how == "hide").map(|(_, word)| word);
+    words.flat_map(|word| expand(word, home, uid)).filter(|path| path.exists()).collect()
+}
+
+/// What is listed as read-only and is there.
+pub fn fixed(home: &Path, uid: u32) -> Vec<PathBuf> {
+    lines(FIXED).flat_map(|word| expand(word, home, uid)).filter(|path| path.exists()).collect()
+}
+
 /// Hides what is listed, less what was granted.
 fn hide(facts: &Facts<'_>, view: &mut View) {
     let (mut veils, mut files) = (Vec::new(), Vec::new());

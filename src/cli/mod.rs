@@ -45,6 +45,7 @@ pub mod replay;
 pub mod resume;
 pub mod rules;
 pub mod sandbox;
+pub mod sandbox_check;
 pub mod screen;
 pub mod sessions;
 pub mod show_env;
@@ -128,6 +129,7 @@ pub const TABLES: &[&[Command]] = &[
     approvals::COMMANDS,
     grants::COMMANDS,
     sandbox::COMMANDS,
+    sandbox_check::COMMANDS,
     policy::COMMANDS,
     policy_set::COMMANDS,
     audit::COMMANDS,

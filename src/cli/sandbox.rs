@@ -8,6 +8,7 @@ use crate::cli::command::Words;
 use crate::cli::command::value;
 use crate::cli::describe::word;
 use crate::cli::out::cell;
+use crate::cli::sandbox_check;
 use crate::cli::verb;
 use crate::cli::verb::Verb;
 use serde_json::Value;
@@ -18,10 +19,19 @@ pub const COMMANDS: &[Command] = &[Command {
     name: "sandbox",
     aliases: &[],
     group: Group::Sessions,
-    usage: "grants | revoke NAME",
-    about: "What cages let in",
+    usage: "check | grants | revoke NAME",
+    about: "What cages hold and let in",
     options: &[],
     words: Words::Verbs(&[
+        Verb {
+            name: "check",
+            aliases: &[],
+            usage: "[LEVEL] [-d DIR]",
+            about: "Try on this host what a cage holds, from inside one",
+            options: &[value(&["-d", "--dir"], "DIR", "the project; default one of its own")],
+            words: (0, 1),
+            run: sandbox_check::check,
+        },
         Verb {
             name: "grants",
             aliases: &[],
@@ -56,7 +66,11 @@ pub const COMMANDS: &[Command] = &[Command {
               tried from inside before the program runs, and shown by codepiper show.\n\
               Inside, sudo does not work, files of other users show as nobody's, and what\n\
               the program leaves running ends with the session.",
-    examples: &["codepiper sandbox grants", "codepiper sandbox revoke ssh-agent -d ~/project"],
+    examples: &[
+        "codepiper sandbox check workspace",
+        "codepiper sandbox grants",
+        "codepiper sandbox revoke ssh-agent -d ~/project",
+    ],
     run: verb::run,
 }];
 

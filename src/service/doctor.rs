@@ -41,6 +41,7 @@ impl Service {
         rows.push(self.socket("control socket", self.paths.control()));
         rows.push(self.socket("hook socket", &self.paths.hook_socket()));
         rows.push(self.keepers());
+        rows.push(self.sandbox_row());
         rows.push(self.watches());
         rows.extend(self.tmp_link());
         rows.extend(self.agents());

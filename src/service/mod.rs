@@ -44,6 +44,7 @@ pub mod reserve;
 pub mod resolve;
 pub mod rotate;
 pub mod sandbox;
+mod sandbox_row;
 pub mod seat;
 pub mod sessions;
 pub mod settings;

@@ -12,6 +12,7 @@ pub mod namespace;
 pub mod poll;
 pub mod proc;
 pub mod pty;
+pub mod reach;
 pub mod seccomp;
 pub mod signal;
 pub mod sock;

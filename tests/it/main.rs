@@ -5,6 +5,7 @@ mod attach;
 mod audit;
 mod bad_input;
 mod cage;
+mod cage_check;
 mod canary;
 mod cli;
 mod clock;
