@@ -30,6 +30,7 @@ pub mod agent;
 pub mod check;
 pub mod grants;
 pub mod init;
+pub mod placeholder;
 pub mod plan;
 pub mod shift;
 pub mod start;
@@ -111,7 +112,7 @@ pub struct Cage {
     pub open: Vec<PathBuf>,
     /// Directories without whose mask there is no cage.
     pub masks: Vec<PathBuf>,
-    /// Empty directories that were made to be covered; removed at the end, where still empty.
+    /// Empty directories that stand for what is missing ([`placeholder`]).
     pub made: Vec<PathBuf>,
 }
 
@@ -126,14 +127,6 @@ impl Cage {
         let lacks = lacks.iter().filter(|(lacking, _)| *lacking).map(|(_, word)| *word);
         let words: Vec<&str> = std::iter::once(self.level.word()).chain(lacks).collect();
         words.join(" ")
-    }
-
-    /// Removes what was made for it.
-    pub fn clear_away(&self) {
-        for dir in &self.made {
-            // One that was put to use meanwhile is not empty.
-            let _ = std::fs::remove_dir(dir);
-        }
     }
 
     /// Bytes, for a launch description.

@@ -7,6 +7,7 @@
 
 use crate::base::error::{Error, Result};
 use crate::cage::Level;
+use crate::cage::placeholder;
 use crate::cage::plan::Facts;
 use crate::cage::plan::expand;
 use crate::cage::plan::lines;
@@ -82,7 +83,7 @@ fn open_home(facts: &Facts<'_>, home: &Path, view: &mut View) -> Result<()> {
     Ok(())
 }
 
-/// Makes what runs later, outside, read-only. Gives the directories that were made for that.
+/// Makes what runs later, outside, read-only. Gives the placeholders that it needs for that.
 pub fn protect(facts: &Facts<'_>, view: &mut View) -> Vec<PathBuf> {
     let mut made = Vec::new();
     let mut names: Vec<PathBuf> =
@@ -93,7 +94,7 @@ pub fn protect(facts: &Facts<'_>, view: &mut View) -> Vec<PathBuf> {
         if facts.granted.shows(&path) {
             continue;
         }
-        if how == "bar" && !path.exists() && fs::create_dir(&path).is_ok() {
+        if how == "bar" && placeholder::stands_at(&path) {
             made.push(path.clone());
         }
         names.extend(real(&path));

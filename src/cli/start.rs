@@ -88,7 +88,7 @@ pub const ENV_SET: Opt =
     value(&["--env-set"], "SET", "give it this env set, by id or name; may be repeated");
 /// How close the cage is.
 pub const SANDBOX: Opt =
-    value(&["--sandbox"], "LEVEL", "auto (default), off, keys-only, guard, workspace, strict");
+    value(&["--sandbox"], "LEVEL", "auto, off, keys-only, guard, workspace or strict");
 /// What it sees after all.
 pub const GRANT: Opt =
     value(&["--grant"], "NAME", "let it see this: ssh-agent, docker, ... or a path");

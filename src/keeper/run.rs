@@ -9,7 +9,7 @@ mod serve;
 
 use crate::base::error::{Context, Result};
 use crate::base::time;
-use crate::cage::Cage;
+use crate::cage::placeholder::Placeholders;
 use crate::keeper;
 use crate::keeper::conn::Conn;
 use crate::keeper::launch;
@@ -44,6 +44,8 @@ struct Keeper {
     signals: Signals,
     program: Program,
     log: Writer,
+    /// What its cage stands on in the project.
+    placeholders: Placeholders,
     conn: Option<Conn>,
     input_done: u64,
     degraded_told: bool,
@@ -102,6 +104,8 @@ fn start() -> Result<Keeper> {
     let listener = sock::listen(&launch.socket)?;
     log.mark(None, Mark::Epoch(launch.epoch));
     log.mark(None, Mark::Resize { cols: launch.cols, rows: launch.rows });
+    let made = launch.cage.as_ref().map(|cage| cage.made.as_slice()).unwrap_or_default();
+    let placeholders = Placeholders::hold(made);
     let program = Program::start(&mut launch).inspect_err(|_| {
         let _ = std::fs::remove_file(&launch.socket);
     })?;
@@ -112,6 +116,7 @@ fn start() -> Result<Keeper> {
         signals,
         program,
         log,
+        placeholders,
         conn: None,
         input_done: 0,
         degraded_told: false,
@@ -155,7 +160,7 @@ impl Keeper {
             self.end_steps();
         }
         let _ = std::fs::remove_file(&self.launch.socket);
-        self.launch.cage.iter().for_each(Cage::clear_away);
+        self.placeholders.let_go();
     }
 
     fn wait(&self) -> Result<Ready> {

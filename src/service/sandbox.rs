@@ -13,6 +13,7 @@ use crate::cage::Cage;
 use crate::cage::Level;
 use crate::cage::grants;
 use crate::cage::grants::Granted;
+use crate::cage::placeholder::Placeholders;
 use crate::cage::plan;
 use crate::cage::plan::Facts;
 use crate::cage::shift;
@@ -186,7 +187,7 @@ impl Service {
                 launch.cage = plan::weaker(cage, self.paths.home());
                 continue;
             }
-            cage.into_iter().for_each(Cage::clear_away);
+            cage.into_iter().for_each(|cage| Placeholders::hold(&cage.made).let_go());
             let Some(why) = why else { return Err(error) };
             let may_be_less = row.sandbox.asked == AUTO && !had_before(&self.list()?, &words, row);
             let Some(cage) = cage.filter(|_| may_be_less) else {

@@ -249,6 +249,22 @@ pub fn lock(path: &Path) -> Result<Lock> {
     }
 }
 
+/// Takes a lock on what is open that others may have too, until it is closed. Whether it could.
+pub fn share(file: &File) -> bool {
+    flock(file, nix::libc::LOCK_SH)
+}
+
+/// Whether nobody else has such a lock.
+pub fn is_shared_with_nobody(file: &File) -> bool {
+    flock(file, nix::libc::LOCK_EX | nix::libc::LOCK_NB)
+}
+
+fn flock(file: &File, how: i32) -> bool {
+    use std::os::fd::AsRawFd;
+    // SAFETY: flock takes plain numbers; the descriptor outlives the call.
+    unsafe { nix::libc::flock(file.as_raw_fd(), how) == 0 }
+}
+
 /// Points the three standard streams at /dev/null: nothing of the caller's is held open.
 pub fn null_stdio() -> Result<()> {
     let null = File::options().read(true).write(true).open("/dev/null");

@@ -250,3 +250,27 @@ fn a_project_that_holds_the_home_is_none_to_keep_writes_to() {
     let refused = space.cli(&line).expect(2).stderr;
     assert!(refused.contains("--sandbox guard"), "{refused}");
 }
+
+#[test]
+fn a_session_that_ends_leaves_what_protects_the_project_to_the_next() {
+    let space = Space::new();
+    let daemon = Daemon::start(&space);
+    let project = space.project.to_str().expect("text");
+    let start = |script: &str| {
+        let line = ["start", "-p", "command", "-d", project, "--sandbox", "workspace", "--json"];
+        let started = space.cli(&[&line[..], &["--", "sh", "-c", script]].concat()).expect(0);
+        started.json()["session"]["id"].as_str().expect("an id").to_string()
+    };
+    let plant = "echo up; until [ -e go ]; do sleep 0.05; done; mkdir .vscode; \
+                 echo x > .vscode/tasks.json; echo done; sleep 600";
+    let (first, second) = (start("echo up; sleep 600"), start(plant));
+    daemon.wait_screen(&second, "up");
+    let keeper = proc::stat(daemon.keeper(&first)).expect("a keeper");
+    space.cli(&["kill", &first]).expect(0);
+    wait_until("the keeper to go", SOON, || !proc::is_alive(keeper.pid, keeper.start));
+    fs::write(space.project.join("go"), "").expect("the word to go on");
+    let shown = daemon.wait_screen(&second, "done");
+    assert!(shown.contains("Read-only file system"), "{shown}");
+    space.cli(&["kill", &second]).expect(0);
+    wait_until("its place to be given back", SOON, || !space.project.join(".vscode").exists());
+}
