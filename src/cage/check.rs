@@ -125,7 +125,8 @@ pub const PROMISES: &[Promise] = &[
         tries: &[("type into its terminal", |_| refused(reach::type_into_terminal()))] },
     Promise { from: Level::Guard, unless: "",
         means: "the agent cannot give codepiper orders or answer its own questions",
-        tries: &[("connect to the control socket and keepers", |aim| all(aim.each(DOORS), answers))] },
+        tries: &[("connect to the control socket and keepers", |aim| all(
+                     aim.each(DOORS), answers))] },
     Promise { from: Level::Guard, unless: "",
         means: "the agent cannot have your ssh-agent, tmux, Docker, D-Bus or gpg act for it",
         tries: &[("connect to their sockets", |aim| all(aim.each(SOCKETS), answers))] },
@@ -149,16 +150,18 @@ pub const PROMISES: &[Promise] = &[
                  ("unmount it in namespaces of its own", |aim| all(
                      aim.each(MASKS), |path| reach::unmount_apart(path).is_ok()))] },
     Promise { from: Level::Guard, unless: "",
-        means: "the agent cannot change what your next shell, git or ssh starts with, nor codepiper",
+        means: "the agent cannot change codepiper, nor what your shell, git and ssh start with",
         tries: &[("open such files for writing", |aim| all(aim.each(FIXED), writable))] },
     Promise { from: Level::Workspace, unless: "",
         means: "the agent writes in its project, its own state and temporary files only",
         tries: &[("make a file elsewhere", |aim| all(aim.each(OUTSIDE), makes))] },
     Promise { from: Level::Workspace, unless: "",
         means: "the agent cannot plant git hooks or settings that you run later",
-        tries: &[("make a git hook", |aim| all(aim.each(PROJECT), |p| makes(&p.join(".git/hooks")))),
-                 ("make settings of agents and editors", |aim| all(aim.each(PROJECT), |path|
-                     [".claude", ".vscode", ".envrc"].iter().any(|name| plants(&path.join(name)))))] },
+        tries: &[("make a git hook", |aim| all(
+                     aim.each(PROJECT), |path| makes(&path.join(".git/hooks")))),
+                 ("make settings of agents and editors", |aim| all(aim.each(PROJECT), |path| {
+                     let mut names = [".claude", ".vscode", ".envrc"].iter();
+                     names.any(|name| plants(&path.join(name))) }))] },
     Promise { from: Level::Strict, unless: "",
         means: "the agent reads only what is listed",
         tries: &[("list a directory elsewhere", |aim| all(aim.each(OUTSIDE), readable))] },

@@ -1,5 +1,5 @@
-//! `sandbox check`: starts a program in a cage of its own, as any session is, and says what it could
-//! not do. Makes what it aims at and takes everything away again.
+//! `sandbox check`: starts a program in a cage, as any session is, and says what it could not do.
+//! Makes what it aims at and takes everything away again.
 
 use crate::base::error::{Code, Context, Error, Result};
 use crate::cage::Level;

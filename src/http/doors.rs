@@ -72,8 +72,8 @@ impl Doors {
         self.listens.drain(..).for_each(|listen| poller.remove(&listen.listener));
     }
 
-    /// Whether a program of this user may speak at this door. Root in a session of root's is another
-    /// user outside, and has hooks to forward.
+    /// Whether a program of this user may speak at this door. Root in a session of root's is
+    /// another user outside, and has hooks to forward.
     fn lets_in(&self, uid: u32, door: Door) -> bool {
         uid == self.uid || self.uid == 0 && door == Door::Hook && uid == shift::OUTER.outside
     }

@@ -57,7 +57,7 @@ fn is_ours(path: &Path, me: u32) -> bool {
     std::fs::symlink_metadata(path).is_ok_and(|meta| meta.uid() == me)
 }
 
-/// Connects to `path` and checks that the listener is our user's. A listener whose queue is full, as
+/// Connects to `path` and checks that the listener is our user's. One whose queue is full, as
 /// that of a stopped process is, is given up after [`limits::gate::CONNECT_WAIT`].
 pub fn connect(path: &Path) -> Result<UnixStream> {
     let shown = path.display();
