@@ -6,6 +6,7 @@ mod claude;
 mod codex;
 mod codex_gate;
 mod codex_repository;
+mod level;
 mod model;
 mod proof;
 #[path = "../it/support/mod.rs"]
