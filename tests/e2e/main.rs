@@ -8,6 +8,8 @@ mod codex_gate;
 mod codex_repository;
 mod level;
 mod model;
+mod nested;
 mod proof;
 #[path = "../it/support/mod.rs"]
 mod support;
+mod tools;

@@ -232,7 +232,7 @@ pub fn furnish(space: &Space, home: &Home, model: &str) {
     space.write("home/.claude/settings.json", &settings.to_string());
     space.write("home/.profile", "PATH=\"$HOME/bin:/usr/local/bin:/usr/bin:/bin\"\n");
     let bin = space.home.join("bin");
-    fs::create_dir(&bin).expect("a directory in the home");
+    fs::create_dir_all(&bin).expect("a directory in the home");
     link(Path::new(program()), &bin.join("claude"));
 }
 
