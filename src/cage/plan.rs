@@ -24,6 +24,7 @@ use std::path::PathBuf;
 
 const HIDDEN: &str = include_str!("hidden.txt");
 const FIXED: &str = include_str!("fixed.txt");
+const COPIED: &str = include_str!("copied.txt");
 
 /// What a plan is made from.
 #[derive(Debug)]
@@ -76,6 +77,10 @@ pub fn plan(facts: &Facts<'_>) -> Result<Cage> {
         view.add(Step::Fix(path));
     }
     fix(facts, &mut view);
+    // Root is root inside as well.
+    if facts.uid != 0 {
+        lines(COPIED).filter_map(|dir| real(Path::new(dir))).for_each(|dir| copy(&dir, &mut view));
+    }
     let made = match facts.level >= Level::Workspace {
         true => workspace::protect(facts, &mut view),
         false => Vec::new(),
@@ -229,6 +234,20 @@ fn fix(facts: &Facts<'_>, view: &mut View) {
     fixed.into_iter().for_each(|path| view.add(Step::Fix(path)));
 }
 
+/// Shows copies of a directory's files, which belong to whoever runs the session. What a link leads
+/// to is copied, and what cannot be read is left out.
+fn copy(dir: &Path, view: &mut View) {
+    if !view.is_visible(dir) {
+        return;
+    }
+    let entries = fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path());
+    let files: Vec<PathBuf> =
+        entries.filter(|path| path.is_file() && fs::File::open(path).is_ok()).collect();
+    view.own(dir, 0o755);
+    files.into_iter().for_each(|path| view.add(Step::Copy(path)));
+    view.add(Step::Fix(dir.to_path_buf()));
+}
+
 fn check_project(facts: &Facts<'_>, view: &View) -> Result<()> {
     match view.cover(facts.cwd) {
         Some(cover) => Err(Error::invalid(format!(
@@ -282,4 +301,28 @@ fn beside(path: &Path) -> Vec<PathBuf> {
         all.extend(entries.filter(|path| path != inner && !path.is_symlink()));
     }
     all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::symlink;
+
+    #[test]
+    fn files_and_what_links_lead_to_are_copied_and_nothing_else() {
+        let dir = std::env::temp_dir().join(format!("cp-copied-{}", std::process::id()));
+        fs::create_dir_all(dir.join("sub")).unwrap();
+        symlink("/etc/hostname", dir.join("link")).unwrap();
+        symlink("/no/such", dir.join("dangling")).unwrap();
+        let mut view = View::default();
+        copy(&dir, &mut view);
+        let steps = view.into_steps();
+        fs::remove_dir_all(&dir).unwrap();
+        let link = Step::Copy(dir.join("link"));
+        assert_eq!(steps, [Step::Own(dir.clone(), 0o755), link, Step::Fix(dir.clone())]);
+        let mut hidden = View::default();
+        hidden.hide(Path::new("/etc"));
+        copy(Path::new("/etc/ssh"), &mut hidden);
+        assert_eq!(hidden.steps(), [Step::Hide("/etc".into())]);
+    }
 }
