@@ -49,6 +49,8 @@ pub struct Facts<'a> {
     pub state: &'a Path,
     /// but for these: directories and files of this session.
     pub shown: Vec<PathBuf>,
+    /// The same, for directories that it writes to.
+    pub written: Vec<PathBuf>,
     /// More files that cannot be opened, and sockets that cannot be reached.
     pub closed: Vec<PathBuf>,
     /// Sockets that can be reached.
@@ -75,6 +77,10 @@ pub fn plan(facts: &Facts<'_>) -> Result<Cage> {
     for path in facts.shown.iter().filter_map(|path| real(path)) {
         view.add(Step::Show(path.clone()));
         view.add(Step::Fix(path));
+    }
+    for path in facts.written.iter().filter_map(|path| real(path)) {
+        view.add(Step::Show(path.clone()));
+        view.add(Step::Free(path));
     }
     fix(facts, &mut view);
     // Root is root inside as well.

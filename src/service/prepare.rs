@@ -95,6 +95,7 @@ impl Service {
         };
         let planned = provider::launch(provider, &request)?;
         write_files(provider, &request, &planned.files)?;
+        planned.dirs.iter().try_for_each(|dir| file::private_dir(Path::new(dir)))?;
         let (base, found) = self.locate(provider, &planned.program, cwd, given, rehearsed)?;
         let mut vars = Vars::from(self.keys.of(provider, row.billing));
         vars.put_all(&base);
@@ -110,7 +111,7 @@ impl Service {
         };
         let mut args = vec![planned.program];
         args.extend(planned.args);
-        let cage = self.plan_cage(row, cwd, &found, &vars, &planned.files)?;
+        let cage = self.plan_cage(row, cwd, &found, &vars, (&planned.files, &planned.dirs))?;
         let launch = Launch {
             session: row.id.clone(),
             build: crate::BUILD.to_string(),
