@@ -12,9 +12,9 @@
 //! 4. Nothing MUST be typed into a tool that was judged already: no hook sees `write_stdin`, so
 //!    tools get no terminal, and without one Codex closes their input.
 //! 5. What the model's provider runs itself MUST be off: no hook sees a web search.
-//! 6. What is queued for the conversation MUST come from nobody beside: `codex queue` types into any
-//!    whose database it can write, so each session has one of its own. Codex fills a new one from
-//!    the conversations' files.
+//! 6. What is queued for the conversation MUST come from nobody beside: `codex queue` types into
+//!    any whose database it can write, so each session has one of its own. Codex fills a new one
+//!    from the conversations' files.
 //! 7. No argument or variable of the user's MUST undo that.
 
 mod args;
