@@ -1,6 +1,7 @@
 //! The gate, shown with the real agents against scripted models: what policy allows runs, what it
 //! denies does not, whatever happens to the daemon, the hooks or the repository in between.
 
+mod beside;
 mod browser;
 mod claude;
 mod codex;
@@ -10,6 +11,8 @@ mod level;
 mod model;
 mod nested;
 mod proof;
+mod sshd;
 #[path = "../it/support/mod.rs"]
 mod support;
 mod tools;
+mod work;
