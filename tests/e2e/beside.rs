@@ -1,6 +1,6 @@
-//! Two sessions side by side, and the channels by which the agents' own programs find and drive each
-//! other: no session has a part in another's. What goes through the kernel and through codepiper is
-//! tried in tests/cage.
+//! Two sessions side by side, and the channels by which the agents' own programs find and drive
+//! each other: no session has a part in another's. What goes through the kernel and through
+//! codepiper is tried in tests/cage.
 
 use crate::claude::agent::Agent;
 use crate::claude::script::Script;
