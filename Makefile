@@ -56,11 +56,17 @@ test: assets needs-tests ## every test that needs crates and npm only, after ins
 	node --test tests/js/
 	cargo test --locked
 
-e2e: assets needs-e2e ## real agents against scripted models, and a real browser (about 800 MB, once)
+# What the agents do once more at workspace: they at the gate, with their own sandboxes and beside
+# each other, and repositories that are out for more.
+closer := gate hostile talk codex_repository nested beside --skip without_a_daemon --skip browser
+
+e2e: assets needs-e2e ## real agents against scripted models, and a real browser (800 MB, once)
 	tests/e2e/fetch.sh claude >/dev/null
 	tests/e2e/fetch.sh codex >/dev/null
 	tests/e2e/fetch.sh browser >/dev/null
+	for tool in bwrap socat sshd; do tests/e2e/unpack.sh $$tool >/dev/null; done
 	cargo test --locked --features e2e --test e2e -- --skip browser
+	CODEPIPER_TEST_SANDBOX=workspace cargo test --locked --features e2e --test e2e -- $(closer)
 	tests/e2e/offline.sh cargo test --locked --offline --features e2e --test e2e browser
 
 attack: assets needs-attack ## the web door under attack: bad requests, floods, neighbours, a proxy
@@ -88,14 +94,15 @@ clean: ## remove what was built; never touches ~/.codepiper
 	cargo clean
 	rm -f $(binary)
 
-# Programs that tests look at terminals with, and that run in them. Each is named like its package.
+# Programs that tests look at terminals with, and that run in them. Each is named like its package,
+# but for PROGRAM:PACKAGE.
 needs-tests: tools := tmux vim less htop
-needs-e2e:   tools := chromium
+needs-e2e:   tools := chromium git gdb ssh:openssh-client
 needs-attack: tools := nginx openssl
 
 needs-tests needs-e2e needs-attack:
 	@missing=; for tool in $(tools); do \
-	  command -v $$tool >/dev/null || missing="$$missing $$tool"; done; \
+	  command -v $${tool%:*} >/dev/null || missing="$$missing $${tool#*:}"; done; \
 	if [ -z "$$missing" ]; then exit 0; fi; \
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	  echo "installing$$missing"; \

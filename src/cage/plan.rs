@@ -24,6 +24,7 @@ use std::path::PathBuf;
 
 const HIDDEN: &str = include_str!("hidden.txt");
 const FIXED: &str = include_str!("fixed.txt");
+const COPIED: &str = include_str!("copied.txt");
 
 /// What a plan is made from.
 #[derive(Debug)]
@@ -50,6 +51,8 @@ pub struct Facts<'a> {
     pub state: &'a Path,
     /// but for these: directories and files of this session.
     pub shown: Vec<PathBuf>,
+    /// The same, for directories that it writes to.
+    pub written: Vec<PathBuf>,
     /// More files that cannot be opened, and sockets that cannot be reached.
     pub closed: Vec<PathBuf>,
     /// Sockets that can be reached.
@@ -77,7 +80,15 @@ pub fn plan(facts: &Facts<'_>) -> Result<Cage> {
         view.add(Step::Show(path.clone()));
         view.add(Step::Fix(path));
     }
+    for path in facts.written.iter().filter_map(|path| real(path)) {
+        view.add(Step::Show(path.clone()));
+        view.add(Step::Free(path));
+    }
     fix(facts, &mut view);
+    // Root is root inside as well.
+    if facts.uid != 0 {
+        lines(COPIED).filter_map(|dir| real(Path::new(dir))).for_each(|dir| copy(&dir, &mut view));
+    }
     let made = match facts.level >= Level::Workspace {
         true => workspace::protect(facts, &mut view),
         false => Vec::new(),
@@ -252,6 +263,20 @@ fn fix(facts: &Facts<'_>, view: &mut View) {
     fixed.into_iter().for_each(|path| view.add(Step::Fix(path)));
 }
 
+/// Shows copies of a directory's files, which belong to whoever runs the session. What a link leads
+/// to is copied, and what cannot be read is left out.
+fn copy(dir: &Path, view: &mut View) {
+    if !view.is_visible(dir) {
+        return;
+    }
+    let entries = fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path());
+    let files: Vec<PathBuf> =
+        entries.filter(|path| path.is_file() && fs::File::open(path).is_ok()).collect();
+    view.own(dir, 0o755);
+    files.into_iter().for_each(|path| view.add(Step::Copy(path)));
+    view.add(Step::Fix(dir.to_path_buf()));
+}
+
 fn check_project(facts: &Facts<'_>, view: &View) -> Result<()> {
     match view.cover(facts.cwd) {
         Some(cover) => Err(Error::invalid(format!(
@@ -308,4 +333,28 @@ fn beside(path: &Path) -> Vec<PathBuf> {
         all.extend(entries.filter(|path| path != inner && !path.is_symlink()));
     }
     all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::symlink;
+
+    #[test]
+    fn files_and_what_links_lead_to_are_copied_and_nothing_else() {
+        let dir = std::env::temp_dir().join(format!("cp-copied-{}", std::process::id()));
+        fs::create_dir_all(dir.join("sub")).unwrap();
+        symlink("/etc/hostname", dir.join("link")).unwrap();
+        symlink("/no/such", dir.join("dangling")).unwrap();
+        let mut view = View::default();
+        copy(&dir, &mut view);
+        let steps = view.into_steps();
+        fs::remove_dir_all(&dir).unwrap();
+        let link = Step::Copy(dir.join("link"));
+        assert_eq!(steps, [Step::Own(dir.clone(), 0o755), link, Step::Fix(dir.clone())]);
+        let mut hidden = View::default();
+        hidden.hide(Path::new("/etc"));
+        copy(Path::new("/etc/ssh"), &mut hidden);
+        assert_eq!(hidden.steps(), [Step::Hide("/etc".into())]);
+    }
 }

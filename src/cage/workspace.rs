@@ -15,6 +15,7 @@ use crate::cage::plan::real;
 use crate::cage::step::Step;
 use crate::cage::strict;
 use crate::cage::view::View;
+use crate::sys::file;
 use std::fs;
 use std::path::Path;
 use std::path::PathBuf;
@@ -52,7 +53,10 @@ pub fn open(facts: &Facts<'_>, view: &mut View) -> Result<()> {
     let granted = facts.granted.paths.iter().cloned();
     for path in state.chain(granted).chain([facts.cwd.to_path_buf()]).chain(common_dir(facts.cwd)) {
         view.show(&path);
-        view.add(Step::Free(path));
+        // What was read-only before stays so: the kernel refuses more than there is outside.
+        if !file::is_read_only(&path) {
+            view.add(Step::Free(path));
+        }
     }
     if !facts.processes {
         view.add(Step::Free(PathBuf::from("/proc")));

@@ -10,6 +10,7 @@ use crate::cli::command::Words;
 use crate::cli::command::switch;
 use crate::cli::command::value;
 use crate::cli::describe::{label, short, word};
+use crate::cli::sandbox;
 use crate::cli::show_env;
 use crate::cli::start;
 use crate::cli::text;
@@ -163,6 +164,7 @@ fn fork(call: &Invocation<'_>) -> Result<i32> {
         body.insert("name".into(), json!(name));
     }
     start::shared(call, |name| std::env::var_os(name), &mut body)?;
+    sandbox::add_remembered(call, |name| std::env::var_os(name), &mut body)?;
     match start::launch(call, "/sessions", body)? {
         Ok(answer) => start::started(call, "forked", &answer),
         Err(code) => Ok(code),

@@ -1,6 +1,7 @@
 //! `sandbox`: what cages hold on this host, and what projects are granted.
 
 use crate::base::error::{Context, Result};
+use crate::cage::grants;
 use crate::cli::Invocation;
 use crate::cli::command::Command;
 use crate::cli::command::Group;
@@ -11,8 +12,11 @@ use crate::cli::out::cell;
 use crate::cli::sandbox_check;
 use crate::cli::verb;
 use crate::cli::verb::Verb;
+use serde_json::Map;
 use serde_json::Value;
 use serde_json::json;
+use std::ffi::OsString;
+use std::path::Path;
 
 /// The command of this file.
 pub const COMMANDS: &[Command] = &[Command {
@@ -108,6 +112,53 @@ fn revoke(call: &Invocation<'_>) -> Result<i32> {
     Ok(0)
 }
 
+/// The names of what sessions in this directory are granted for good.
+fn remembered(call: &Invocation<'_>, dir: &Path) -> Result<Vec<String>> {
+    let body = call.client.get("/sandbox/grants")?;
+    let Ok(project) = dir.canonicalize() else { return Ok(Vec::new()) };
+    let all = body["projectGrants"].as_array().map(Vec::as_slice).unwrap_or_default().iter();
+    let ours = all.filter(|grant| Path::new(word(grant, "project")) == project);
+    Ok(ours.map(|grant| word(grant, "name").to_string()).collect())
+}
+
+/// Adds the variables that go with what the project is granted for good.
+pub fn add_remembered(
+    call: &Invocation<'_>,
+    lookup: impl Fn(&str) -> Option<OsString>,
+    body: &mut Map<String, Value>,
+) -> Result<()> {
+    let dir = body.get("cwd").and_then(Value::as_str).unwrap_or_default();
+    let names = remembered(call, Path::new(dir))?;
+    for (name, value) in variables(&names, lookup) {
+        let env = body.entry("env").or_insert_with(|| json!({}));
+        if env[&name].is_null() {
+            env[name] = value;
+        }
+    }
+    Ok(())
+}
+
+/// A grant's name as it is, a path from here made one from the root.
+pub fn granted(word: &str) -> String {
+    let is_path = word.contains('/');
+    let absolute = std::path::absolute(word).ok().filter(|_| is_path);
+    absolute.map_or_else(|| word.to_string(), |path| path.to_string_lossy().into_owned())
+}
+
+/// What the variables of granted things are here: their values are no secrets.
+pub fn variables(
+    names: &[String],
+    lookup: impl Fn(&str) -> Option<OsString>,
+) -> Vec<(String, Value)> {
+    let known = grants::all();
+    let named = known.iter().filter(|grant| names.iter().any(|name| name == grant.name));
+    let value = |name: &&'static str| {
+        let value = lookup(name)?.into_string().ok()?;
+        Some((name.to_string(), Value::String(value)))
+    };
+    named.flat_map(|grant| &grant.variables).filter_map(value).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -123,5 +174,19 @@ mod tests {
         let line = ["sandbox", "revoke", "docker", "-d", "/usr/bin/.."];
         assert_eq!(verb::run(&invocation(&fake, &line)).unwrap(), 0);
         assert_eq!(fake.lines(), ["POST /sandbox/revoke"]);
+    }
+
+    #[test]
+    fn variables_of_what_the_project_is_granted_for_good_go_along_and_no_others() {
+        let fake = Fake::api(|_, _| {
+            let grant = |project: &str, name: &str| json!({"project": project, "name": name});
+            let all = [grant("/usr", "ssh-agent"), grant("/usr", "/etc"), grant("/etc", "tmux")];
+            (200, json!({"projectGrants": all}).to_string())
+        });
+        let call = invocation(&fake, &["start", "-p", "command"]);
+        let lookup = |name: &str| Some(format!("{name} here").into());
+        let mut asked = Map::from_iter([("cwd".to_string(), json!("/usr/bin/.."))]);
+        add_remembered(&call, lookup, &mut asked).unwrap();
+        assert_eq!(asked["env"], json!({"SSH_AUTH_SOCK": "SSH_AUTH_SOCK here"}));
     }
 }

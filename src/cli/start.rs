@@ -1,7 +1,6 @@
 //! `start`: a program or agent in a session of its own.
 
 use crate::base::error::{Context, Error, Result};
-use crate::cage::grants;
 use crate::cli;
 use crate::cli::Invocation;
 use crate::cli::attach;
@@ -14,6 +13,7 @@ use crate::cli::command::value;
 use crate::cli::describe::{gate, short, tightened, until, word};
 use crate::cli::freeze;
 use crate::cli::input;
+use crate::cli::sandbox;
 use crate::cli::show_env;
 use crate::cli::text;
 use crate::limits;
@@ -71,7 +71,7 @@ pub const COMMANDS: &[Command] = &[Command {
         "codepiper start -p command -d /srv/app -- bash",
         "codepiper start -p claude-code -n build --attach",
         "codepiper start -p claude-code -b api --prompt fix-the-tests",
-        "codepiper start -p command -e SSH_AUTH_SOCK -- make deploy",
+        "codepiper start -p command -e DEPLOY_TARGET -- make deploy",
         "codepiper start -p claude-code --env-set production",
         "codepiper start -p claude-code --env-set production --show-env",
         "codepiper start -p claude-code --sandbox workspace",
@@ -106,7 +106,8 @@ fn start(call: &Invocation<'_>) -> Result<i32> {
         Some("-") => Some(input::piped_text(std::io::stdin().lock(), true)?),
         prompt => prompt.map(str::to_string),
     };
-    let body = body(call, |name| std::env::var_os(name))?;
+    let mut body = body(call, |name| std::env::var_os(name))?;
+    sandbox::add_remembered(call, |name| std::env::var_os(name), &mut body)?;
     if call.args.has("--show-env") {
         return show_env::show(call, body);
     }
@@ -273,9 +274,10 @@ pub fn shared(
     if let Some(level) = call.args.value("--sandbox") {
         body.insert("sandbox".into(), json!(level));
     }
-    let granted: Vec<String> = call.args.values("--grant").into_iter().map(granted).collect();
+    let granted: Vec<String> =
+        call.args.values("--grant").into_iter().map(sandbox::granted).collect();
     if !granted.is_empty() {
-        env.extend(granted_variables(&granted, &lookup));
+        env.extend(sandbox::variables(&granted, &lookup));
         body.insert("grants".into(), json!(granted));
     }
     if call.args.has("--remember") {
@@ -288,27 +290,6 @@ pub fn shared(
         body.insert("env".into(), Value::Object(env));
     }
     Ok(())
-}
-
-/// A grant's name as it is, a path from here made one from the root.
-fn granted(word: &str) -> String {
-    let is_path = word.contains('/');
-    let absolute = std::path::absolute(word).ok().filter(|_| is_path);
-    absolute.map_or_else(|| word.to_string(), |path| path.to_string_lossy().into_owned())
-}
-
-/// What the variables of granted things are here: their values are no secrets.
-fn granted_variables(
-    names: &[String],
-    lookup: impl Fn(&str) -> Option<OsString>,
-) -> Vec<(String, Value)> {
-    let known = grants::all();
-    let named = known.iter().filter(|grant| names.iter().any(|name| name == grant.name));
-    let value = |name: &&'static str| {
-        let value = lookup(name)?.into_string().ok()?;
-        Some((name.to_string(), Value::String(value)))
-    };
-    named.flat_map(|grant| &grant.variables).filter_map(value).collect()
 }
 
 fn variable(name: &str, lookup: impl Fn(&str) -> Option<OsString>) -> Result<String> {
@@ -365,9 +346,12 @@ mod tests {
     #[test]
     fn a_failed_start_ends_with_the_code_of_its_error() {
         let reply = r#"{"error":"it ended at once","code":"conflict","output":"no such file\n"}"#;
-        let fake = Fake::api(move |_, _| (422, reply.to_string()));
+        let fake = Fake::api(move |line, _| match line {
+            "GET /sandbox/grants" => (200, "{}".into()),
+            _ => (422, reply.to_string()),
+        });
         let call = invocation(&fake, &["start", "-p", "command", "--", "nope"]);
         assert_eq!(start(&call).unwrap(), 1);
-        assert_eq!(fake.lines(), ["POST /sessions"]);
+        assert_eq!(fake.lines(), ["GET /sandbox/grants", "POST /sessions"]);
     }
 }

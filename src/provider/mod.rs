@@ -256,6 +256,8 @@ pub struct Launch {
     pub env: Vec<(&'static str, String)>,
     /// Files to write, with mode 0600, before the program starts.
     pub files: Vec<LaunchFile>,
+    /// Directories in the request's that the program writes to; made before it starts.
+    pub dirs: Vec<String>,
 }
 
 /// A file that a start needs. After writing, what is read back must pass
@@ -290,7 +292,7 @@ fn start_command(request: &LaunchRequest<'_>) -> Result<Launch> {
         return Err(missing());
     }
     let (program, args) = (program.clone(), args.to_vec());
-    Ok(Launch { program, args, env: hook_env(request), files: Vec::new() })
+    Ok(Launch { program, args, env: hook_env(request), files: Vec::new(), dirs: Vec::new() })
 }
 
 /// How hook-forward finds its daemon and proves its session. Also for plain commands: an agent

@@ -12,7 +12,6 @@ use crate::model::redact::exact::Needles;
 use crate::model::redact::exact::masks::Masked;
 use crate::model::session::Session;
 use crate::provider;
-use crate::provider::LaunchFile;
 use crate::provider::LaunchRequest;
 use crate::provider::Provider;
 use crate::provider::env;
@@ -94,7 +93,7 @@ impl Service {
             project_settings: row.project_settings,
         };
         let planned = provider::launch(provider, &request)?;
-        write_files(provider, &request, &planned.files)?;
+        write_files(provider, &request, &planned)?;
         let (base, found) = self.locate(provider, &planned.program, cwd, given, rehearsed)?;
         let mut vars = Vars::from(self.keys.of(provider, row.billing));
         vars.put_all(&base);
@@ -110,7 +109,7 @@ impl Service {
         };
         let mut args = vec![planned.program];
         args.extend(planned.args);
-        let cage = self.plan_cage(row, cwd, &found, &vars, &planned.files)?;
+        let cage = self.plan_cage(row, cwd, &found, &vars, (&planned.files, &planned.dirs))?;
         let launch = Launch {
             session: row.id.clone(),
             build: crate::BUILD.to_string(),
@@ -178,13 +177,15 @@ impl Service {
     }
 }
 
-/// Writes the files of a launch; one that reads back as anything else is no gate.
+/// Makes the directories of a launch and writes its files; one that reads back as anything else is
+/// no gate.
 fn write_files(
     provider: &Provider,
     request: &LaunchRequest<'_>,
-    files: &[LaunchFile],
+    launch: &provider::Launch,
 ) -> Result<()> {
-    for planned in files {
+    launch.dirs.iter().try_for_each(|dir| file::private_dir(Path::new(dir)))?;
+    for planned in &launch.files {
         let path = Path::new(&planned.path);
         file::replace(path, planned.text.as_bytes(), 0o600, false)?;
         let text = std::fs::read_to_string(path)

@@ -121,7 +121,7 @@ impl Service {
         cwd: &Path,
         program: &Path,
         vars: &BTreeMap<String, String>,
-        files: &[LaunchFile],
+        (files, dirs): (&[LaunchFile], &[String]),
     ) -> Result<Option<Cage>> {
         let auto = row.sandbox.asked == AUTO;
         let level = match Level::from_word(&row.sandbox.asked) {
@@ -149,6 +149,7 @@ impl Service {
             cwd: &cwd.canonicalize().unwrap_or_else(|_| cwd.to_path_buf()),
             state: self.paths.home(),
             shown,
+            written: dirs.iter().map(PathBuf::from).collect(),
             closed: vec![self.paths.master_key(), self.paths.database(), self.paths.keepers()],
             open: vec![self.paths.hook_socket()],
             fixed: std::env::current_exe().into_iter().collect(),

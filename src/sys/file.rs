@@ -64,6 +64,12 @@ pub fn is_writable(dir: &Path) -> bool {
     nix::unistd::access(dir, nix::unistd::AccessFlags::W_OK).is_ok()
 }
 
+/// Whether a path lies where nobody can write, whatever its mode.
+pub fn is_read_only(path: &Path) -> bool {
+    let flags = nix::sys::statvfs::statvfs(path).map(|found| found.flags());
+    flags.is_ok_and(|flags| flags.contains(nix::sys::statvfs::FsFlags::ST_RDONLY))
+}
+
 /// What tells one state of a file from every later one: a write, a replacement and a change of
 /// rights each alter it. A forger who may set the clock can undo that.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

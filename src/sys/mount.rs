@@ -162,9 +162,9 @@ struct Attributes {
 /// Makes the mount at a path read-only or not, with those below it where `deep`.
 pub fn set_read_only(path: &Path, on: bool, deep: bool) -> Result<()> {
     let bit = libc::MOUNT_ATTR_RDONLY;
-    let (set, clear) = if on { (bit, 0) } else { (0, bit) };
+    let (set, clear, word) = if on { (bit, 0, "read-only") } else { (0, bit, "writable") };
     set_attributes(path, &Attributes { set, clear, ..Attributes::default() }, deep)
-        .internal(|| format!("cannot make {} read-only", path.display()))
+        .internal(|| format!("cannot make {} {word}", path.display()))
 }
 
 /// Shows the files of a copy with the owners that `users`, a user namespace, has for theirs, and

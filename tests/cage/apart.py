@@ -7,6 +7,8 @@ from calls import BIND, NEWIPC, NEWNS, PRIVATE, REC, call, mount
 from scene import HERE
 
 PROGRAMS = "/usr/local/bin"
+# What the system sets for ssh, and what that is for a host.
+SSH_SETTINGS, SSH_HOST, SSH_NAME = "/etc/ssh/ssh_config.d", "caged", "set.invalid"
 
 
 def mounts_apart(bwrap):
@@ -25,6 +27,10 @@ def mounts_apart(bwrap):
         os.makedirs(HERE)
         mount("/proc/self/fd/%d" % here, HERE, None, BIND)
     os.close(here)
+    if os.path.isdir(SSH_SETTINGS):
+        mount("none", SSH_SETTINGS, "tmpfs", 0, "mode=755")
+        with open(SSH_SETTINGS + "/20-cage.conf", "w", encoding="ascii") as file:
+            file.write("Host %s\nHostName %s\n" % (SSH_HOST, SSH_NAME))
     if text:
         os.mkdir("/run/programs")
         with open("/run/programs/bwrap", "wb") as file:

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import tempfile
 
+from apart import SSH_HOST, SSH_NAME, SSH_SETTINGS
 from calls import call
 from sockets import connect
 from trial import Blocked, NotHere, attempt
@@ -80,6 +81,21 @@ def debugger(_):
 def limited(_):
     """A child's limits can be set by its number."""
     return runs(["prlimit", "--pid", str(os.getpid()), "--core=0:"])
+
+
+@attempt("wanted.ssh_settings")
+def settings(_):
+    """ssh takes what the system has set, which it does from files of root's or its user's alone."""
+    if not os.path.isdir(SSH_SETTINGS):
+        raise NotHere("ssh is not installed")
+    with tempfile.NamedTemporaryFile("w", dir="/tmp", encoding="ascii") as file:
+        file.write("Include %s/*.conf\n" % SSH_SETTINGS)
+        file.flush()
+        done = subprocess.run(["ssh", "-F", file.name, "-G", SSH_HOST], capture_output=True,
+                              text=True, check=False)
+    if "hostname " + SSH_NAME not in done.stdout:
+        raise Blocked(done.stderr.strip() or "it is not set")
+    return "taken"
 
 
 @attempt("wanted.own_terminal")

@@ -1,5 +1,6 @@
 //! A session with the real Codex: its program, a home of its own, and no key at all.
 
+use crate::level;
 use crate::model::Model;
 use crate::support::daemon::BINARY;
 use crate::support::daemon::Daemon;
@@ -28,7 +29,7 @@ pub const PLAIN: &str = "gpt-5.5";
 pub const SCRIPTING: &str = "gpt-6.1-sol";
 
 /// Where a Codex session can run: a space whose home is not below /tmp, which Codex does not take
-/// for its own files, with a scripted model and Codex's settings in it.
+/// for its own files, with a project, a scripted model and Codex's settings in it.
 pub struct Ground {
     // In this order they go: whatever still writes into the home is ended before it is removed.
     /// The space.
@@ -54,6 +55,7 @@ impl Ground {
         fs::create_dir_all(home.join("bin")).expect("a home in the cache");
         space.env.insert("HOME".into(), path_text(&home));
         space.home.clone_from(&home);
+        space.project = home.join("project");
         symlink(program(), home.join("bin/codex")).expect("a link");
         let path = "PATH=\"$HOME/bin:/usr/local/bin:/usr/bin:/bin\"\n";
         fs::write(home.join(".profile"), path).expect("a login shell's file");
@@ -129,6 +131,7 @@ impl<'a> Codex<'a> {
         load.stdin(policy.to_string().as_bytes()).expect(0);
         // Its proof is a test of its own.
         ground.space.cli(&["settings", "proveGate", "false"]).expect(0);
+        level::set(&ground.space);
         let mut codex = Codex { ground, daemon, id: String::new() };
         codex.id = codex.another(args);
         codex

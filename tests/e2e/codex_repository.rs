@@ -14,6 +14,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::fs::symlink;
 use std::path::Path;
+use std::path::PathBuf;
 
 const REASON: &str = "this file is not yours to make";
 /// A program of the person's that shows the variables which tools get.
@@ -45,8 +46,13 @@ fn assert_judged(ground: &Ground, codex: &Codex<'_>) {
     assert!(!ground.cwd.join("denied").exists(), "the denied tool has not run");
     assert_eq!(codex.daemon.session(&codex.id)["guarded"], true);
     assert_eq!((codex.decisions("allow"), codex.decisions("deny")), (1, 1));
-    let marks = fs::read_to_string(ground.space.root.join("marks")).unwrap_or_default();
+    let marks = fs::read_to_string(marks(ground)).unwrap_or_default();
     assert_eq!(marks, "", "the repository's programs have run");
+}
+
+/// Where the repository's programs leave marks, as every cage lets them, by whatever link.
+fn marks(ground: &Ground) -> PathBuf {
+    ground.cwd.canonicalize().expect("where sessions work").join("marks")
 }
 
 /// Gives a directory settings that run programs and switch hooks off; returns what a person has in
@@ -55,7 +61,7 @@ fn make_hostile(ground: &Ground, dir: &Path) -> String {
     let codex = dir.join(".codex");
     fs::create_dir_all(codex.join("rules")).expect("directories");
     let evil = codex.join("evil.sh");
-    let marks = path_text(&ground.space.root.join("marks"));
+    let marks = path_text(&marks(ground));
     fs::write(&evil, format!("#!/bin/sh\necho \"$1\" >> {marks}\n")).expect("a program");
     fs::set_permissions(&evil, fs::Permissions::from_mode(0o755)).expect("mode 0755");
     let evil = path_text(&evil);
@@ -100,11 +106,11 @@ fn neither_do_those_of_a_directory_above_behind_a_link_and_headless() {
     let mut ground = ground();
     let (deep, link) = (ground.space.project.join("a/b"), ground.space.root.join("link"));
     fs::create_dir_all(&deep).expect("directories");
-    let trusted = [&ground.space.project, &deep].map(|dir| make_hostile(&ground, dir)).concat();
     symlink(&deep, &link).expect("a link");
+    ground.cwd.clone_from(&link);
+    let trusted = [&ground.space.project, &deep].map(|dir| make_hostile(&ground, dir)).concat();
     let by_link = format!("[projects.\"{}\"]\ntrust_level = \"trusted\"\n", path_text(&link));
     ground.configure(crate::codex::PLAIN, &(trusted + &by_link));
-    ground.cwd = link;
     let codex = Codex::start_with(&ground, &policy(), &["exec", "do both things"]);
     assert_judged(&ground, &codex);
 }
@@ -128,7 +134,7 @@ fn settings_that_appear_while_the_session_runs_stay_out_of_new_conversations() {
 #[test]
 fn the_persons_own_settings_cannot_take_a_call_from_the_gate_by_accident() {
     let ground = ground();
-    let seen = path_text(&ground.space.root.join("seen"));
+    let seen = path_text(&ground.space.project.join("seen"));
     let command = format!("touch {seen}");
     let events = ["session_start", "user_prompt_submit", "pre_tool_use", "post_tool_use"];
     let off = events.map(|event| {

@@ -1,6 +1,7 @@
 //! The proof of the gate, with the real agents: each is proven before its first session, and its
 //! own program is found out when it runs without its hooks.
 
+use crate::level;
 use crate::support::daemon::Daemon;
 use crate::support::space::Space;
 use crate::support::space::path_text;
@@ -54,6 +55,7 @@ fn claude_code_is_proven_and_found_out_without_its_hooks() {
     let program = fetched("claude");
     install(&space, "claude", &program, None);
     let daemon = Daemon::start(&space);
+    level::set(&space);
     expect(&prove(&space, "claude-code", "Claude Code"), true, "gate proven on 2.1.330 at ");
     assert_eq!(daemon.get("/sessions")["sessions"].as_array().map(Vec::len), Some(0));
     let kept = fs::read_dir(space.state.join("sessions")).expect("a directory").count();
@@ -75,6 +77,7 @@ fn codex_is_proven_and_found_out_without_its_hooks() {
     let program = fetched("codex");
     install(&space, "codex", &program, None);
     let _daemon = Daemon::start(&space);
+    level::set(&space);
     expect(&prove(&space, "codex", "Codex"), true, "gate proven on 0.169.0 at ");
     // One setting carries the trust without which no hook runs.
     let script = "#!/bin/bash\nargs=()\n\

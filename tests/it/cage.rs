@@ -3,6 +3,7 @@
 
 use crate::support::daemon::BINARY;
 use crate::support::daemon::Daemon;
+use crate::support::daemon::read_only_home;
 use crate::support::space::Space;
 use crate::support::wait::SOON;
 use crate::support::wait::wait_until;
@@ -273,4 +274,23 @@ fn a_session_that_ends_leaves_what_protects_the_project_to_the_next() {
     assert!(shown.contains("Read-only file system"), "{shown}");
     space.cli(&["kill", &second]).expect(0);
     wait_until("its place to be given back", SOON, || !space.project.join(".vscode").exists());
+}
+
+#[test]
+fn a_project_that_is_read_only_outside_is_so_at_workspace_and_the_rest_holds() {
+    let space = Space::new();
+    let mut daemon = Daemon::start(&space);
+    daemon.kill9();
+    daemon.start_binary(&read_only_home(&space));
+    let project = space.home.join("project");
+    fs::create_dir(&project).expect("a project");
+    let script = "touch here; touch /tmp/there && echo in tmp; echo done; sleep 600";
+    let body = json!({"provider": "command", "cwd": project, "sandbox": "workspace",
+        "args": ["sh", "-c", script]});
+    let reply = daemon.post("/sessions", &body);
+    let id = reply["session"]["id"].as_str().expect("an id").to_string();
+    let screen = daemon.wait_screen(&id, "done");
+    assert!(screen.contains("Read-only file system"), "{screen}");
+    assert!(screen.contains("in tmp"), "{screen}");
+    assert_eq!(daemon.session(&id)["sandbox"]["verified"], "workspace");
 }

@@ -101,7 +101,13 @@ pub(crate) fn start(request: &LaunchRequest<'_>) -> Result<Launch> {
     if !request.given.contains_key(PROJECT_WORDS.0) {
         vars.push((PROJECT_WORDS.0, PROJECT_WORDS.1.to_string()));
     }
-    Ok(Launch { program: "claude".to_string(), args, env: vars, files: vec![overlay] })
+    Ok(Launch {
+        program: "claude".to_string(),
+        args,
+        env: vars,
+        files: vec![overlay],
+        dirs: Vec::new(),
+    })
 }
 
 /// The settings that put each event before the hook's program, in exec form: no shell reads its

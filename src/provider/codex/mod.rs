@@ -12,7 +12,10 @@
 //! 4. Nothing MUST be typed into a tool that was judged already: no hook sees `write_stdin`, so
 //!    tools get no terminal, and without one Codex closes their input.
 //! 5. What the model's provider runs itself MUST be off: no hook sees a web search.
-//! 6. No argument or variable of the user's MUST undo that.
+//! 6. What is queued for the conversation MUST come from nobody beside: `codex queue` types into
+//!    any whose database it can write, so each session has one of its own. Codex fills a new one
+//!    from the conversations' files.
+//! 7. No argument or variable of the user's MUST undo that.
 
 mod args;
 pub mod hook;
@@ -83,9 +86,11 @@ pub(crate) fn start(request: &LaunchRequest<'_>) -> Result<Launch> {
     args.extend(hook_args(request.hook_program)?);
     args.push(untrusted(request.cwd));
     args.extend(SETTINGS.iter().map(|s| s.to_string()));
+    let database = format!("{}/codex", request.dir);
+    args.push(format!("--config=sqlite_home={}", quoted(&database)));
     args.extend(user_args(user, conversation(request)?));
     let program = "codex".to_string();
-    Ok(Launch { program, args, env: hook_env(request), files: Vec::new() })
+    Ok(Launch { program, args, env: hook_env(request), files: Vec::new(), dirs: vec![database] })
 }
 
 /// The words that go on with a conversation; none for a new one.
@@ -117,12 +122,16 @@ fn user_args(user: UserArgs, conversation: Vec<String>) -> Vec<String> {
 /// The option that keeps a repository's `.codex/` out. Codex looks from the working directory up
 /// and asks for the trust of each directory by its own path before it asks for the repository's.
 fn untrusted(cwd: &str) -> String {
-    let places = Path::new(cwd).ancestors().map(|dir| {
-        let quoted = Value::from(dir.to_string_lossy()).to_string();
-        // TOML wants one more character written as an escape than JSON.
-        format!("{}={{trust_level=\"untrusted\"}}", quoted.replace('\u{7f}', "\\u007f"))
-    });
+    let places = Path::new(cwd)
+        .ancestors()
+        .map(|dir| format!("{}={{trust_level=\"untrusted\"}}", quoted(&dir.to_string_lossy())));
     format!("--config=projects={{{}}}", places.collect::<Vec<_>>().join(","))
+}
+
+/// A text as TOML writes it.
+fn quoted(text: &str) -> String {
+    // It wants one more character written as an escape than JSON.
+    Value::from(text).to_string().replace('\u{7f}', "\\u007f")
 }
 
 /// The options that register each event's hook and say that it is trusted.

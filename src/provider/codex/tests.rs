@@ -40,9 +40,18 @@ fn line(case: &Case<'_>) -> String {
     let launch = try_start(case).unwrap_or_else(|error| panic!("{:?}: {error}", case.args));
     let all_the_same = ["--no-daemon", "--enable", "--disable", "--config=hooks.", "--config=proj"];
     let own = launch.args.iter().filter(|arg| {
-        !all_the_same.iter().any(|start| arg.starts_with(start)) && !arg.contains("web_search")
+        !all_the_same.iter().any(|start| arg.starts_with(start))
+            && !["web_search", "sqlite_home"].iter().any(|key| arg.contains(key))
     });
     own.cloned().collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn what_is_queued_for_it_lies_in_a_directory_of_its_own() {
+    let launch = try_start(&PLAIN).unwrap();
+    let dir = "/home/u/.codepiper/sessions/s/codex";
+    assert!(launch.args.contains(&format!("--config=sqlite_home=\"{dir}\"")));
+    assert_eq!(launch.dirs, [dir]);
 }
 
 #[test]
@@ -151,6 +160,7 @@ fn a_resume_goes_on_with_the_conversation_where_the_program_takes_its_options() 
 fn variables_that_would_undo_the_gate_are_refused() {
     for given in [
         ("CODEX_EXEC_SERVER_URL", "ws://127.0.0.1:1"),
+        ("CODEX_SQLITE_HOME", "/home/u"),
         ("CODEX_HOME", "/home/u/proj/.codex"),
         ("CODEX_HOME", "/home/u/proj"),
     ] {

@@ -1,6 +1,7 @@
 //! A session with the real agent: its program, a home that asks no questions, a key that is none.
 
 use crate::claude::script::Script;
+use crate::level;
 use crate::model::Model;
 use crate::model::ToolResult;
 use crate::model::hold_name;
@@ -76,6 +77,7 @@ impl<'a> Agent<'a> {
         let daemon = Daemon::start(space);
         // tests/e2e/proof.rs has the proof; here it would only make each start longer.
         space.cli(&["settings", "proveGate", "false"]).expect(0);
+        level::set(space);
         let load = space.cli(&["policy", "load", "-", "--name", "mine"]);
         load.stdin(script.policy().to_string().as_bytes()).expect(0);
         let mut agent = Agent { space, daemon, model, id: String::new() };
@@ -230,7 +232,7 @@ pub fn furnish(space: &Space, home: &Home, model: &str) {
     space.write("home/.claude/settings.json", &settings.to_string());
     space.write("home/.profile", "PATH=\"$HOME/bin:/usr/local/bin:/usr/bin:/bin\"\n");
     let bin = space.home.join("bin");
-    fs::create_dir(&bin).expect("a directory in the home");
+    fs::create_dir_all(&bin).expect("a directory in the home");
     link(Path::new(program()), &bin.join("claude"));
 }
 

@@ -44,8 +44,8 @@ fn script() -> Script {
 
 /// A project in which everything that a repository can bring wants to run.
 fn plant(space: &Space) {
-    let evil = path_text(&space.write_program("evil", EVIL));
-    let prefix = path_text(&space.write_program("prefix", PREFIX));
+    let evil = path_text(&space.write_program("project/evil", EVIL));
+    let prefix = path_text(&space.write_program("project/prefix", PREFIX));
     let run = |what: &str| json!({"type": "command", "command": format!("{evil} {what}")});
     let hooks = |from: &str| {
         let events = ["SessionStart", "UserPromptSubmit", "PreToolUse", "Stop"];
@@ -81,7 +81,7 @@ fn plant(space: &Space) {
 }
 
 fn marks(space: &Space) -> Vec<String> {
-    let entries = std::fs::read_dir(&space.root).expect("the space").flatten();
+    let entries = std::fs::read_dir(&space.project).expect("the project").flatten();
     let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
     let mut names: Vec<String> =
         names.filter_map(|n| n.strip_prefix("mark-").map(str::to_string)).collect();

@@ -9,6 +9,6 @@ mod gate;
 mod headless;
 mod hostile;
 mod person;
-mod script;
+pub mod script;
 mod starts;
 mod talk;
