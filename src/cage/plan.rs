@@ -69,11 +69,13 @@ pub fn plan(facts: &Facts<'_>) -> Result<Cage> {
         Error::internal(format!("{} is not there to be hidden", facts.state.display()))
     })?;
     let mut view = View::default();
+    let covered = workspace::prepare(facts);
     if facts.level >= Level::Workspace {
         workspace::open(facts, &mut view)?;
     }
     view.pin_above(&state, Path::new("/"));
     hide(facts, &mut view);
+    covered.iter().for_each(|path| view.own(path, 0o700));
     view.hide(&state);
     check_project(facts, &view)?;
     for path in facts.shown.iter().filter_map(|path| real(path)) {

@@ -23,6 +23,19 @@ use std::path::PathBuf;
 const AGENTS: &str = include_str!("agents.txt");
 const PROJECT: &str = include_str!("project.txt");
 
+/// Makes the directories of the session's agent that are missing, as it would itself: one that is
+/// made later could neither be written at `workspace` nor be covered. Gives those to be covered.
+pub fn prepare(facts: &Facts<'_>) -> Vec<PathBuf> {
+    let covered = agent(facts, "make");
+    for path in agent(facts, "free").iter().chain(&covered) {
+        if !path.exists() {
+            // One that cannot be made cannot be made by the agent either.
+            let _ = file::private_dir(path);
+        }
+    }
+    covered.iter().filter_map(|path| real(path)).collect()
+}
+
 /// Covers what is written elsewhere, and opens what may be written.
 pub fn open(facts: &Facts<'_>, view: &mut View) -> Result<()> {
     let home = real(facts.home).unwrap_or_else(|| facts.home.to_path_buf());
@@ -145,7 +158,10 @@ fn agent(facts: &Facts<'_>, how: &str) -> Vec<PathBuf> {
         (agent == facts.agent && known == how).then_some(word)
     });
     let paths = words.filter_map(|word| match word.strip_prefix('$') {
-        Some(name) => Some(vec![PathBuf::from(facts.vars.get(name)?)]),
+        Some(rest) => {
+            let (name, below) = rest.split_once('/').unwrap_or((rest, ""));
+            Some(vec![Path::new(facts.vars.get(name)?).join(below)])
+        }
         None => Some(expand(word, facts.home, facts.uid)),
     });
     paths.flatten().collect()

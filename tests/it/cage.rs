@@ -4,6 +4,7 @@
 use crate::support::daemon::BINARY;
 use crate::support::daemon::Daemon;
 use crate::support::daemon::read_only_home;
+use crate::support::inside::Inside;
 use crate::support::space::Space;
 use crate::support::wait::SOON;
 use crate::support::wait::wait_until;
@@ -293,4 +294,26 @@ fn a_project_that_is_read_only_outside_is_so_at_workspace_and_the_rest_holds() {
     assert!(screen.contains("Read-only file system"), "{screen}");
     assert!(screen.contains("in tmp"), "{screen}");
     assert_eq!(daemon.session(&id)["sandbox"]["verified"], "workspace");
+}
+
+#[test]
+fn an_agents_own_channel_is_covered_before_its_first_start_makes_it() {
+    let space = Space::new();
+    Inside::install_claude(&space);
+    let daemon = Daemon::start(&space);
+    let config = space.root.join("config");
+    let env = json!({"CLAUDE_CONFIG_DIR": config});
+    let agent = Inside::start_as(
+        &space,
+        &daemon,
+        "agent",
+        &json!({"provider": "claude-code",
+        "env": env}),
+    );
+    let pid = daemon.session(&agent.id)["pid"].as_i64().expect("a running program");
+    let mounts = fs::read_to_string(format!("/proc/{pid}/mountinfo")).expect("its mounts");
+    for dir in [space.home.join(".claude/sessions"), config.join("sessions")] {
+        let shown = dir.to_str().expect("text");
+        assert!(mounts.lines().any(|line| line.split(' ').nth(4) == Some(shown)), "{shown}");
+    }
 }
