@@ -49,16 +49,19 @@ fn size(vars: &Vars) -> usize {
     vars.iter().map(|(name, value)| name.len() + value.len()).sum()
 }
 
+/// Why a set does not open, with the way out.
+pub fn refused(set: &EnvSet, why: &str) -> Error {
+    let (name, id) = (&set.name, &set.id);
+    let text = format!(
+        "the env set {name} does not open: {why}; bring the database and master.key back from one \
+         backup, or make the set anew: codepiper env-set delete {id}"
+    );
+    Error::new(Code::Failed, text)
+}
+
 /// The variables of a set.
 pub fn open(keys: &Keyring, set: &EnvSet) -> Result<Vars> {
-    let refuse = |why: &str| {
-        let (name, id) = (&set.name, &set.id);
-        let text = format!(
-            "the env set {name} does not open: {why}; bring the database and master.key back from \
-             one backup, or make the set anew: codepiper env-set delete {id}"
-        );
-        Error::new(Code::Failed, text)
-    };
+    let refuse = |why: &str| refused(set, why);
     let plain = keys.open(place(&set.id, set.version), &set.sealed);
     let plain = plain.map_err(|error| refuse(&error.message))?;
     let (name, vars) = decode(&plain).map_err(|error| refuse(&error.message))?;

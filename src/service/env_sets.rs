@@ -18,6 +18,7 @@ use crate::service::Service;
 use crate::service::env_sealed;
 use crate::service::policies::pick;
 use crate::service::recorded;
+use crate::store::audit;
 use crate::store::env_sets;
 use crate::store::sessions;
 use serde_json::json;
@@ -103,6 +104,18 @@ impl Service {
         Ok(made)
     }
 
+    /// The variables of a set. An older state of its row, put back with the version that it had,
+    /// opens as little as a forged one: the audit log has the newest.
+    pub(super) fn open_env_set(&self, set: &EnvSet) -> Result<Vars> {
+        let newest = self.store().read(|conn| audit::env_set_version(conn, &set.id))?;
+        if newest != Some(set.version) {
+            let is = newest.map_or("none".to_string(), |version| version.to_string());
+            let why = format!("it is of version {}, and by the audit log {is} counts", set.version);
+            return Err(env_sealed::refused(set, &why));
+        }
+        env_sealed::open(&self.logins.keys, set)
+    }
+
     /// Changes a set. With other variables or another name it is sealed anew under the next
     /// version, so that what was sealed before does not open any more.
     pub fn change_env_set(&self, words: &str, change: EnvSetChange, by: &str) -> Result<EnvSet> {
@@ -123,7 +136,7 @@ impl Service {
             // A set that does not open any more can still be replaced as a whole.
             let mut vars = match change.vars {
                 Some(all) => check_vars(&all, change.allow_loaders).map(|()| all)?,
-                None => env_sealed::open(&self.logins.keys, &before)?,
+                None => self.open_env_set(&before)?,
             };
             if let Some(name) = change.unset.iter().find(|name| !vars.remove(name)) {
                 let text = format!("the env set {} has no variable {name}", before.name);

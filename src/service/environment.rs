@@ -16,7 +16,6 @@ use crate::provider;
 use crate::provider::Provider;
 use crate::provider::env;
 use crate::service::Service;
-use crate::service::env_sealed;
 use crate::service::live::Picture;
 use crate::service::settings::MASK_OUTPUT;
 use crate::store::env_sets;
@@ -70,7 +69,7 @@ impl Service {
         let _hold = self.logins.keys.hold();
         let mut all = Vars::default();
         for set in self.sets_of(row)? {
-            let mut vars = env_sealed::open(&self.logins.keys, &set)?;
+            let mut vars = self.open_env_set(&set)?;
             let keys = provider.keys.iter().filter(|_| row.billing == Billing::Subscription);
             for key in keys {
                 vars.remove(key);
@@ -145,7 +144,7 @@ impl Service {
             let set = self.find_env_set(word)?;
             let wanted = ["PATH", "HOME"].map(|name| (name, set.names.iter().any(|n| n == name)));
             if wanted.iter().any(|(_, has)| *has) {
-                let vars = env_sealed::open(&self.logins.keys, &set)?;
+                let vars = self.open_env_set(&set)?;
                 let values = wanted.iter().filter_map(|(name, _)| Some((name, vars.get(*name)?)));
                 values.for_each(|(name, value)| all.put(*name, value.as_str()));
             }

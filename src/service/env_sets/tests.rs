@@ -122,3 +122,18 @@ fn a_set_that_does_not_open_can_be_replaced_as_a_whole_and_removed() {
     assert_eq!(opened(&stand, "prod"), [pair("B", "2")]);
     stand.service.delete_env_set("prod", "t").unwrap();
 }
+
+#[test]
+fn an_older_row_put_back_whole_does_not_open() {
+    let stand = Stand::new("env-sets-rolled-back");
+    let old = stand.service.create_env_set(new("prod", &[("A", "1")]), "t").unwrap();
+    let change = EnvSetChange { set: vars(&[("A", "2")]), ..EnvSetChange::default() };
+    let changed = stand.service.change_env_set("prod", change, "t").unwrap();
+    assert!(stand.service.open_env_set(&changed).is_ok());
+    let put_back = old.clone();
+    stand.service.store().write(move |tx| env_sets::update(tx, &put_back, 2)).unwrap();
+    let found = stand.service.find_env_set("prod").unwrap();
+    assert_eq!(found.version, 1);
+    let error = stand.service.open_env_set(&found).map(drop).unwrap_err();
+    assert!(error.message.contains("by the audit log 2 counts"), "{error}");
+}

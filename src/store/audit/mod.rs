@@ -152,6 +152,15 @@ pub fn of_policy(conn: &Connection, id: &str) -> Result<Vec<Entry>> {
     rows(conn, &sql, [id], read).internal(|| "cannot read the audit log".into())
 }
 
+/// The version of an env set that the newest row about it has; `None` where no row is.
+pub fn env_set_version(conn: &Connection, id: &str) -> Result<Option<i64>> {
+    const SQL: &str = "SELECT json_extract(args, '$.version') FROM audit
+        WHERE kind = 'setting' AND kind <> 'decision' AND json_extract(args, '$.id') = ?1
+            AND json_extract(args, '$.envSet') IS NOT NULL ORDER BY seq DESC LIMIT 1";
+    let found = row(conn, SQL, [id], |row| row.get::<_, Option<i64>>(0));
+    found.map(Option::flatten).internal(|| format!("cannot read the audit log of env set {id}"))
+}
+
 /// One row.
 pub fn get(conn: &Connection, seq: i64) -> Result<Option<Entry>> {
     let sql = format!("SELECT {COLUMNS} FROM audit WHERE seq = ?1");
