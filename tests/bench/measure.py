@@ -91,6 +91,12 @@ def parent(pid):
         return int(file.read().rsplit(")", 1)[1].split()[1])
 
 
+def name(pid):
+    """What the process calls itself."""
+    with open("/proc/%d/comm" % pid, encoding="utf-8") as file:
+        return file.read().strip()
+
+
 def start_time(pid):
     """Ticks from boot to the process's start, or None: with the pid it names a process."""
     try:

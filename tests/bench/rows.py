@@ -8,12 +8,13 @@ import subprocess
 import time
 
 from audit import append, audit
+from cage import cage
 from gate import approval, evaluate
 from hook import hook
 from measure import Row, activity, interleave, memory_kib, timed_ms, wait_until
 from web import web
 from websocket import websocket
-from world import HELLO, PAUSE, Terminal, keeper_of
+from world import HELLO, PAUSE, Terminal, around
 
 # Neither terminal control sequences nor the programs measured contain it.
 KEY = b"&"
@@ -150,8 +151,10 @@ def idle(world, quick):
         while len(sessions) < count:
             sessions.append(world.start_session("cat"))
         time.sleep(settle)
+        ours = [around(session["pid"]) for session in sessions]
         for who, pids in (("daemon", [world.daemon.pid]),
-                          ("keepers, sum", [keeper_of(s["pid"]) for s in sessions])):
+                          ("keepers, sum", [keeper for keeper, *_ in ours]),
+                          ("their cages, sum", [inner for _, *inners in ours for inner in inners])):
             if pids:
                 yield from at_rest("idle, %d sessions" % count, who, pids, window, empty)
     yield from at_rest("idle", "floor: a static program in pause()", [least.pid], window, {})
@@ -177,7 +180,7 @@ def at_rest(bench, who, pids, window, empty):
             if sessions:
                 yield Row(bench, "daemon, private for each session", "KiB", [grown / sessions])
         elif len(pids) > 1:
-            yield Row(bench, "one keeper, private", "KiB", private)
+            yield Row(bench, "one of them, private", "KiB", private)
     switches = sum(b[0] - a[0] for a, b in zip(before, after))
     busy = sum(b[1] - a[1] for a, b in zip(before, after))
     yield Row(bench, who + ", wake-ups", "1/s", [switches / window])
@@ -245,4 +248,4 @@ def log_digest(world, session):
 
 BENCHES = {"start": start, "cli": command, "echo": echo, "drain": drain, "idle": idle,
            "kill": kill, "evaluate": evaluate, "hook": hook, "approval": approval, "append": append,
-           "audit": audit, "websocket": websocket, "web": web}
+           "audit": audit, "websocket": websocket, "web": web, "cage": cage}

@@ -13,10 +13,12 @@ import tempfile
 import termios
 import time
 
-from measure import parent, start_time, wait_until
+from measure import name, parent, start_time, wait_until
 from unix_http import UnixConnection
 
 HELLO = "int main(void) { return 0; }\n"
+# The first process of a cage, as `ps` shows it.
+CAGE = "codepiper-cage"
 PAUSE = "#include <unistd.h>\nint main(void) { pause(); return 0; }\n"
 
 
@@ -106,13 +108,14 @@ class World:
             raise SystemExit("bench: %s %s: %d %s" % (method, path, status, reply.decode()))
         return json.loads(reply)
 
-    def start_session(self, *program):
+    def start_session(self, *program, **more):
         """Starts a program in a session; returns the session as the API shows it."""
         body = {"provider": "command", "cwd": self.project, "args": list(program)}
-        session = self.ask("POST", "/sessions", body)["session"]
+        session = self.ask("POST", "/sessions", dict(body, **more))["session"]
         # Quick programs have ended by now and have no process to remember.
-        for pid in (session.get("pid"), session.get("pid") and keeper_of(session["pid"])):
-            if pid and start_time(pid):
+        pid = session.get("pid")
+        for pid in [pid] + around(pid) if pid else []:
+            if start_time(pid):
                 self.seen[pid] = start_time(pid)
         return session
 
@@ -122,12 +125,14 @@ class World:
         self.ask("DELETE", "/sessions/" + session["id"])
 
 
-def keeper_of(pid):
-    """The keeper of the session whose program has this pid, or None when that has ended."""
+def around(pid):
+    """Our processes above the program that has this pid: its keeper and, in a cage, below it the
+    cage's own. Empty when the program has ended."""
     try:
-        return parent(pid)
+        above = parent(pid)
+        return [parent(above), above] if name(above) == CAGE else [above]
     except (FileNotFoundError, ProcessLookupError):
-        return None
+        return []
 
 
 class Terminal:
