@@ -5,8 +5,13 @@ use crate::base::error::{Context, Result};
 /// `N` random bytes. Fails only where the kernel has no randomness to give.
 pub fn random<const N: usize>() -> Result<[u8; N]> {
     let mut bytes = [0; N];
-    getrandom::fill(&mut bytes).internal(|| "the kernel gives no random bytes".into())?;
+    fill(&mut bytes)?;
     Ok(bytes)
+}
+
+/// Random bytes in a place of the caller's.
+pub fn fill(bytes: &mut [u8]) -> Result<()> {
+    getrandom::fill(bytes).internal(|| "the kernel gives no random bytes".into())
 }
 
 /// A version 4 UUID (RFC 9562 §5.4) in lower case.

@@ -3,17 +3,18 @@
 //! 1. A key file that others can read, that is a link or not ours, or that has another length MUST
 //!    be refused.
 //! 2. A key file that is there MUST NOT be replaced.
+//! 3. A key MUST be in locked memory only, from the file on.
 
 use crate::base::error::{Code, Context, Error, Result};
 use crate::base::id;
 use crate::sys::file;
+use crate::sys::memory::Locked;
 use sha2::Digest;
 use sha2::Sha256;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 use std::path::PathBuf;
-use zeroize::Zeroizing;
 
 /// Bytes of the key.
 const BYTES: usize = 32;
@@ -21,11 +22,11 @@ const BYTES: usize = 32;
 const CREDENTIAL: &str = "codepiper-master-key";
 
 /// A master key.
-pub struct Key(Zeroizing<[u8; BYTES]>);
+pub struct Key(Locked);
 
 impl Key {
     /// Its bytes.
-    pub fn bytes(&self) -> &[u8; BYTES] {
+    pub fn bytes(&self) -> &[u8] {
         &self.0
     }
 
@@ -39,7 +40,7 @@ impl Key {
     /// A key of these bytes.
     #[cfg(test)]
     pub fn of(bytes: [u8; BYTES]) -> Key {
-        Key(Zeroizing::new(bytes))
+        Key(Locked::of(&bytes).unwrap())
     }
 }
 
@@ -66,7 +67,7 @@ pub fn load(path: &Path) -> Result<Option<Key>> {
 
 fn read(path: &Path) -> Result<Key> {
     let cannot = || format!("cannot read the key {}", path.display());
-    let mut key = Zeroizing::new([0; BYTES + 1]);
+    let mut key = Locked::new(BYTES + 1)?;
     let mut file = File::open(path).code(Code::Denied, cannot)?;
     let mut length = 0;
     while length <= BYTES {
@@ -81,12 +82,14 @@ fn read(path: &Path) -> Result<Key> {
             "{shown} is no key of {BYTES} bytes; bring it back from a backup"
         )));
     }
-    Ok(Key(Zeroizing::new(std::array::from_fn(|at| key[at]))))
+    Ok(Key(Locked::of(&key[..BYTES])?))
 }
 
 /// Makes the key and its file.
 pub fn make(path: &Path) -> Result<Key> {
-    let key = Key(Zeroizing::new(id::random()?));
+    let mut bytes = Locked::new(BYTES)?;
+    id::fill(&mut bytes)?;
+    let key = Key(bytes);
     file::create(path, key.bytes())?;
     log::info!("made the key {}; without it no secret in the database opens", path.display());
     Ok(key)

@@ -17,7 +17,8 @@
 //! 1. What is sealed for one table, row, purpose and version MUST NOT open in another's place, nor
 //!    after a change of any bit.
 //! 2. A key MUST NOT be made where one is missed: what it sealed would be lost without a word.
-//! 3. Keys and what is opened MUST be overwritten when they are let go.
+//! 3. Keys and what is opened MUST be overwritten when they are let go, and until then be locked in
+//!    memory, in no dump and in no child.
 
 mod key;
 pub mod rotation;
@@ -25,6 +26,7 @@ mod seal;
 
 use crate::base::error::{Error, Result};
 use crate::secrets::key::Key;
+use crate::sys::memory::Locked;
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -32,7 +34,6 @@ use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::RwLock;
 use std::sync::RwLockReadGuard;
-use zeroize::Zeroizing;
 
 /// Where a sealed value stands. Whoever stores a value anew raises the version.
 #[derive(Debug, Clone, Copy)]
@@ -97,7 +98,7 @@ impl Keyring {
     }
 
     /// Opens what was sealed for this place.
-    pub fn open(&self, place: Place<'_>, blob: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
+    pub fn open(&self, place: Place<'_>, blob: &[u8]) -> Result<Locked> {
         let keys = self.keys(false)?;
         let is_from = |key: &&Arc<Key>| seal::key_id(blob) == Some(key.id());
         let key = keys.before.as_ref().filter(is_from).unwrap_or(&keys.now);

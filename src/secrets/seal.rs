@@ -4,8 +4,10 @@ use crate::base::error::{Code, Error, Result};
 use crate::base::id;
 use crate::secrets::Place;
 use crate::secrets::key::Key;
+use crate::sys::memory::Locked;
 use aes_gcm::Aes256Gcm;
 use aes_gcm::aead::Aead;
+use aes_gcm::aead::AeadInOut;
 use aes_gcm::aead::Payload;
 use hkdf::Hkdf;
 use hmac::Hmac;
@@ -21,6 +23,7 @@ const MAC: &[u8] = b"codepiper mac 1";
 /// Bytes before the sealed ones: form, key id.
 const HEAD: usize = 1 + 8;
 const NONCE: usize = 12;
+const TAG: usize = 16;
 
 /// See [`crate::secrets::Keyring::seal`].
 pub fn seal(key: &Key, place: Place<'_>, plain: &[u8]) -> Result<Vec<u8>> {
@@ -37,7 +40,7 @@ fn seal_with(key: &Key, place: Place<'_>, plain: &[u8], nonce: [u8; NONCE]) -> R
 }
 
 /// See [`crate::secrets::Keyring::open`].
-pub fn open(key: &Key, place: Place<'_>, blob: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
+pub fn open(key: &Key, place: Place<'_>, blob: &[u8]) -> Result<Locked> {
     let Place { table, row, purpose, .. } = place;
     let refuse = |why| Error::new(Code::Failed, format!("the {purpose} of {table} {row}: {why}"));
     let Some((head, rest)) = blob.split_at_checked(HEAD) else {
@@ -53,9 +56,18 @@ pub fn open(key: &Key, place: Place<'_>, blob: &[u8]) -> Result<Zeroizing<Vec<u8
         return Err(refuse("it was sealed with another master.key; bring that one back"));
     }
     let aad = [head, &place_bytes(place)].concat();
-    let opened = cipher(key, place)?.decrypt(&(*nonce).into(), Payload { msg: sealed, aad: &aad });
-    let plain = opened.map_err(|_| refuse("it was changed, or sealed for another place"))?;
-    Ok(Zeroizing::new(plain))
+    let Some((text, tag)) = sealed.split_last_chunk::<TAG>() else {
+        return Err(refuse("it is cut"));
+    };
+    let mut plain = Locked::of(text)?;
+    let opened = cipher(key, place)?.decrypt_inout_detached(
+        &(*nonce).into(),
+        &aad,
+        (&mut plain[..]).into(),
+        &(*tag).into(),
+    );
+    opened.map_err(|_| refuse("it was changed, or sealed for another place"))?;
+    Ok(plain)
 }
 
 /// Which key a value was sealed with; `None` for what is no sealed value.

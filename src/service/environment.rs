@@ -19,6 +19,7 @@ use crate::service::Service;
 use crate::service::live::Picture;
 use crate::service::settings::MASK_OUTPUT;
 use crate::store::env_sets;
+use crate::sys::memory;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -94,7 +95,7 @@ impl Service {
         all.put_all(injected);
         secret.into_iter().for_each(|secret| all.put(env::SECRET, secret));
         let secret = all.iter().filter(|(name, _)| env::left_out(name).is_some());
-        self.store().masks().add(Needles::of(secret))
+        self.store().masks().add(Needles::of(secret, memory::keep))
     }
 
     /// The same for a session that an earlier daemon has started: its sets are opened once more.

@@ -138,7 +138,8 @@ mod tests {
         let mut log = Writer::open(&dir, 1 << 30).unwrap();
         log.append(output.as_bytes());
         let vars = [("TOKEN".to_string(), "secret-value".to_string())];
-        let hidden = Arc::new(Needles::of(vars.iter().map(|(name, value)| (name, value))));
+        let vars = vars.iter().map(|(name, value)| (name, value));
+        let hidden = Arc::new(Needles::of(vars, |bytes| Box::new(bytes)));
         let mut place = Place::new(&stand.service.paths, &row, None, Some(hidden), 0);
         let (mut shown, mut ends, mut buffer) = (Vec::new(), Vec::new(), vec![0; size]);
         loop {

@@ -7,6 +7,7 @@ pub mod epoll;
 pub mod file;
 pub mod inotify;
 pub mod landlock;
+pub mod memory;
 pub mod mount;
 pub mod namespace;
 pub mod poll;

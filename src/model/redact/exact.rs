@@ -5,7 +5,8 @@
 //! only where some needle begins with them at the needles themselves.
 //!
 //! 1. A needle MUST be replaced whole wherever it stands, also where it comes in pieces.
-//! 2. Needles MUST be overwritten when they are let go, and MUST NOT be shown.
+//! 2. Needles MUST be overwritten when they are let go, and MUST NOT be shown. For as long as they
+//!    are looked for they stand where the caller keeps them.
 //! 3. Of a stream no more MUST be held back than the longest needle.
 
 use crate::limits;
@@ -24,14 +25,20 @@ pub mod masks;
 
 /// A text that is looked for.
 struct Needle {
-    bytes: Zeroizing<Vec<u8>>,
+    /// Where it stands among [`Needles::bytes`].
+    from: usize,
+    to: usize,
     /// What stands in its place.
     mark: String,
 }
 
+/// Where secrets are kept; overwrites them when it is let go.
+pub type Kept = Box<dyn AsRef<[u8]> + Send + Sync>;
+
 /// The texts that are looked for. No `Debug`: it would show them.
-#[derive(Default)]
 pub struct Needles {
+    /// All of them, one behind the other.
+    bytes: Kept,
     /// In the order of their bytes.
     list: Vec<Needle>,
     /// A bit for each two bytes that one begins with.
@@ -46,26 +53,42 @@ struct Hit<'a> {
     mark: &'a str,
 }
 
+impl Default for Needles {
+    fn default() -> Needles {
+        Needles { bytes: Box::new([]), list: Vec::new(), starts: Vec::new(), longest: 0 }
+    }
+}
+
 impl Needles {
-    /// Those of variables: each value of [`limits::MASKED_BYTES`] or more, in all its forms.
-    pub fn of<'a>(vars: impl IntoIterator<Item = (&'a String, &'a String)>) -> Needles {
+    /// Those of variables: each value of [`limits::MASKED_BYTES`] or more, in all its forms. `keep`
+    /// moves them to where they are to stand.
+    pub fn of<'a>(
+        vars: impl IntoIterator<Item = (&'a String, &'a String)>,
+        keep: impl FnOnce(Zeroizing<Vec<u8>>) -> Kept,
+    ) -> Needles {
         let long = |(_, value): &(&String, &String)| value.len() >= limits::MASKED_BYTES;
-        let mut list = Vec::new();
+        let mut all = Vec::new();
         for (name, value) in vars.into_iter().filter(long) {
-            let mark = format!("[secret {name}]");
-            let needle = |bytes| Needle { bytes, mark: mark.clone() };
-            list.extend(forms(value).into_iter().map(needle));
+            all.extend(forms(value).into_iter().map(|form| (form, name)));
         }
         // Of two with the same bytes the first in the order of names stays.
-        list.sort_by(|a, b| a.bytes.cmp(&b.bytes));
-        list.dedup_by(|a, b| a.bytes == b.bytes);
-        let mut starts = vec![0; if list.is_empty() { 0 } else { 1024 }];
-        for needle in &list {
-            let start = start(&needle.bytes);
+        all.sort_by(|a, b| a.0.cmp(&b.0));
+        all.dedup_by(|a, b| a.0 == b.0);
+        let mut starts = vec![0; if all.is_empty() { 0 } else { 1024 }];
+        let room = all.iter().map(|(form, _)| form.len()).sum();
+        let (mut bytes, mut list) = (Zeroizing::new(Vec::with_capacity(room)), Vec::new());
+        for (form, name) in &all {
+            let (from, start) = (bytes.len(), start(form));
             starts[start / 64] |= 1 << (start % 64);
+            bytes.extend_from_slice(form);
+            list.push(Needle { from, to: bytes.len(), mark: format!("[secret {name}]") });
         }
-        let longest = list.iter().map(|needle| needle.bytes.len()).max().unwrap_or_default();
-        Needles { list, starts, longest }
+        let longest = all.iter().map(|(form, _)| form.len()).max().unwrap_or_default();
+        Needles { bytes: keep(bytes), list, starts, longest }
+    }
+
+    fn bytes_of(&self, needle: &Needle) -> &[u8] {
+        &(*self.bytes).as_ref()[needle.from..needle.to]
     }
 
     /// There is nothing to look for.
@@ -79,8 +102,9 @@ impl Needles {
         if self.starts.get(start / 64).is_none_or(|bits| bits & (1 << (start % 64)) == 0) {
             return &[];
         }
-        let from = self.list.partition_point(|needle| needle.bytes[..2] < text[..2]);
-        let to = self.list.partition_point(|needle| needle.bytes[..2] <= text[..2]);
+        let first = &text[..2];
+        let from = self.list.partition_point(|needle| &self.bytes_of(needle)[..2] < first);
+        let to = self.list.partition_point(|needle| &self.bytes_of(needle)[..2] <= first);
         &self.list[from..to]
     }
 
@@ -88,9 +112,9 @@ impl Needles {
     fn find(&self, text: &[u8], from: usize) -> Option<Hit<'_>> {
         for at in from..text.len().saturating_sub(limits::MASKED_BYTES - 1) {
             let here = self.begun_like(&text[at..]).iter();
-            let here = here.filter(|needle| text[at..].starts_with(&needle.bytes));
-            if let Some(found) = here.max_by_key(|needle| needle.bytes.len()) {
-                let to = at + found.bytes.len();
+            let here = here.filter(|needle| text[at..].starts_with(self.bytes_of(needle)));
+            if let Some(found) = here.max_by_key(|needle| needle.to - needle.from) {
+                let to = at + found.to - found.from;
                 return Some(Hit { from: at, to, mark: &found.mark });
             }
         }
@@ -256,11 +280,15 @@ impl Stream {
         let first = text.len().saturating_sub(longest.saturating_sub(1)).max(from);
         let begins = |at: &usize| {
             let rest = &text[*at..];
-            let is =
-                |needle: &Needle| needle.bytes.len() > rest.len() && needle.bytes.starts_with(rest);
-            self.needles.iter().any(|needles| match rest.len() {
-                1 => needles.list.iter().any(is),
-                _ => needles.begun_like(rest).iter().any(is),
+            self.needles.iter().any(|needles| {
+                let is = |needle: &Needle| {
+                    let bytes = needles.bytes_of(needle);
+                    bytes.len() > rest.len() && bytes.starts_with(rest)
+                };
+                match rest.len() {
+                    1 => needles.list.iter().any(is),
+                    _ => needles.begun_like(rest).iter().any(is),
+                }
             })
         };
         (first..text.len()).find(begins).unwrap_or(text.len())

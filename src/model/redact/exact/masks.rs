@@ -98,8 +98,10 @@ mod tests {
     #[test]
     fn secrets_are_known_while_their_session_lasts() {
         let masks = Arc::new(Masks::default());
-        let needles =
-            |name: &str, value: &str| Needles::of([(&name.to_string(), &value.to_string())]);
+        let needles = |name: &str, value: &str| {
+            let pair = [(&name.to_string(), &value.to_string())];
+            Needles::of(pair, |bytes| Box::new(bytes))
+        };
         let one = masks.add(needles("ONE", "first-secret"));
         let two = masks.add(needles("TWO", "other-secret"));
         let text = "first-secret other-secret";

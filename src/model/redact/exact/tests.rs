@@ -8,7 +8,8 @@ use serde_json::json;
 fn needles(pairs: &[(&str, &str)]) -> Needles {
     let pairs: Vec<(String, String)> =
         pairs.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
-    Needles::of(pairs.iter().map(|(name, value)| (name, value)))
+    let pairs = pairs.iter().map(|(name, value)| (name, value));
+    Needles::of(pairs, |bytes| Box::new(bytes))
 }
 
 const TOKEN: &str = "p@ss word/ü+1?";
