@@ -5,6 +5,8 @@
 
 #[path = "tidy/dashboard.rs"]
 mod dashboard;
+#[path = "tidy/programs.rs"]
+mod programs;
 #[path = "tidy/source.rs"]
 mod source;
 
@@ -221,6 +223,16 @@ fn has_literal_duration(line: &str) -> bool {
     line.match_indices("Duration::from_")
         .filter_map(|(at, _)| line[at..].split_once('('))
         .any(|(_, argument)| argument.starts_with(|c: char| c.is_ascii_digit()))
+}
+
+#[test]
+fn programs_are_started_in_few_places() {
+    let all = read("src", ".rs");
+    report(programs::starts(&all, &test_modules(&all)));
+    let made = |text: &str| programs::starts(&[Source::new("src/service/x.rs", text)], &[]);
+    expect(made("std::process::Command::new(git)"), "git");
+    report(made("#[cfg(test)]\nCommand::new(sh)"));
+    programs::check_table(&all);
 }
 
 #[test]

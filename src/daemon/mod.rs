@@ -63,6 +63,7 @@ pub fn verify(database: &Path, asked: &Asked) -> Result<Report> {
 pub fn serve(options: Options) -> i32 {
     // A person at the terminal reads stderr, the parent of a detached daemon its log.
     let detached = options.log_file;
+    proc::close_inherited();
     match run(options) {
         Ok(()) => 0,
         Err(error) => {

@@ -22,6 +22,7 @@ use crate::keeper::proto::Frame;
 use crate::limits;
 use crate::output::index::Mark;
 use crate::output::writer::Writer;
+use crate::sys::namespace;
 use crate::sys::poll;
 use crate::sys::poll::Watch;
 use crate::sys::proc;
@@ -62,6 +63,7 @@ struct Keeper {
 /// Runs a keeper: launch description on standard input, one line of answer on standard output.
 /// Returns the process's exit code.
 pub fn main() -> i32 {
+    proc::close_inherited();
     proc::leave_terminal();
     let started = start();
     let answer = match &started {
@@ -109,6 +111,8 @@ fn start() -> Result<Keeper> {
     let program = Program::start(&mut launch).inspect_err(|_| {
         let _ = std::fs::remove_file(&launch.socket);
     })?;
+    // Nothing is started from here on; the program has what its cage leaves it.
+    namespace::no_new_privileges()?;
     Ok(Keeper {
         launch,
         start,

@@ -3,6 +3,7 @@
 use crate::provider;
 use crate::service::Service;
 use crate::sys::file;
+use crate::sys::memory;
 use crate::sys::sock;
 use serde_json::Value;
 use std::path::Path;
@@ -29,6 +30,18 @@ pub(super) fn bad(name: &str, detail: String, fix: &str) -> Row {
     Row { name: name.to_string(), ok: false, detail, fix: Some(fix.to_string()) }
 }
 
+fn memory_of_secrets() -> Row {
+    const NAME: &str = "memory of secrets";
+    match memory::locked() {
+        (bytes, false) => good(NAME, format!("{} KiB, never swapped out", bytes / 1024)),
+        (_, true) => bad(
+            NAME,
+            "the limit of locked memory is used up: some may be swapped out".to_string(),
+            "raise `ulimit -l` (systemd: LimitMEMLOCK=), then restart the daemon",
+        ),
+    }
+}
+
 impl Service {
     /// The provider table, as the API shows it.
     pub fn providers(&self) -> Vec<Value> {
@@ -38,6 +51,7 @@ impl Service {
     /// All rows.
     pub fn doctor(&self) -> Vec<Row> {
         let mut rows = vec![self.state_directory(), self.database(), self.master_key()];
+        rows.push(memory_of_secrets());
         rows.push(self.socket("control socket", self.paths.control()));
         rows.push(self.socket("hook socket", &self.paths.hook_socket()));
         rows.push(self.keepers());

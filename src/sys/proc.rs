@@ -249,13 +249,26 @@ pub fn adopt_orphans() -> Result<()> {
     Ok(())
 }
 
-/// No core dumps and no tracing by processes of the same user: memory here holds secrets.
+/// No core dumps and no tracing by processes of the same user: memory here holds secrets. The hard
+/// limit stays, for it would be that of every session: whoever works there may want a dump.
 pub fn hide_memory() {
+    use nix::sys::resource::Resource;
     // SAFETY: PR_SET_DUMPABLE takes plain numbers.
     unsafe {
         nix::libc::prctl(nix::libc::PR_SET_DUMPABLE, 0, 0, 0, 0);
     }
-    let _ = nix::sys::resource::setrlimit(nix::sys::resource::Resource::RLIMIT_CORE, 0, 0);
+    if let Ok((_, hard)) = nix::sys::resource::getrlimit(Resource::RLIMIT_CORE) {
+        let _ = nix::sys::resource::setrlimit(Resource::RLIMIT_CORE, 0, hard);
+    }
+}
+
+/// Closes what whoever started this process has left open, but for the standard streams. To be
+/// called before anything is opened here.
+pub fn close_inherited() {
+    // SAFETY: nothing here owns a descriptor yet. Where the call is missing, they stay open.
+    unsafe {
+        nix::libc::syscall(nix::libc::SYS_close_range, 3, u32::MAX, 0);
+    }
 }
 
 /// Raises the limit of open files as far as it goes; returns what it was, for our children.

@@ -24,6 +24,7 @@ mod hook_failures;
 mod hook_gate;
 mod hook_script;
 mod hook_secret;
+mod hygiene;
 mod keeper;
 mod large_input;
 mod login;
