@@ -89,6 +89,8 @@ bench: build ## the figures of the design, each beside its floor (ARGS=--json fo
 install: build ## one file: $(DESTDIR)$(PREFIX)/bin/codepiper
 	install -D -m 0755 $(binary) "$(DESTDIR)$(PREFIX)/bin/codepiper"
 	@echo "installed $(DESTDIR)$(PREFIX)/bin/codepiper"
+	@if [ "$$(cat /proc/sys/kernel/apparmor_restrict_unprivileged_userns 2>/dev/null)" = 1 ]; then \
+	  echo "this system gives namespaces by profile: load packaging/apparmor (README, The cage)"; fi
 
 clean: ## remove what was built; never touches ~/.codepiper
 	cargo clean

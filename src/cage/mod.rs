@@ -32,6 +32,7 @@ pub mod grants;
 pub mod init;
 pub mod placeholder;
 pub mod plan;
+pub mod refused;
 pub mod shift;
 pub mod start;
 pub mod step;

@@ -16,6 +16,7 @@ use crate::cage::grants::Granted;
 use crate::cage::placeholder::Placeholders;
 use crate::cage::plan;
 use crate::cage::plan::Facts;
+use crate::cage::refused;
 use crate::cage::shift;
 use crate::cage::start::CANNOT;
 use crate::keeper::client;
@@ -190,17 +191,20 @@ impl Service {
             }
             cage.into_iter().for_each(|cage| Placeholders::hold(&cage.made).let_go());
             let Some(why) = why else { return Err(error) };
+            let way_out = refused::way_out(Path::new("/proc"), proc::uid());
             let may_be_less = row.sandbox.asked == AUTO && !had_before(&self.list()?, &words, row);
             let Some(cage) = cage.filter(|_| may_be_less) else {
                 return Err(Error::new(
                     Code::Failed,
                     format!(
-                        "the sandbox {words} cannot be had: {why}; end what uses the host up, or \
-                         choose a looser level with --sandbox"
+                        "the sandbox {words} cannot be had: {why}; {}, or choose a looser level \
+                         with --sandbox",
+                        way_out.unwrap_or("end what uses the host up")
                     ),
                 ));
             };
-            log::warn!("no sandbox {words} on this host: {why}");
+            let way_out = way_out.map(|way| format!("; {way}")).unwrap_or_default();
+            log::warn!("no sandbox {words} on this host: {why}{way_out}");
             self.host.below.fetch_add(1, Ordering::Relaxed);
             launch.cage = plan::weaker(cage, self.paths.home());
         }

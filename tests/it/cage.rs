@@ -6,6 +6,7 @@ use crate::support::daemon::Daemon;
 use crate::support::daemon::read_only_home;
 use crate::support::inside::Inside;
 use crate::support::space::Space;
+use crate::support::space::path_text;
 use crate::support::wait::SOON;
 use crate::support::wait::wait_until;
 use codepiper::sys::proc;
@@ -316,4 +317,37 @@ fn an_agents_own_channel_is_covered_before_its_first_start_makes_it() {
         let shown = dir.to_str().expect("text");
         assert!(mounts.lines().any(|line| line.split(' ').nth(4) == Some(shown)), "{shown}");
     }
+}
+
+/// A program that runs the daemon where nobody gets a namespace.
+fn without_namespaces(space: &Space) -> String {
+    let script = format!(
+        "#!/bin/sh\nexec unshare --user --map-current-user --keep-caps sh -c '\
+         echo 0 > /proc/sys/user/max_user_namespaces && exec {BINARY} \"$@\"' sh \"$@\"\n"
+    );
+    path_text(&space.write_program("daemon-without-namespaces", &script))
+}
+
+#[test]
+fn a_level_that_the_host_refuses_starts_nothing_and_names_the_way_out() {
+    let space = Space::new();
+    let mut daemon = Daemon::start(&space);
+    daemon.stop();
+    daemon.start_binary(&without_namespaces(&space));
+    let project = space.project.to_str().expect("text");
+    for level in ["guard", "workspace", "strict"] {
+        let line = ["start", "-p", "command", "-d", project, "--sandbox", level, "--", "touch"];
+        let refused = space.cli(&[&line[..], &["ran"]].concat()).run();
+        assert!(!refused.status.success(), "{level}");
+        for part in [level, "raise user.max_user_namespaces", "--sandbox"] {
+            assert!(refused.stderr.contains(part), "{part}: {}", refused.stderr);
+        }
+    }
+    assert_eq!(daemon.get("/sessions")["sessions"], json!([]));
+    let left: Vec<_> = fs::read_dir(&space.project).expect("the project").collect();
+    assert!(left.is_empty(), "{left:?}");
+    let id = daemon.start_session(&["sleep", "600"]);
+    assert_eq!(daemon.session(&id)["sandbox"]["verified"], "keys-only");
+    let log = fs::read_to_string(space.root.join("daemon.out")).expect("its log");
+    assert!(log.contains("no sandbox guard") && log.contains("raise user.max"), "{log}");
 }
