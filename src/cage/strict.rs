@@ -31,10 +31,8 @@ pub fn cover(facts: &Facts<'_>, view: &mut View) -> Result<()> {
     Ok(())
 }
 
-/// Shows what is listed in what is covered; the home is an empty directory of the session's own.
-pub fn show(facts: &Facts<'_>, home: &Path, view: &mut View) {
-    view.show(home);
-    view.own(home, 0o700);
+/// Shows what is listed in what is covered.
+pub fn show(facts: &Facts<'_>, view: &mut View) {
     let all = listed(facts, "show").into_iter().chain(program(facts.program));
     // What is at the top was not covered, or is the session's own by now.
     let inner = all.filter(|path| path.parent() != Some(Path::new("/")));
@@ -49,7 +47,9 @@ pub fn show(facts: &Facts<'_>, home: &Path, view: &mut View) {
 fn listed(facts: &Facts<'_>, how: &str) -> Vec<PathBuf> {
     let words = lines(LISTED).filter_map(|line| line.split_once(' '));
     let words = words.filter(|(known, _)| *known == how);
-    words.flat_map(|(_, word)| expand(word, facts.home, facts.uid)).collect()
+    // By its real name: what is seen is told by names.
+    let home = real(facts.home).unwrap_or_else(|| facts.home.to_path_buf());
+    words.flat_map(|(_, word)| expand(word, &home, facts.uid)).collect()
 }
 
 /// The program, and what stands beside it where it really is.

@@ -16,6 +16,7 @@ use crate::cage::step::Step;
 use crate::cage::strict;
 use crate::cage::view::View;
 use crate::sys::file;
+use crate::sys::place;
 use std::fs;
 use std::path::Path;
 use std::path::PathBuf;
@@ -55,8 +56,14 @@ pub fn open(facts: &Facts<'_>, view: &mut View) -> Result<()> {
         view.show(&dir);
         view.own(&dir, 0o1777);
     }
+    view.show(&home);
+    view.own(&home, 0o700);
+    // The program finds both by these names.
+    for link in place::links(facts.home).into_iter().chain(place::links(facts.state)) {
+        view.show(&link);
+    }
     match facts.level {
-        Level::Strict => strict::show(facts, &home, view),
+        Level::Strict => strict::show(facts, view),
         _ => open_home(facts, &home, view)?,
     }
     for path in agent(facts, "copy").into_iter().filter(|path| path.is_file()) {
@@ -84,10 +91,7 @@ fn open_home(facts: &Facts<'_>, home: &Path, view: &mut View) -> Result<()> {
     let state = real(facts.state);
     let cannot = |e| Error::invalid(format!("cannot read {}: {e}", home.display()));
     let entries = fs::read_dir(home).map_err(cannot)?.flatten().map(|entry| entry.path());
-    let entries: Vec<PathBuf> = entries.filter(|path| Some(path) != state.as_ref()).collect();
-    view.show(home);
-    view.own(home, 0o700);
-    for path in entries {
+    for path in entries.filter(|path| Some(path) != state.as_ref()) {
         if !copies.contains(&path) {
             view.add(Step::Show(path));
         }

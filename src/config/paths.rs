@@ -15,6 +15,8 @@
 
 use crate::base::error::{Context, Error, Result};
 use crate::sys::file;
+use crate::sys::place;
+use crate::sys::proc;
 use crate::sys::sock;
 use crate::sys::user;
 use std::path::Path;
@@ -71,11 +73,41 @@ impl Paths {
                  set CODEPIPER_HOME to a shorter directory"
             )));
         }
+        self.check_place()?;
         for dir in ["", "run", "run/k", "hook", "sessions"] {
             let dir = if dir.is_empty() { self.home.clone() } else { self.home.join(dir) };
             file::private_dir(&dir)?;
         }
         Ok(())
+    }
+
+    /// What other hosts write to is no place for a database and sockets, and what a session could
+    /// put another directory in the place of is none for what it must not see.
+    fn check_place(&self) -> Result<()> {
+        let shown = self.home.display();
+        let there = self.home.ancestors().find(|dir| dir.exists()).unwrap_or(Path::new("/"));
+        if let Some(kind) = place::shared_by(there) {
+            return Err(Error::invalid(format!(
+                "{shown} is on a network file system ({kind}), where a daemon of another host \
+                 could write to the same database; set CODEPIPER_HOME to a directory on a disk \
+                 of this host"
+            )));
+        }
+        let parent = self.home.parent().unwrap_or(Path::new("/"));
+        let links = place::links(parent);
+        match links.iter().find(|link| proc::uid() != 0 && place::is_replaceable(link)) {
+            None => Ok(()),
+            Some(link) => Err(Error::invalid(format!(
+                "{shown} leads over the link {}, which a session could replace; set \
+                 CODEPIPER_HOME to the directory itself: {}",
+                link.display(),
+                parent
+                    .canonicalize()
+                    .unwrap_or_default()
+                    .join(self.home.file_name().unwrap_or_default())
+                    .display()
+            ))),
+        }
     }
 
     /// The directory itself.

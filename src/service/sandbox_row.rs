@@ -3,6 +3,7 @@
 
 use crate::cage;
 use crate::cage::Level;
+use crate::cage::refused;
 use crate::model::session::Session;
 use crate::service::Service;
 use crate::service::doctor::Row;
@@ -10,7 +11,8 @@ use crate::service::doctor::bad;
 use crate::service::doctor::good;
 use crate::service::sandbox::AUTO;
 use crate::service::sandbox::SANDBOX;
-use std::fs;
+use crate::sys::proc;
+use std::path::Path;
 
 const NAME: &str = "sandbox";
 const CHECK: &str = "to try it: codepiper sandbox check";
@@ -50,7 +52,8 @@ fn judge(newest: &Option<Session>, setting: &str) -> Row {
 /// What would make it whole.
 fn way_out(level: &str, lacks: &[&str]) -> String {
     if level != Level::Guard.word() {
-        return namespaces().to_string();
+        let unknown = "this host refuses user namespaces, as containers do; daemon.log says how";
+        return refused::way_out(Path::new("/proc"), proc::uid()).unwrap_or(unknown).to_string();
     }
     let ways = lacks.iter().map(|lack| match *lack {
         cage::NO_PIDNS => {
@@ -65,25 +68,6 @@ fn way_out(level: &str, lacks: &[&str]) -> String {
         _ => "see SECURITY.md",
     });
     ways.collect::<Vec<_>>().join("; ")
-}
-
-/// Why this host has no user namespaces for us.
-fn namespaces() -> &'static str {
-    let is =
-        |path: &str, value: &str| fs::read_to_string(path).is_ok_and(|text| text.trim() == value);
-    match () {
-        () if is("/proc/sys/kernel/apparmor_restrict_unprivileged_userns", "1") => {
-            "AppArmor refuses user namespaces: load the profile that comes with codepiper, see \
-             README"
-        }
-        () if is("/proc/sys/user/max_user_namespaces", "0") => {
-            "user namespaces are off: sysctl user.max_user_namespaces=15000"
-        }
-        () if is("/proc/sys/kernel/unprivileged_userns_clone", "0") => {
-            "user namespaces are off: sysctl kernel.unprivileged_userns_clone=1"
-        }
-        () => "this host refuses user namespaces, as containers do; daemon.log says how",
-    }
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ pub mod landlock;
 pub mod memory;
 pub mod mount;
 pub mod namespace;
+pub mod place;
 pub mod poll;
 pub mod proc;
 pub mod pty;

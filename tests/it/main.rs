@@ -31,6 +31,7 @@ mod login;
 mod master_key;
 mod output;
 mod peers;
+mod places;
 mod policies;
 mod policy_cli;
 mod policy_input;
