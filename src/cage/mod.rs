@@ -151,6 +151,7 @@ impl Cage {
             .blob(&list(&ports.connect))
             .blob(&list(&ports.listen))
             .blobs(below.iter().map(|path| path.as_os_str().as_bytes()))
+            .blobs(self.rules.readable.iter().map(|path| path.as_os_str().as_bytes()))
             .blobs(self.closed.iter().map(|path| path.as_os_str().as_bytes()))
             .blobs(self.open.iter().map(|path| path.as_os_str().as_bytes()))
             .blobs(self.masks.iter().map(|path| path.as_os_str().as_bytes()))
@@ -170,7 +171,7 @@ impl Cage {
         let port = |pair: &[u8]| pair.iter().rev().fold(0, |all, byte| all << 8 | u16::from(*byte));
         let ports = |bytes: &[u8]| bytes.chunks(2).map(port).collect::<Vec<u16>>();
         let (connect, listen) = (ports(take.blob()?), ports(take.blob()?));
-        let below = paths(take.blobs()?);
+        let (below, readable) = (paths(take.blobs()?), paths(take.blobs()?));
         Ok(Cage {
             level,
             processes: is(0),
@@ -180,6 +181,7 @@ impl Cage {
                 scopes: is(1),
                 ports: is(4).then_some(Ports { connect, listen }),
                 below: is(5).then_some(below),
+                readable,
             },
             extra: Extra { limits: is(2), sockets: is(3) },
             closed: paths(take.blobs()?),
@@ -247,6 +249,7 @@ mod tests {
                 scopes: true,
                 ports: Some(Ports { connect: vec![443, 65535], listen: vec![0] }),
                 below: Some(vec!["/usr".into()]),
+                readable: vec!["/opt".into()],
             },
             extra: Extra { limits: false, sockets: true },
             closed: vec!["/k".into()],

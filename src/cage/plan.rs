@@ -109,6 +109,7 @@ pub fn plan(facts: &Facts<'_>) -> Result<Cage> {
             scopes: landlock::version() >= landlock::SCOPES,
             ports: strict.then(|| strict::ports(facts)).transpose()?,
             below: None,
+            readable: Vec::new(),
         },
         extra: Extra { limits: !facts.processes, sockets: strict },
         closed: facts.closed.clone(),
@@ -313,16 +314,17 @@ pub fn weaker(cage: &Cage, state: &Path) -> Option<Cage> {
         return None;
     }
     let state = real(state)?;
-    let mut below = beside(&state);
-    below.extend(cage.steps.iter().filter_map(|step| match step {
+    let (below, steps) = (beside(&state), cage.steps.iter());
+    let readable = steps.filter_map(|step| match step {
         Step::Show(path) if path.starts_with(&state) => Some(path.clone()),
         _ => None,
-    }));
+    });
+    let readable = readable.collect();
     Some(Cage {
         level: Level::KeysOnly,
         processes: false,
         steps: Vec::new(),
-        rules: Rules { below: Some(below), ..cage.rules.clone() },
+        rules: Rules { below: Some(below), readable, ..cage.rules.clone() },
         extra: Extra { limits: true, ..cage.extra },
         masks: Vec::new(),
         made: Vec::new(),

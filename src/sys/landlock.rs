@@ -53,6 +53,8 @@ pub struct Rules {
     pub ports: Option<Ports>,
     /// Only files below these, where nothing can be mounted; for hosts without user namespaces.
     pub below: Option<Vec<PathBuf>>,
+    /// And of these what is read or run.
+    pub readable: Vec<PathBuf>,
 }
 
 /// Restricts this process for good; all of it or nothing.
@@ -86,6 +88,13 @@ pub fn restrict(rules: &Rules) -> Result<()> {
     for path in rules.below.iter().flatten() {
         let open = PathFd::new(path).internal(failed)?;
         let access = if path.is_dir() { all } else { AccessFs::from_file(landlock::ABI::V3) };
+        created = created.add_rule(PathBeneath::new(open, access)).internal(failed)?;
+    }
+    for path in &rules.readable {
+        let open = PathFd::new(path).internal(failed)?;
+        let file = AccessFs::from_file(landlock::ABI::V3);
+        let access = AccessFs::from_read(landlock::ABI::V3);
+        let access = if path.is_dir() { access } else { access & file };
         created = created.add_rule(PathBeneath::new(open, access)).internal(failed)?;
     }
     match created.restrict_self().internal(failed)?.ruleset {

@@ -80,6 +80,7 @@ fn a_home_behind_a_link_is_as_good_as_any_unless_a_session_could_replace_the_lin
         assert_eq!(shown.matches("cat: ").count(), 2, "{level}: {shown}");
         assert!(!shown.contains("open\n"), "{level}: {shown}");
         assert_eq!(daemon.session(&id)["sandbox"]["verified"], level);
+        assert!(!real.join("hook/x").exists(), "{level}: {shown}");
         space.cli(&["kill", &id]).expect(0);
         space.cli(&["rm", &id]).expect(0);
     }
