@@ -120,6 +120,51 @@ fn a_set_that_is_missing_or_does_not_open_starts_nothing_and_leaves_nothing() {
     assert_eq!(left.count(), 0);
 }
 
+/// Changes the database while no daemon runs, as whoever has its file could.
+fn sql(space: &Space, statement: &str) {
+    let script = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); \
+                  c.execute(sys.argv[2]); c.commit()";
+    let mut python = std::process::Command::new("python3");
+    let database = space.state.join("codepiper.db");
+    let done = python.args(["-c", script]).arg(database).arg(statement).status().expect("python3");
+    assert!(done.success(), "{statement}");
+}
+
+#[test]
+fn a_set_that_was_swapped_cut_changed_or_put_back_in_the_database_starts_nothing() {
+    let space = Space::new();
+    let mut daemon = Daemon::start(&space);
+    create(&daemon, "one", json!({"A": "canary-one"}));
+    create(&daemon, "two", json!({"A": "canary-two"}));
+    daemon.stop();
+    sql(&space, "CREATE TABLE kept AS SELECT * FROM env_sets");
+    let of = |name: &str| format!("(SELECT sealed FROM kept WHERE name = '{name}')");
+    let (one, two) = (of("one"), of("two"));
+    for blob in [
+        two.clone(),
+        format!("CAST(substr({one}, 1, length({one}) - 1) AS BLOB)"),
+        format!("CAST(substr({one}, 1, 30) || x'00000000' || substr({one}, 35) AS BLOB)"),
+        "x''".to_string(),
+        format!("{one}, version = version + 1"),
+    ] {
+        sql(&space, &format!("UPDATE env_sets SET sealed = {blob} WHERE name = 'one'"));
+        daemon.start_binary(crate::support::daemon::BINARY);
+        let line = ["start", "-p", "command", "--env-set", "one", "--", "sleep", "600"];
+        let refused = space.cli(&line).expect(1).stderr;
+        for part in ["env set one does not open", "backup", "env-set delete"] {
+            assert!(refused.contains(part), "{blob}: {refused}");
+        }
+        assert!(!refused.contains("canary"), "{refused}");
+        assert_eq!(daemon.get("/sessions")["sessions"], json!([]), "{blob}");
+        daemon.stop();
+        sql(&space, &format!("UPDATE env_sets SET sealed = {one}, version = 1 WHERE name = 'one'"));
+    }
+    sql(&space, "DROP TABLE kept");
+    daemon.start_binary(crate::support::daemon::BINARY);
+    let id = start(&daemon, &space, json!({"envSetIds": ["one"]}));
+    assert!(seen(&daemon, &id).contains(&"A=canary-one".to_string()));
+}
+
 #[test]
 fn the_command_line_takes_values_from_every_side_and_shows_none() {
     let space = Space::new();
