@@ -6,6 +6,8 @@ use crate::support::daemon::Daemon;
 use crate::support::inside::Inside;
 use crate::support::space::Space;
 use crate::support::space::path_text;
+use crate::support::wait::SOON;
+use crate::support::wait::wait_until;
 use codepiper::sys::proc;
 use serde_json::Value;
 use serde_json::json;
@@ -172,8 +174,7 @@ fn the_key_and_known_secrets_are_in_locked_memory() {
     assert!(kept(daemon.pid()) >= 8, "a page for the key, and one or more for the value");
     assert_eq!(row["ok"], true, "{row}");
     daemon.crash_and_restart();
-    daemon.get("/env-sets");
-    assert!(kept(daemon.pid()) >= 4);
+    wait_until("what the session got to be known again", SOON, || kept(daemon.pid()) >= 8);
 }
 
 #[test]
