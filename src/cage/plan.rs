@@ -69,15 +69,18 @@ pub fn plan(facts: &Facts<'_>) -> Result<Cage> {
         Error::internal(format!("{} is not there to be hidden", facts.state.display()))
     })?;
     let covered = workspace::prepare(facts);
-    check_project(facts, &covered, &state)?;
     let mut view = View::default();
     if facts.level >= Level::Workspace {
+        // No level works where any of them hides: what is shown for a project's sake would be no
+        // longer hidden.
+        let mut masks = View::default();
+        mask(facts, &covered, &state, &mut masks);
+        check_project(facts, &masks)?;
         workspace::open(facts, &mut view)?;
     }
     view.pin_above(&state, Path::new("/"));
-    hide(facts, &mut view);
-    covered.iter().for_each(|path| view.own(path, 0o700));
-    view.hide(&state);
+    mask(facts, &covered, &state, &mut view);
+    check_project(facts, &view)?;
     for path in facts.shown.iter().filter_map(|path| real(path)) {
         view.add(Step::Show(path.clone()));
         view.add(Step::Fix(path));
@@ -280,14 +283,14 @@ fn copy(dir: &Path, view: &mut View) {
     view.add(Step::Fix(dir.to_path_buf()));
 }
 
-/// No level works where any of them hides: what is shown for a project's sake would be no longer
-/// hidden.
-fn check_project(facts: &Facts<'_>, covered: &[PathBuf], state: &Path) -> Result<()> {
-    let mut masks = View::default();
-    hide(facts, &mut masks);
-    covered.iter().for_each(|path| masks.hide(path));
-    masks.hide(state);
-    match masks.cover(facts.cwd) {
+fn mask(facts: &Facts<'_>, covered: &[PathBuf], state: &Path, view: &mut View) {
+    hide(facts, view);
+    covered.iter().for_each(|path| view.own(path, 0o700));
+    view.hide(state);
+}
+
+fn check_project(facts: &Facts<'_>, view: &View) -> Result<()> {
+    match view.cover(facts.cwd) {
         Some(cover) => Err(Error::invalid(format!(
             "{} lies in {}, which a cage hides; work elsewhere, or start it with --sandbox off",
             facts.cwd.display(),
