@@ -131,7 +131,9 @@ impl Service {
 
     /// An approval has been stored: those who look at the open ones are told.
     pub fn approvals_asked(&self, live: &Live, approval: &Approval, call: &ToolCall, dialog: bool) {
-        self.approvals.open(approval, Some(&self.store().masks().call(call)), dialog);
+        if let Err(error) = self.open_pending(approval, call, dialog) {
+            log::warn!("approval {}: {}", approval.id, error.chain());
+        }
         let payload = json!({"approvalId": approval.id, "tool": call.tool});
         let event = session_event(&live.id, "approval asked", payload);
         if let Err(error) = self.store().write(move |tx| events::append(tx, &event)) {
@@ -149,15 +151,41 @@ impl Service {
         stands: bool,
         dialog: bool,
     ) -> Result<HookAnswer> {
-        if approval.answer.is_none() {
-            let call = self.store().masks().call(call);
-            if self.approvals.open(approval, Some(&call), stands) {
-                self.approvals_changed(&approval.session);
+        let found;
+        let approval = match approval.answer {
+            Some(_) => approval,
+            None => {
+                found = self.open_pending(approval, call, stands)?;
+                &found
             }
+        };
+        if approval.answer.is_none() {
             let (session, approval) = (approval.session.clone(), approval.id);
             return Ok(HookAnswer::Wait { session, approval, dialog });
         }
         Ok(HookAnswer::Say(self.said(approval, dialog)?))
+    }
+
+    /// Opens an approval that had no answer a moment ago, and gives it as it is now: an answer that
+    /// was stored since has closed it before it was opened here, and nothing would close it again.
+    fn open_pending(&self, approval: &Approval, call: &ToolCall, stands: bool) -> Result<Approval> {
+        let call = self.store().masks().call(call);
+        let is_news = self.approvals.open(approval, Some(&call), stands);
+        let id = approval.id;
+        let found = self.store().read(|conn| approvals::get(conn, id))?;
+        match found {
+            Some(known) if known.answer.is_none() => {
+                if is_news {
+                    self.approvals_changed(&approval.session);
+                }
+                Ok(known)
+            }
+            answered => {
+                self.approvals.close(id);
+                self.approvals_changed(&approval.session);
+                answered.ok_or_else(|| Error::not_found(format!("Approval not found: {id}")))
+            }
+        }
     }
 
     /// What the hook that held an approval is told by now; `None` while nobody has answered.
@@ -193,5 +221,45 @@ fn dialog_words(said: &Said) -> Said {
     match said.word {
         "ask" => Said::no_opinion(),
         word => Said::in_dialog(word == Action::Allow.word(), &reason),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::approval::Answer;
+    use crate::service::login::stand::Stand;
+    use crate::store::sessions;
+
+    #[test]
+    fn a_hook_that_asks_again_while_the_answer_comes_is_told_it_and_waits_for_nothing() {
+        let stand = Stand::new("asked-again");
+        let service = &stand.service;
+        let row = crate::model::session::Session {
+            provider: "claude-code".into(),
+            ..service.blank("0b7e4c1e-9d43-4c5e-8f6a-0123456789ab")
+        };
+        let (tool, cwd) = ("Bash".to_string(), "/p".to_string());
+        let call = ToolCall { tool, input: json!({}), cwd, call_id: None, agent_id: None };
+        let question = Question { session: &row.id, request: "r", outside: false, call: &call };
+        let pending = question.approval(time::unix_ms(), Duration::from_secs(60));
+        let answer = Answer {
+            status: Status::Denied,
+            at_ms: 1,
+            decider: Decider::Person,
+            reason: "not now".into(),
+            client: None,
+        };
+        let (kept, stored) = (row.clone(), pending.clone());
+        let id = service.store().write(move |tx| {
+            sessions::insert(tx, &kept)?;
+            let id = approvals::insert(tx, &stored)?;
+            approvals::answer(tx, id, &answer).map(|()| id)
+        });
+        // As the hook has read it, a moment before.
+        let before = Approval { id: id.unwrap(), ..pending };
+        let said = service.asked_again(&before, &call, false, false).unwrap();
+        assert!(matches!(said, HookAnswer::Say(said) if said.word == "deny"));
+        assert!(!service.approvals.is_open(before.id), "nobody would ever close it");
     }
 }
