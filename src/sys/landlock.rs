@@ -86,7 +86,11 @@ pub fn restrict(rules: &Rules) -> Result<()> {
         }
     }
     for path in rules.below.iter().flatten() {
-        let open = PathFd::new(path).internal(failed)?;
+        let open = match PathFd::new(path) {
+            // Files come and go between the list and this.
+            Err(_) if path.symlink_metadata().is_err() => continue,
+            open => open.internal(failed)?,
+        };
         let access = if path.is_dir() { all } else { AccessFs::from_file(landlock::ABI::V3) };
         created = created.add_rule(PathBeneath::new(open, access)).internal(failed)?;
     }
@@ -110,5 +114,21 @@ mod tests {
     #[test]
     fn where_there_is_nothing_to_hold_an_old_kernel_is_no_error() {
         assert!(restrict(&Rules::default()).is_ok());
+    }
+
+    #[test]
+    fn what_is_gone_since_it_was_listed_opens_nothing_and_stops_nothing() {
+        let dir = std::env::temp_dir().join(format!("cp-landlock-{}", std::process::id()));
+        std::fs::create_dir_all(&dir).unwrap();
+        std::fs::write(dir.join("file"), "x").unwrap();
+        let below = Some(vec![dir.join("gone"), dir.join("file")]);
+        let (rules, beside) = (Rules { below, ..Rules::default() }, dir.join("beside"));
+        std::fs::write(&beside, "x").unwrap();
+        // It holds the thread that asks for it, and none of the others.
+        let held = std::thread::spawn(move || {
+            restrict(&rules).unwrap();
+            (std::fs::read(dir.join("file")).is_ok(), std::fs::read(beside).is_ok())
+        });
+        assert_eq!(held.join().unwrap(), (true, false));
     }
 }
