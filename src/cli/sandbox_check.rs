@@ -57,8 +57,9 @@ pub fn check(call: &Invocation<'_>) -> Result<i32> {
         )));
     }
     let ground = Ground::new(call.args.value("--dir"))?;
-    let program = std::env::current_exe().internal(|| "cannot find this program".into())?;
-    let aim = ground.aim(call, &program)?.to_json().to_string();
+    let installed = std::env::current_exe().internal(|| "cannot find this program".into())?;
+    let program = ground.program(&installed)?;
+    let aim = ground.aim(call, &installed)?.to_json().to_string();
     let mut body = json!({
         "provider": "command",
         "name": "sandbox check",
@@ -127,6 +128,17 @@ impl Ground {
         let socket = UnixListener::bind_addr(&address).internal(|| "cannot listen".into())?;
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).internal(|| "no port".into())?;
         Ok(Ground { base, outside, project, port, name: word, _abstract: socket })
+    }
+
+    /// What is run: a copy in a project of our own, for a cage may hide where this program lies.
+    fn program(&self, installed: &Path) -> Result<PathBuf> {
+        if !self.project.starts_with(&self.base) {
+            return Ok(installed.to_path_buf());
+        }
+        let copy = self.project.join("codepiper");
+        let cannot = || format!("cannot copy {}", installed.display());
+        fs::copy(installed, &copy).internal(cannot)?;
+        Ok(copy)
     }
 
     fn aim(&self, call: &Invocation<'_>, program: &Path) -> Result<Aim> {
