@@ -5,6 +5,7 @@ use crate::base::error::{Error, Result};
 use crate::cage::plan::expand;
 use crate::sys::landlock::Ports;
 use std::collections::BTreeMap;
+use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 use std::path::PathBuf;
 
@@ -43,6 +44,8 @@ pub struct Granted {
     pub paths: Vec<PathBuf>,
     /// TCP ports, where those are listed.
     pub ports: Ports,
+    /// There are sockets among it, whose programs look at who comes and take our user alone.
+    pub sockets: bool,
 }
 
 impl Granted {
@@ -55,7 +58,7 @@ impl Granted {
         env: &BTreeMap<String, String>,
     ) -> Result<Granted> {
         let known = all();
-        let (mut paths, mut ports) = (Vec::new(), Ports::default());
+        let (mut paths, mut ports, mut sockets) = (Vec::new(), Ports::default(), false);
         for word in typed {
             if let Some((list, number)) = port(word, &mut ports) {
                 list.push(number?);
@@ -65,6 +68,8 @@ impl Granted {
                 let real = Path::new(word)
                     .canonicalize()
                     .map_err(|e| Error::invalid(format!("cannot grant {word}: {e}")))?;
+                let is_socket = |meta: std::fs::Metadata| meta.file_type().is_socket();
+                sockets |= real.metadata().is_ok_and(is_socket);
                 paths.push(real);
                 continue;
             }
@@ -77,8 +82,9 @@ impl Granted {
             };
             let found = grant.paths.iter().flat_map(|word| named(word, home, uid, env));
             paths.extend(found.filter_map(|path| path.canonicalize().ok()));
+            sockets = true;
         }
-        Ok(Granted { paths, ports })
+        Ok(Granted { paths, ports, sockets })
     }
 
     /// Whether a path is granted, by itself or with what it lies in.

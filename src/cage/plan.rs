@@ -106,7 +106,10 @@ pub fn plan(facts: &Facts<'_>) -> Result<Cage> {
     let cage = Cage {
         level: facts.level.max(Level::Guard),
         processes: facts.processes,
-        shifted: if facts.shifts { owned(facts, &state) } else { Vec::new() },
+        shifted: match facts.shifts && !facts.granted.sockets {
+            true => owned(facts, &state),
+            false => Vec::new(),
+        },
         steps: view.into_steps(),
         rules: Rules {
             scopes: landlock::version() >= landlock::SCOPES,

@@ -286,7 +286,8 @@ fn variables(call: &Invocation<'_>) -> Result<Vars> {
         match name.split_once('=') {
             Some((name, value)) => {
                 vars.put(name, value);
-                shown.push(name);
+                // One without a name is refused, by an error that says so.
+                shown.extend(Some(name).filter(|name| !name.is_empty()));
             }
             None => vars.put(name, prompt::secret(&format!("{}: ", text::clean(name)))?.expose()),
         }

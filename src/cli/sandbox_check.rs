@@ -228,9 +228,10 @@ fn report(call: &Invocation<'_>, sandbox: &Value, tried: &Value) -> Result<i32> 
             }
         }
     }
-    if level < Level::Strict {
-        call.out.line("--   what it connects to and, but at strict, what else it reads is open")?;
-    }
+    call.out.line(match level {
+        Level::Strict => "--   not promised: UDP, and with it DNS, is open",
+        _ => "--   not promised: what it connects to is open, and what else it reads",
+    })?;
     Ok(i32::from(failed))
 }
 
