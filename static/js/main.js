@@ -1,21 +1,17 @@
 /** The dashboard: who am I, what is live, which view. */
 
+import { feed } from "./feed.js";
 import { get, onSignedOut, post, proof } from "./lib/api.js";
-import { h, icon } from "./lib/dom.js";
+import { h, icon, show } from "./lib/dom.js";
 import { router } from "./lib/router.js";
 import { Socket } from "./lib/socket.js";
-import { feed } from "./feed.js";
+import { NAV, pages } from "./pages.js";
+import { failed } from "./parts/page.js";
 import { toast } from "./parts/toast.js";
-import { inbox } from "./views/inbox.js";
-import { session } from "./views/session.js";
-import { sessions } from "./views/sessions.js";
 
-/** What stands in the navigation: path, label, icon, and what it counts. */
-const NAV = [
-  ["/sessions", "Sessions", "M4 5h16v14H4zM8 10l3 2-3 2M13 15h4"],
-  ["/inbox", "Inbox", "M4 13l3-8h10l3 8v6H4zM4 13h5l1 3h4l1-3h5", (ctx) => ctx.approvals],
-];
 const OUT = "M10 4H5v16h5M14 8l4 4-4 4M9 12h9";
+/** A connection that comes back sooner than this was nothing to tell anybody of. */
+const AWAY_MS = 1500;
 
 function leave() {
   proof.clear();
@@ -51,10 +47,33 @@ function link(socket) {
   return words;
 }
 
+/** Says over the whole page that what it shows may be old, and when that is over. */
+function banner(socket) {
+  const line = h("p", { class: "banner", hidden: true });
+  let timer = null;
+  let told = false;
+  socket.state.watch((state) => {
+    clearTimeout(timer);
+    if (state === "open") {
+      line.hidden = true;
+      if (told) toast("Connected again. Nothing was lost.");
+      told = false;
+      return;
+    }
+    timer = setTimeout(() => {
+      told = true;
+      line.hidden = false;
+      line.textContent = "The daemon cannot be reached. Sessions run on; this page comes back by "
+        + "itself, and shows what it last knew.";
+    }, AWAY_MS);
+  });
+  return line;
+}
+
 function frame(ctx, outlet) {
   const links = NAV.map(([path, label, line, counted]) =>
     h("a", { href: `#${path}`, class: "nav-link" }, icon(line), h("span", {}, label),
-      counted && count(counted(ctx))));
+      counted && count(ctx[counted])));
   const bar = h("header", { class: "bar" },
     h("a", { href: "#/sessions", class: "brand" }, h("img", { src: "/icon.svg", alt: "" }),
       "codepiper"),
@@ -62,7 +81,7 @@ function frame(ctx, outlet) {
     h("div", { class: "bar-end" }, link(ctx.socket),
       h("button", { class: "quiet", onclick: signOut }, icon(OUT), h("span", {}, "Sign out"))));
   document.body.append(h("a", { href: "#main", class: "skip", onclick: skip }, "Skip to content"),
-    bar, outlet);
+    bar, h("div", { class: "room" }, banner(ctx.socket), outlet));
   return links;
 
   function skip(event) {
@@ -85,11 +104,11 @@ function start() {
     document.title = `${waiting ? `(${waiting}) ` : ""}${title} · codepiper`;
   };
   ctx.approvals.watch(entitle);
-  router([
-    { path: "/sessions", view: () => sessions(ctx) },
-    { path: "/sessions/:id", view: ({ id }) => session(ctx, id) },
-    { path: "/inbox", view: () => inbox(ctx) },
-  ], outlet, (path, view) => {
+  router(pages(ctx), outlet, entered, (error) => {
+    show(outlet, failed(error, () => location.reload()));
+  });
+
+  function entered(path, view) {
     title = view.title;
     entitle();
     for (const a of links) {
@@ -97,7 +116,7 @@ function start() {
       if (here) a.setAttribute("aria-current", "page");
       else a.removeAttribute("aria-current");
     }
-  });
+  }
 }
 
 onSignedOut(leave);

@@ -45,6 +45,18 @@ export const get = (path) => call("GET", path);
 /** POST with a JSON body. */
 export const post = (path, body = {}) => call("POST", path, body);
 
+/** PUT with a JSON body. */
+export const put = (path, body) => call("PUT", path, body);
+
+/** DELETE. */
+export const remove = (path) => call("DELETE", path);
+
+/** `path` with the fields of `query` that have a value. */
+export function withQuery(path, query) {
+  const fields = Object.entries(query).filter(([, value]) => value !== "" && value != null);
+  return fields.length ? `${path}?${new URLSearchParams(fields)}` : path;
+}
+
 /** A login with these credentials; the reply's proof and device are kept. */
 export async function signIn(credentials) {
   const reply = await post("/auth/login", { ...credentials, device: device.get() });

@@ -6,19 +6,27 @@
  */
 
 /**
- * Rows are `{ path: "/sessions/:id", view }`; `view(params)` returns `{ node, title, destroy() }`.
- * What no row matches goes to the first row. `entered(path, view)` is told of each change.
+ * Rows are `{ path: "/sessions/:id", view }`; `view(params)` is a promise of `{ node, title,
+ * destroy() }`, where the last may be missing: views are fetched when they are first shown. What no
+ * row matches goes to the first row. `entered(path, view)` is told of each change, and `failed()`
+ * of a view that cannot be had.
  */
-export function router(rows, outlet, entered) {
+export function router(rows, outlet, entered, failed) {
   let live = null;
+  let turns = 0;
 
-  function enter() {
+  async function enter() {
     const address = location.hash.slice(1);
     const found = rows.map((row) => ({ row, params: match(row.path, address) }))
       .find((candidate) => candidate.params);
     if (!found) return location.replace(`#${rows[0].path}`);
+    turns += 1;
+    const turn = turns;
+    const next = await found.row.view(found.params).catch(failed);
+    // Whoever was quicker has gone somewhere else.
+    if (!next || turn !== turns) return next?.destroy?.();
     live?.destroy?.();
-    live = found.row.view(found.params);
+    live = next;
     outlet.replaceChildren(live.node);
     entered(found.row.path, live);
     // Whoever reads by ear or keyboard goes on at the new view, not at the link behind it.

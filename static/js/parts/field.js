@@ -30,6 +30,40 @@ function peek(input) {
   }
 }
 
+/** A choice from a few: `options` are `[value, label]`; `{ node, input, hint }`. */
+export function select(label, options, props = {}, hintText = "") {
+  const { value, ...others } = props;
+  const made = (box) => h("select", { ...box, ...others }, options.map(([known, text]) =>
+    h("option", { value: known, selected: known === value }, text)));
+  return labelled(label, made, hintText);
+}
+
+/** A text of several lines; `{ node, input, hint }`. */
+export function area(label, props = {}, hintText = "") {
+  const { value = "", ...others } = props;
+  return labelled(label, (box) => h("textarea", { ...box, ...others }, value), hintText);
+}
+
+/** Yes or no; `{ node, input, hint }`. */
+export function toggle(label, props = {}, hintText = "") {
+  made += 1;
+  const [id, hintId] = [`field-${made}`, `hint-${made}`];
+  const input = h("input", { id, type: "checkbox", "aria-describedby": hintId, ...props });
+  const hint = h("p", { id: hintId, class: "hint" }, hintText);
+  const node = h("div", { class: "toggle" }, h("div", { class: "check" }, input,
+    h("label", { for: id }, label)), hint);
+  return { node, input, hint };
+}
+
+function labelled(label, make, hintText) {
+  made += 1;
+  const [id, hintId] = [`field-${made}`, `hint-${made}`];
+  const input = make({ id, "aria-describedby": hintId });
+  const hint = h("p", { id: hintId, class: "hint" }, hintText);
+  const node = h("div", { class: "field" }, h("label", { for: id }, label), input, hint);
+  return { node, input, hint };
+}
+
 /** The six digits of an authenticator. */
 export function codeField(label, hintText) {
   return field(label, {

@@ -1,0 +1,51 @@
+/** What views have in common: a heading with actions, and what stands where there is no content. */
+
+import { h, show } from "../lib/dom.js";
+import { words } from "./field.js";
+
+/** The heading of a view, and beside it what can be done here. */
+export function head(title, ...actions) {
+  return h("header", { class: "view-head" }, h("h1", {}, title),
+    h("div", { class: "actions" }, actions));
+}
+
+/** Nothing there: what it would be, and how to get one. */
+export function empty(title, ...more) {
+  return h("div", { class: "empty" }, h("p", { class: "empty-title" }, title), more);
+}
+
+/** It is on its way. */
+export function loading() {
+  return h("p", { class: "loading", role: "status" }, "Loading…");
+}
+
+/** It could not be had; `again()` tries once more. */
+export function failed(error, again) {
+  return h("div", { class: "empty", role: "alert" },
+    h("p", { class: "problem" }, words(error)),
+    again && h("button", { type: "button", onclick: again }, "Try again"));
+}
+
+/**
+ * Fills `place` with what `load()` brings, as `draw(loaded)` makes it; meanwhile it says that it
+ * loads, and where that fails, why. Returns how to do it again; what an older call brings after
+ * that is dropped.
+ */
+export function fill(place, load, draw) {
+  let calls = 0;
+  async function again() {
+    calls += 1;
+    const call = calls;
+    if (!place.hasChildNodes()) show(place, loading());
+    place.setAttribute("aria-busy", "true");
+    try {
+      const loaded = await load();
+      if (call === calls) show(place, draw(loaded));
+    } catch (error) {
+      if (call === calls) show(place, failed(error, again));
+    }
+    if (call === calls) place.removeAttribute("aria-busy");
+  }
+  again();
+  return again;
+}
