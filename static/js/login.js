@@ -2,6 +2,7 @@
 
 import { get, proof } from "./lib/api.js";
 import { enter, h, show } from "./lib/dom.js";
+import { apply } from "./lib/theme.js";
 import { enrol } from "./views/enrol.js";
 import { first } from "./views/first.js";
 import { login } from "./views/login.js";
@@ -38,6 +39,7 @@ async function look() {
   }
 }
 
+apply();
 document.body.append(
   h("div", { class: "gate" },
     h("p", { class: "brand" }, h("img", { src: "/icon.svg", alt: "" }), "codepiper"), card));

@@ -5,6 +5,7 @@ import { get, onSignedOut, post, proof } from "./lib/api.js";
 import { h, icon, show } from "./lib/dom.js";
 import { router } from "./lib/router.js";
 import { Socket } from "./lib/socket.js";
+import { apply } from "./lib/theme.js";
 import { NAV, pages } from "./pages.js";
 import { failed } from "./parts/page.js";
 import { toast } from "./parts/toast.js";
@@ -119,6 +120,7 @@ function start() {
   }
 }
 
+apply();
 onSignedOut(leave);
 const status = await get("/auth/status").catch(() => null);
 if (status && !(status.authenticated && proof.get())) leave();

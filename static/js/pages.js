@@ -21,6 +21,9 @@ export function pages(ctx) {
     view("/sessions", () => import("./views/sessions.js"), (file) => file.sessions(ctx)),
     view("/sessions/:id", () => import("./views/session.js"),
       (file, { id }) => file.session(ctx, id)),
+    ...["/settings", "/settings/:tab"].map((path) =>
+      view(path, () => import("./views/settings.js"),
+        (file, params) => file.settings(ctx, params))),
     view("/inbox", () => import("./views/inbox.js"), (file) => file.inbox(ctx)),
   ];
 }

@@ -28,3 +28,16 @@ export function shortPath(path) {
 export function sentence(text) {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
+
+const SYSTEMS = [[/Android/, "Android"], [/iPhone|iPad/, "iOS"], [/Mac OS X/, "macOS"],
+  [/Windows/, "Windows"], [/Linux/, "Linux"]];
+const BROWSERS = [[/Edg\//, "Edge"], [/Firefox\//, "Firefox"], [/Chrome\//, "Chrome"],
+  [/Safari\//, "Safari"]];
+
+/** What a browser calls itself, as a person would: "Firefox on Linux". */
+export function device(agent) {
+  const found = (table) => table.find(([sign]) => sign.test(agent))?.[1];
+  const [browser, system] = [found(BROWSERS), found(SYSTEMS)];
+  if (!browser) return agent.slice(0, 40) || "unknown";
+  return system ? `${browser} on ${system}` : browser;
+}

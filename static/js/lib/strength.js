@@ -6,8 +6,11 @@
 const RUNS = ["abcdefghijklmnopqrstuvwxyz", "qwertyuiopasdfghjklzxcvbnm", "01234567890"];
 const WORDS = ["password", "codepiper", "admin", "letmein", "welcome", "secret", "login"];
 
+/** Characters that a password has at least. */
+export const LEAST_CHARS = 8;
+
 /** `{ score: 0..4, hint }` for a password of at least `least` characters. */
-export function strength(password, least) {
+export function strength(password, least = LEAST_CHARS) {
   const length = [...password].length;
   if (length === 0) return { score: 0, hint: `At least ${least} characters.` };
   if (length < least) return { score: 0, hint: `${least - length} more to go.` };

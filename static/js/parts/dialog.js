@@ -6,23 +6,35 @@ import { words } from "./field.js";
 let made = 0;
 
 /**
- * Opens a dialog and returns `{ node, close() }`. Escape and a press beside it close it; `closed()`
- * is called however it ends, and may be missing.
+ * Opens a dialog and returns `{ node, close(), hold() }`. Escape and a press beside it close it,
+ * until `hold()`; `closed()` is called however it ends, and may be missing. The cursor is in the
+ * first field.
  */
 export function dialog(title, body, closed) {
   made += 1;
   const id = `dialog-${made}`;
+  let held = false;
+  const away = h("button", {
+    type: "button", class: "quiet close", "aria-label": "Close", onclick: close,
+  }, "✕");
   const node = h("dialog", {
-    class: "dialog", "aria-labelledby": id, onclose: end, onclick: beside,
-  },
-    h("div", { class: "dialog-body" },
-      h("header", { class: "dialog-head" }, h("h2", { id }, title),
-        h("button", { type: "button", class: "quiet close", "aria-label": "Close", onclick: close },
-          "✕")),
-      body));
+    class: "dialog", "aria-labelledby": id, onclose: end, onclick: beside, oncancel: cancel,
+  }, h("div", { class: "dialog-body" },
+    h("header", { class: "dialog-head" }, h("h2", { id }, title), away), body));
   document.body.append(node);
   node.showModal();
-  return { node, close };
+  (node.querySelector("[autofocus]")
+    ?? node.querySelector(":is(input, select, textarea):not([hidden])"))?.focus();
+  return { node, close, hold };
+
+  function hold() {
+    held = true;
+    away.hidden = true;
+  }
+
+  function cancel(event) {
+    if (held) event.preventDefault();
+  }
 
   function close() {
     node.close();
@@ -35,7 +47,7 @@ export function dialog(title, body, closed) {
 
   // The body fills the dialog: what hits the element itself is its backdrop.
   function beside(event) {
-    if (event.target === node) close();
+    if (event.target === node && !held) close();
   }
 }
 

@@ -103,3 +103,10 @@ export function words(error) {
   const wait = error.retryAfter ? `: try again in ${duration(error.retryAfter)}` : "";
   return sentence(error.message + wait);
 }
+
+/** Password stores want a name to keep a password under. */
+export function userName() {
+  return h("input", {
+    type: "text", autocomplete: "username", value: "codepiper", readonly: true, hidden: true,
+  });
+}

@@ -2,12 +2,9 @@
 
 import { post, proof } from "../lib/api.js";
 import { h } from "../lib/dom.js";
-import { strength } from "../lib/strength.js";
-import { field, form } from "../parts/field.js";
+import { LEAST_CHARS, strength } from "../lib/strength.js";
+import { field, form, userName } from "../parts/field.js";
 import { steps } from "../parts/steps.js";
-import { userName } from "./login.js";
-
-const LEAST_CHARS = 8;
 
 /** The form; `done()` when the daemon has taken the password. */
 export function first(done) {
@@ -26,7 +23,7 @@ export function first(done) {
     form("Continue", submit, userName(), printed.node, own.node));
 
   function judge() {
-    const { score, hint } = strength(own.input.value, LEAST_CHARS);
+    const { score, hint } = strength(own.input.value);
     meter.value = score;
     own.hint.textContent = hint;
   }

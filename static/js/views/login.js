@@ -5,7 +5,7 @@
 
 import { proof, signIn } from "../lib/api.js";
 import { h, show } from "../lib/dom.js";
-import { codeField, digits, field, form } from "../parts/field.js";
+import { codeField, digits, field, form, userName } from "../parts/field.js";
 
 /** The form; `enter()` after a login, `toEnrol()` where the authenticator comes first. */
 export function login(enter, toEnrol) {
@@ -74,11 +74,4 @@ function none() {
       h("code", {}, "codepiper auth reset-mfa"), ", the password leads to a new authenticator."),
     factor: () => ({}),
   };
-}
-
-/** Password stores want a name to keep a password under. */
-export function userName() {
-  return h("input", {
-    type: "text", autocomplete: "username", value: "codepiper", readonly: true, hidden: true,
-  });
 }
