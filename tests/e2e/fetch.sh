@@ -1,6 +1,7 @@
 #!/bin/bash
 # Installs the one version of an agent that the end-to-end tests speak to, or of the driver for
-# their browser, and prints its path.
+# their browser (and beside it what judges pages for people who do not see them), and prints its
+# path.
 #
 #   fetch.sh claude|codex|browser
 #
@@ -25,11 +26,11 @@ case ${1-} in
     package=@openai/codex version=0.169.0 size="400 MB"
     file=@openai/codex-linux-$arch/vendor/$cpu-unknown-linux-musl/bin/codex ;;
   browser)
-    package=playwright-core version=1.65.1 size="10 MB"
+    package=playwright-core version=1.65.1 size="15 MB" beside=axe-core@4.14.1
     file=playwright-core/cli.js ;;
   *) echo "usage: fetch.sh claude|codex|browser" >&2; exit 2 ;;
 esac
-dir=$cache/$1-$version-$arch
+dir=$cache/$1-$version-$arch${beside:+-$beside}
 program=$dir/node_modules/$file
 
 mkdir -p "$cache"
@@ -51,7 +52,7 @@ if [ ! -x "$program" ]; then
   command -v npm >/dev/null || { echo "fetch.sh: npm is missing" >&2; exit 1; }
   echo "fetch.sh: installing $package $version into $dir (once, about $size)" >&2
   "${clean[@]}" npm install --prefix "$work/install" --ignore-scripts --no-audit --no-fund \
-    "$package@$version" >&2
+    "$package@$version" ${beside:-} >&2
   # Renamed when complete: an interrupted install leaves nothing that looks like one.
   rm -rf "$dir"
   mv "$work/install" "$dir"

@@ -13,9 +13,8 @@ export function channelDialog(channel, done) {
   const name = field("Name", { value: channel?.name ?? "", autocomplete: "off", maxlength: 60 });
   const body = select("What it understands", BODIES, { value: channel?.body });
   const url = field("Address", {
-    type: "url", placeholder: "https://ntfy.sh/your-topic", autocomplete: "off",
-    required: !channel,
-  }, kept || "With ntfy and Slack the address itself is a secret: it is sealed.");
+    type: "url", autocomplete: "off", required: !channel,
+  }, kept || "Begins with https; for ntfy it ends in the topic. It is sealed like a secret.");
   const token = field("Access token", { type: "password", autocomplete: "off", required: false },
     channel?.hasToken ? kept : "Only where the server wants one.");
   const after = field("Minutes without an answer", {
