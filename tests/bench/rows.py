@@ -9,6 +9,7 @@ import time
 
 from audit import append, audit
 from cage import cage
+from dashboard import dashboard
 from gate import approval, evaluate
 from hook import hook
 from measure import Row, activity, interleave, memory_kib, timed_ms, wait_until
@@ -248,4 +249,5 @@ def log_digest(world, session):
 
 BENCHES = {"start": start, "cli": command, "echo": echo, "drain": drain, "idle": idle,
            "kill": kill, "evaluate": evaluate, "hook": hook, "approval": approval, "append": append,
-           "audit": audit, "websocket": websocket, "web": web, "cage": cage}
+           "audit": audit, "websocket": websocket, "web": web, "dashboard": dashboard,
+           "cage": cage}

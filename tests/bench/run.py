@@ -2,7 +2,7 @@
 """Measures codepiper beside floors and competitors of the same run, on this machine, right now.
 
     run.py --binary target/codepiper [--json] [--quick] [start cli echo drain idle kill evaluate
-                                                     hook approval append audit websocket web cage]
+                                       hook approval append audit websocket web dashboard cage]
 
 Compare ratios, not times: floors and competitors run in turn with ours, so that a slow machine or
 a busy moment hits all of them. Python 3 standard library, a C compiler for the floors, and tmux,
