@@ -54,6 +54,12 @@ impl Place {
         self.offset
     }
 
+    /// Up to where the output has been shown: less than read, while something is held back.
+    pub fn shown_to(&self) -> u64 {
+        let held = self.filter.held() + self.mask.as_ref().map_or(0, Stream::held);
+        self.offset.saturating_sub(held as u64)
+    }
+
     /// Moves behind a repainted screen.
     pub fn show(&mut self, picture: &mut Picture) {
         self.offset = picture.offset;
@@ -92,13 +98,12 @@ impl Place {
         self.offset += count as u64;
         let Some(mask) = &mut self.mask else {
             self.filter.push(&buffer[..count], shown);
-            return Ok(Next::Output(self.offset - self.filter.held() as u64));
+            return Ok(Next::Output(self.shown_to()));
         };
         let mut passed = Vec::with_capacity(count);
         self.filter.push(&buffer[..count], &mut passed);
         mask.push(&passed, shown);
-        let held = self.filter.held() + mask.held();
-        Ok(Next::Output(self.offset.saturating_sub(held as u64)))
+        Ok(Next::Output(self.shown_to()))
     }
 
     fn at_end(&mut self, shown: &mut Vec<u8>) -> Next {

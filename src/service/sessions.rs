@@ -20,9 +20,27 @@ use crate::store::events;
 use crate::store::sessions;
 use crate::sys::tty::Size;
 use crate::term::query::Filter;
+use crate::term::screen::Screen;
 use serde_json::json;
 use std::sync::Arc;
 use std::time::Duration;
+
+/// From which offset on the terminal had which columns and rows.
+pub type SizeFrom = (u64, (u16, u16));
+
+fn of_the_log(screen: &Screen, offset: u64) -> Picture {
+    let mut filter = Filter::new();
+    Picture {
+        offset,
+        repaint: screen.repaint(&mut filter),
+        filter,
+        text: screen.text(),
+        cursor: screen.cursor(),
+        size: screen.size(),
+        bracketed_paste: false,
+        application_cursor: false,
+    }
+}
 
 impl Service {
     /// All sessions, newest first; running ones as they are now. Rehearsals are nobody's.
@@ -149,19 +167,15 @@ impl Service {
             return live.picture().map(|picture| self.hide(row, picture));
         }
         let dir = self.paths.session_log(&row.id);
-        let Rebuilt { screen, at: offset, .. } = rebuild::screen(&dir, row.log_end)?;
-        let mut filter = Filter::new();
-        let picture = Picture {
-            offset,
-            repaint: screen.repaint(&mut filter),
-            filter,
-            text: screen.text(),
-            cursor: screen.cursor(),
-            size: screen.size(),
-            bracketed_paste: false,
-            application_cursor: false,
-        };
-        Ok(self.hide(row, picture))
+        let Rebuilt { screen, at, .. } = rebuild::screen(&dir, row.log_end)?;
+        Ok(self.hide(row, of_the_log(&screen, at)))
+    }
+
+    /// The screen as it was at the nearest place at or before `at` from which the output can be
+    /// shown on, and the sizes of the terminal from there to `end`, each with its offset.
+    pub fn past(&self, row: &Session, at: u64, end: u64) -> Result<(Picture, Vec<SizeFrom>)> {
+        let past = rebuild::near(&self.paths.session_log(&row.id), at, end)?;
+        Ok((self.hide(row, of_the_log(&past.screen, past.at)), past.sizes))
     }
 
     /// Renames a session; an empty name takes it away.

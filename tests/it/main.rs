@@ -39,6 +39,7 @@ mod policy_lang;
 mod policy_replay;
 mod proof;
 mod socket;
+mod socket_past;
 mod socket_pty;
 mod starts;
 mod state_dir;

@@ -42,8 +42,7 @@ impl Feed {
                 Feed::Events(EventList::new(api, session, topic.name(), since)?)
             }
             Topic::Terminal(session) => {
-                let from = if let Start::Offset(offset) = start { Some(*offset) } else { None };
-                Feed::Terminal(Box::new(Terminal::new(api, session, from, waker)?))
+                Feed::Terminal(Box::new(Terminal::new(api, session, *start, waker)?))
             }
         })
     }

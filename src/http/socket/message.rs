@@ -10,6 +10,7 @@ use crate::limits::socket::PASTE_PIECES;
 use crate::limits::socket::REQUEST_CHARS;
 use crate::service::program;
 use crate::sys::tty::Size;
+use serde_json::Value;
 
 /// One message.
 #[derive(Debug, PartialEq)]
@@ -41,6 +42,8 @@ pub enum Start {
     Event(i64),
     /// At this offset of the log.
     Offset(u64),
+    /// With the screen as it was at this offset of the log or a little before.
+    Near(u64),
 }
 
 /// Input for one session.
@@ -142,13 +145,21 @@ fn subscribe(fields: &Fields<'_>) -> Result<Said> {
         (_, None, None) => Start::Now,
         (Topic::Events(_), Some(seq), None) => Start::Event(i64::try_from(seq).unwrap_or(i64::MAX)),
         (Topic::Terminal(_), None, Some(from)) if from == "screen" => Start::Now,
-        (Topic::Terminal(_), None, Some(from)) => {
-            let wrong = || Error::invalid("field \"from\" must be \"screen\" or an offset");
-            Start::Offset(from.as_u64().ok_or_else(wrong)?)
-        }
+        (Topic::Terminal(_), None, Some(from)) => place(from)?,
         _ => return Err(Error::invalid("sinceSeq is for events, from is for a pty")),
     };
     Ok(Said::Subscribe { topic, start })
+}
+
+fn place(from: &Value) -> Result<Start> {
+    let wrong =
+        || Error::invalid("field \"from\" must be \"screen\", an offset, or {\"near\": an offset}");
+    if let Some(offset) = from.as_u64() {
+        return Ok(Start::Offset(offset));
+    }
+    let fields = Fields::of(from).map_err(|_| wrong())?;
+    fields.only(&["near"])?;
+    fields.number("near")?.map(Start::Near).ok_or_else(wrong)
 }
 
 fn piece(fields: &Fields<'_>) -> Result<Said> {
@@ -200,6 +211,8 @@ mod tests {
         assert_eq!(from(r#"{"op":"subscribe","topic":"session:a:pty"}"#), Start::Now);
         let at = r#"{"op":"subscribe","topic":"session:a:pty","from":7}"#;
         assert_eq!(from(at), Start::Offset(7));
+        let near = r#"{"op":"subscribe","topic":"session:a:pty","from":{"near":7}}"#;
+        assert_eq!(from(near), Start::Near(7));
         let since = r#"{"op":"subscribe","topic":"session:a:events","sinceSeq":5}"#;
         let topic = Topic::Events("a".into());
         assert_eq!(parse(since).unwrap(), Said::Subscribe { topic, start: Start::Event(5) });
@@ -229,6 +242,10 @@ mod tests {
             r#"{"op":"subscribe","topic":"sessions","from":1}"#,
             r#"{"op":"subscribe","topic":"session:a:pty","from":-1}"#,
             r#"{"op":"subscribe","topic":"session:a:pty","from":"end"}"#,
+            r#"{"op":"subscribe","topic":"session:a:pty","from":{}}"#,
+            r#"{"op":"subscribe","topic":"session:a:pty","from":{"near":-1}}"#,
+            r#"{"op":"subscribe","topic":"session:a:pty","from":{"near":1,"to":2}}"#,
+            r#"{"op":"subscribe","topic":"session:a:events","from":{"near":1}}"#,
             r#"{"op":"subscribe","topic":"session:a:pty","sinceSeq":1}"#,
             r#"{"op":"subscribe","topic":"session:a:events","sinceSeq":1e308}"#,
             r#"{"op":"pty_input","sessionId":"a"}"#,

@@ -58,9 +58,13 @@
 //! | 3 gap | u64: output from `offset` up to there is gone, and the stream goes on there |
 //! | 4 resize | u16 columns, u16 rows |
 //!
-//! `from` is `"screen"` (the default: a resize, a snapshot, then the stream) or an offset of the
-//! log. A viewer that falls [`limits::socket::LAG`] behind gets a snapshot in place of what it
-//! missed; `GET /sessions/ID/log` has every byte of it.
+//! `from` is `"screen"` (the default: a resize, a snapshot, then the stream), an offset of the log,
+//! or `{near: OFFSET}`, for whoever scrolls back beyond what a snapshot began with: a resize and a
+//! snapshot of the screen as it was at OFFSET or up to about [`limits::CHECKPOINT_BYTES`] before,
+//! then every byte from the snapshot's offset on, with a resize wherever the terminal's size had
+//! changed. At or before the beginning of what is kept the snapshot is empty but for a reset. A
+//! viewer that falls [`limits::socket::LAG`] behind gets a snapshot in place of what it missed, but
+//! for the output that was there when it subscribed; `GET /sessions/ID/log` has every byte of it.
 //!
 //! | close code | why |
 //! |---|---|

@@ -8,6 +8,7 @@ use crate::base::error::{Code, Result};
 use crate::http::handlers::Api;
 use crate::http::socket::frame::Frame;
 use crate::http::socket::frame::Kind;
+use crate::http::socket::message::Start;
 use crate::http::wire::Wire;
 use crate::limits;
 use crate::service::live::Command;
@@ -16,10 +17,12 @@ use crate::service::live::Picture;
 use crate::service::news::Changed;
 use crate::service::place::Next;
 use crate::service::place::Place;
+use crate::service::sessions::SizeFrom;
 use crate::sys::poll::Waker;
 use crossbeam_channel::Receiver;
 use crossbeam_channel::TryRecvError;
 use crossbeam_channel::bounded;
+use std::collections::VecDeque;
 use std::sync::Arc;
 use tungstenite::Message;
 
@@ -32,6 +35,10 @@ pub struct Terminal {
     screen: Screen,
     /// Output up to here was asked for, and comes however late it is.
     whole_to: u64,
+    /// Changes of the terminal's size in it that are still to come.
+    sizes: VecDeque<SizeFrom>,
+    /// It began in the past.
+    is_past: bool,
     /// The size that the viewer knows, and the version of the session at which that was so.
     size: Option<(u16, u16)>,
     version: Option<u64>,
@@ -47,35 +54,36 @@ enum Screen {
     Wanted,
     /// The session's thread makes it.
     Asked(Receiver<Picture>),
+    /// Here it is, and not the newest.
+    Made(Box<Picture>),
 }
 
 impl Terminal {
-    /// Takes a place in a session's output: at an offset, or at its screen.
-    pub fn new(
-        api: &Api,
-        session: &str,
-        from: Option<u64>,
-        waker: &Arc<Waker>,
-    ) -> Result<Terminal> {
+    /// Takes a place in a session's output: at an offset, at its screen, or at one of before.
+    pub fn new(api: &Api, session: &str, start: Start, waker: &Arc<Waker>) -> Result<Terminal> {
         let row = api.find(session)?;
         let live = api.live(&row)?;
         if let Some(live) = &live {
             live.tail.watch(waker);
         }
         let end = live.as_ref().map_or(row.log_end, |live| live.tail.end());
+        let (from, screen, sizes) = match start {
+            Start::Offset(offset) => (offset, Screen::Known, Vec::new()),
+            Start::Near(offset) => {
+                let (picture, sizes) = api.past(&row, offset.min(end), end)?;
+                (picture.offset, Screen::Made(Box::new(picture)), sizes)
+            }
+            Start::Now | Start::Event(_) => (end, Screen::Wanted, Vec::new()),
+        };
         Ok(Terminal {
-            place: Place::new(
-                &api.paths,
-                &row,
-                live.clone(),
-                api.hidden(&row),
-                from.unwrap_or(end),
-            ),
+            place: Place::new(&api.paths, &row, live.clone(), api.hidden(&row), from),
             session: row.id,
             live,
             waker: waker.clone(),
-            screen: if from.is_some() { Screen::Known } else { Screen::Wanted },
+            screen,
             whole_to: end,
+            sizes: sizes.into(),
+            is_past: matches!(start, Start::Near(_)),
             size: None,
             version: None,
             look: false,
@@ -109,6 +117,10 @@ impl Terminal {
 
     fn stream(&mut self, wire: &mut Wire, id: u16, room: &mut [u8]) -> Result<bool> {
         let mut frame = Frame::new(Kind::Output, id);
+        // Not beyond the place where the size changes.
+        let until = self.sizes.front().map_or(u64::MAX, |(at, _)| at - self.place.offset());
+        let most = room.len().min(usize::try_from(until).unwrap_or(usize::MAX));
+        let room = &mut room[..most];
         match self.place.next(room, frame.body())? {
             Next::Output(_) if frame.is_empty() => {}
             Next::Output(next) => wire.send(Message::binary(frame.seal(next))),
@@ -127,8 +139,14 @@ impl Terminal {
 
     /// Sends the screen, once there is a picture of it.
     fn show(&mut self, api: &Api, wire: &mut Wire, id: u16) -> Result<bool> {
-        let mut picture = match &self.screen {
+        let picture = match &self.screen {
             Screen::Known => return Ok(true),
+            Screen::Made(_) => {
+                if let Screen::Made(picture) = std::mem::replace(&mut self.screen, Screen::Known) {
+                    self.paint(wire, id, *picture);
+                }
+                return Ok(true);
+            }
             Screen::Asked(told) => match told.try_recv() {
                 Ok(picture) => api.hide(&api.find(&self.session)?, picture),
                 Err(TryRecvError::Empty) => return Ok(false),
@@ -158,15 +176,28 @@ impl Terminal {
             },
         };
         self.screen = Screen::Known;
-        self.place.show(&mut picture);
         self.whole_to = picture.offset;
-        self.resized(wire, id, picture.size);
-        let snapshot = Frame::whole(Kind::Snapshot, id, picture.offset, &picture.repaint);
-        wire.send(Message::binary(snapshot));
+        self.sizes.clear();
+        self.paint(wire, id, picture);
         Ok(true)
     }
 
+    fn paint(&mut self, wire: &mut Wire, id: u16, mut picture: Picture) {
+        self.place.show(&mut picture);
+        self.resized(wire, id, picture.size);
+        let snapshot = Frame::whole(Kind::Snapshot, id, picture.offset, &picture.repaint);
+        wire.send(Message::binary(snapshot));
+    }
+
     fn tell_size(&mut self, api: &Api, wire: &mut Wire, id: u16) -> Result<()> {
+        let at = self.place.offset();
+        while let Some((_, size)) = self.sizes.pop_front_if(|(from, _)| *from <= at) {
+            self.resized(wire, id, size);
+        }
+        // A viewer of the past is not told of the present before it is there.
+        if !self.sizes.is_empty() || (self.is_past && at < self.whole_to) {
+            return Ok(());
+        }
         let version = self.live.as_ref().map(|live| live.tail.version());
         let row = match &self.live {
             Some(live) if version != self.version => live.row(),
@@ -181,7 +212,7 @@ impl Terminal {
     fn resized(&mut self, wire: &mut Wire, id: u16, size: (u16, u16)) {
         if self.size.replace(size) != Some(size) {
             let body = [size.0.to_le_bytes(), size.1.to_le_bytes()].concat();
-            let frame = Frame::whole(Kind::Resize, id, self.place.offset(), &body);
+            let frame = Frame::whole(Kind::Resize, id, self.place.shown_to(), &body);
             wire.send(Message::binary(frame));
         }
     }
