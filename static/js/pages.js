@@ -22,5 +22,6 @@ export function pages(ctx) {
     view("/sessions/:id", () => import("./views/session.js"),
       (file, { id }) => file.session(ctx, id)),
     view("/inbox", () => import("./views/inbox.js"), (file) => file.inbox(ctx)),
+    view("/inbox/:tab", () => import("./views/inbox.js"), (file, { tab }) => file.inbox(ctx, tab)),
   ];
 }
