@@ -1,15 +1,28 @@
 /**
- * What all views look at, kept fresh over the socket: the sessions and the open approvals. To fetch
- * the whole list again is always right; messages only save it.
+ * What all views look at, kept fresh over the socket: the sessions, the open approvals, the
+ * notices. To fetch the whole list again is always right; messages only save it.
  */
 
 import { get } from "./lib/api.js";
 import { value } from "./lib/value.js";
 
-/** `{ sessions, approvals }`, values of lists that are null until they are known. */
+/** Ended approvals that are remembered, for whoever has just looked at one. */
+const ENDED = 50;
+/** Notices that are kept; a view fetches what is older. */
+const NOTICES = 100;
+
+/**
+ * `{ sessions, approvals, notices }`, values of lists that are null until they are known;
+ * `ended`, approvals that have just come to their end, the newest last; and `unread`, `{
+ * totalUnread, bySession }` of the notices, null until it is known. Each list has `refresh()`, and
+ * `problem`, a value: why it could not be had.
+ */
 export function feed(socket) {
   const isOpen = (approval) => approval.status === "pending";
+  const ended = value([]);
   return {
+    ended,
+    ...notices(socket),
     sessions: follow(socket, "sessions", {
       load: async () => (await get("/sessions")).sessions.sort(newestFirst),
       change: (known, { type, session }) => {
@@ -23,16 +36,52 @@ export function feed(socket) {
         const others = known.filter((other) => other.id !== approval.id);
         return isOpen(approval) ? [...others, approval].sort((a, b) => a.id - b.id) : others;
       },
+      heard({ approval }) {
+        if (isOpen(approval)) return;
+        const others = ended.get().filter((other) => other.id !== approval.id);
+        ended.set([...others, approval].slice(-ENDED));
+      },
     }),
   };
 }
 
 const newestFirst = (a, b) => b.createdAt.localeCompare(a.createdAt);
 
-function follow(socket, topic, { load, change }) {
+function notices(socket) {
+  const unread = value(null);
+  let asked = null;
+  // Each message may change the counts; together they are asked for once.
+  const count = () => {
+    asked ??= setTimeout(async () => {
+      asked = null;
+      const reply = await get("/notifications/counts").catch(() => null);
+      if (reply) unread.set(reply.counts);
+    });
+  };
+  const read = (notice, { sessionId, id }) =>
+    notice.readAt || (id && id !== notice.id) || (sessionId && sessionId !== notice.sessionId)
+      ? notice : { ...notice, readAt: new Date().toISOString() };
+  const list = follow(socket, "notifications", {
+    load: async () => {
+      const { notifications } = await get(`/notifications?limit=${NOTICES}`);
+      count();
+      return notifications;
+    },
+    change: (known, message) => {
+      if (message.type === "notifications_read") return known.map((one) => read(one, message));
+      const others = known.filter((other) => other.id !== message.notification.id);
+      return [message.notification, ...others].sort((a, b) => b.id - a.id).slice(0, NOTICES);
+    },
+    heard: ({ counts }) => (counts ? unread.set(counts) : count()),
+  });
+  return { notices: list, unread };
+}
+
+function follow(socket, topic, { load, change, heard }) {
   const all = value(null);
   let loading = false;
   let stale = false;
+  all.problem = value(null);
   async function refresh() {
     stale = true;
     if (loading) return;
@@ -40,14 +89,20 @@ function follow(socket, topic, { load, change }) {
     // What came in while the list was on its way may be newer or older than the list.
     while (stale) {
       stale = false;
-      const loaded = await load().catch(() => all.get());
-      if (!stale) all.set(loaded);
+      try {
+        const loaded = await load();
+        all.problem.set(null);
+        if (!stale) all.set(loaded);
+      } catch (error) {
+        all.problem.set(error);
+      }
     }
     loading = false;
   }
   socket.subscribe(topic, {
     subscribed: refresh,
     told(message) {
+      heard?.(message);
       if (loading) stale = true;
       else all.set(change(all.get() ?? [], message));
     },

@@ -12,6 +12,9 @@ export const NAV = [
     + "zM11 17a2 2 0 1 1-4 0 2 2 0 0 1 4 0z"],
 ];
 
+/** Under an address of policies stand tabs of the list, too. */
+const ruled = () => Promise.all([import("./views/policies.js"), import("./views/policy.js")]);
+
 /** Each view is a file that is fetched when it is first shown. */
 export function pages(ctx) {
   const view = (path, load, make) => ({
@@ -25,5 +28,15 @@ export function pages(ctx) {
       view(path, () => import("./views/settings.js"),
         (file, params) => file.settings(ctx, params))),
     view("/inbox", () => import("./views/inbox.js"), (file) => file.inbox(ctx)),
+    view("/policies", () => import("./views/policies.js"), (file) => file.policies(ctx)),
+    view("/policies/set/:id", () => import("./views/policy_set.js"),
+      (file, { id }) => file.policySet(ctx, id)),
+    view("/policies/:id", ruled, ([list, one], { id }) =>
+      (list.isTab(id) ? list.policies(ctx, id) : one.policy(ctx, id))),
+    view("/audit", () => import("./views/audit.js"), (file) => file.audit(ctx)),
+    view("/audit/:seq", () => import("./views/audit_row.js"),
+      (file, { seq }) => file.auditRow(ctx, seq)),
+    view("/env-sets", () => import("./views/env_sets.js"), (file) => file.envSets(ctx)),
+    view("/inbox/:tab", () => import("./views/inbox.js"), (file, { tab }) => file.inbox(ctx, tab)),
   ];
 }

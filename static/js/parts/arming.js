@@ -1,0 +1,89 @@
+/**
+ * Buttons that do nothing for a moment: what appears or moves under a finger is not what the finger
+ * meant.
+ *
+ * 1. A press that began before its button was ready MUST do nothing, by pointer and by key.
+ * 2. Whatever moves a button MUST make it wait again, however it came to move.
+ */
+
+const ARM_MS = 700;
+/** Less than this is no move. */
+const MOVE_PX = 3;
+
+const guarded = new Set();
+const sizes = new ResizeObserver(() => guarded.forEach((look) => look()));
+document.addEventListener("visibilitychange", () => {
+  if (document.visibilityState === "visible") guarded.forEach((look) => look(true));
+});
+
+/**
+ * Guards the buttons in `node`, which must be there already: `{ press(act), again() }`, where
+ * `press` makes the listener of a click, and `again` starts the wait anew.
+ */
+export function arming(node, buttons) {
+  let ready = false;
+  let timer = null;
+  let early = false;
+  let place = null;
+  node.addEventListener("pointerdown", () => { early = !ready; }, true);
+  node.addEventListener("keydown", (event) => {
+    early = !ready;
+    // A key that is held down from something else is no answer.
+    if (event.repeat && event.key === "Enter") event.preventDefault();
+  }, true);
+  guarded.add(look);
+  sizes.observe(node);
+  again();
+  return { press, again };
+
+  function again() {
+    ready = false;
+    clearTimeout(timer);
+    buttons.forEach((button) => button.setAttribute("aria-disabled", "true"));
+    // The bar that fills begins anew.
+    node.classList.remove("arming");
+    void node.offsetWidth;
+    node.classList.add("arming");
+    timer = setTimeout(() => {
+      ready = true;
+      node.classList.remove("arming");
+      buttons.forEach((button) => button.removeAttribute("aria-disabled"));
+    }, ARM_MS);
+  }
+
+  function press(act) {
+    return () => {
+      if (ready && !early) act();
+    };
+  }
+
+  function look(anyway = false) {
+    if (!node.isConnected) {
+      if (place) forget();
+      return;
+    }
+    if (!place) watchAround();
+    const now = where(node);
+    const far = (a, b) => Math.abs(a - b) > MOVE_PX;
+    // Scrolling moves it on the screen alone, and what the browser makes good on the page alone.
+    const moved = place && (far(now.x, place.x)
+      || (far(now.onScreen, place.onScreen) && far(now.onPage, place.onPage)));
+    if (!place || moved || anyway) again();
+    place = now;
+  }
+
+  function watchAround() {
+    for (let box = node.parentElement; box; box = box.parentElement) sizes.observe(box);
+  }
+
+  function forget() {
+    clearTimeout(timer);
+    guarded.delete(look);
+    sizes.unobserve(node);
+  }
+}
+
+function where(node) {
+  const { left, top } = node.getBoundingClientRect();
+  return { x: left + window.scrollX, onScreen: top, onPage: top + window.scrollY };
+}
