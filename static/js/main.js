@@ -7,6 +7,7 @@ import { router } from "./lib/router.js";
 import { Socket } from "./lib/socket.js";
 import { apply } from "./lib/theme.js";
 import { NAV, pages } from "./pages.js";
+import { keysHelp } from "./parts/keys_help.js";
 import { failed } from "./parts/page.js";
 import { toast } from "./parts/toast.js";
 
@@ -97,6 +98,7 @@ function start() {
   const socket = new Socket(address, proof.get, stillIn);
   socket.onError = ({ error }) => toast(error);
   const ctx = { socket, ...feed(socket) };
+  keysHelp();
   const outlet = h("main", { id: "main", tabindex: "-1" });
   const links = frame(ctx, outlet);
   let title = "";

@@ -22,6 +22,11 @@ export function icon(path) {
   }, [line]);
 }
 
+/** Makes a node say `text`; one that says it already is left alone, and with it a selection in it. */
+export function say(node, text) {
+  if (node.textContent !== text) node.textContent = text;
+}
+
 /** Puts these nodes in the place of all that `parent` holds. */
 export function show(parent, ...children) {
   parent.replaceChildren(...children.flat(Infinity).filter(Boolean));
@@ -48,10 +53,13 @@ export function list(parent, keyOf, make) {
       next.set(keyOf(item), row);
     });
     rows.forEach((row, key) => next.has(key) || row.node.remove());
+    const focused = parent.contains(document.activeElement) ? document.activeElement : null;
     [...next.values()].forEach((row, at) => {
       // Moving a node takes its focus away, so only what stands wrong is moved.
       if (parent.children[at] !== row.node) parent.insertBefore(row.node, parent.children[at]);
     });
+    // And if that was the one with the focus, it gets it back.
+    if (focused !== document.activeElement) focused?.focus({ preventScroll: true });
     rows = next;
   };
 }

@@ -2,6 +2,8 @@
 
 const STEPS = [[60, "s"], [60, "min"], [24, "h"], [Infinity, "d"]];
 
+const BYTES = ["B", "KiB", "MiB", "GiB"];
+
 /** How long ago, or how long until: "12 min". */
 export function span(from, to = Date.now()) {
   let left = Math.abs(to - new Date(from).getTime()) / 1000;
@@ -18,10 +20,31 @@ export function duration(seconds) {
   return `${Math.ceil(seconds / 60)} minutes`;
 }
 
+/** Bytes with two digits or three: "512 B", "1.4 MiB". */
+export function bytes(count) {
+  let left = count;
+  let unit = 0;
+  while (left >= 1000 && unit < BYTES.length - 1) {
+    left /= 1024;
+    unit += 1;
+  }
+  return `${unit > 0 && left < 10 ? left.toFixed(1) : Math.round(left)} ${BYTES[unit]}`;
+}
+
+/** A time of day and a date as this browser's language writes them. */
+export function moment(at) {
+  return new Date(at).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "medium" });
+}
+
 /** The last two parts of a path, for where the whole has no room. */
 export function shortPath(path) {
   const parts = path.split("/").filter(Boolean);
   return parts.length > 2 ? `…/${parts.slice(-2).join("/")}` : path;
+}
+
+/** The last part of a path. */
+export function lastPart(path) {
+  return path.split("/").filter(Boolean).at(-1) ?? path;
 }
 
 /** A text of a few words with a capital letter in front. */

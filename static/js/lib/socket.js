@@ -19,6 +19,7 @@ export class Socket {
   #wait = FIRST_WAIT_MS;
   #subscriptions = new Map();
   #numbers = new Map();
+  #ears = new Map();
 
   /** "open" or "away". */
   state = value("away");
@@ -50,6 +51,13 @@ export class Socket {
       this.#numbers.forEach((known, number) => known === handlers && this.#numbers.delete(number));
       this.send({ op: "unsubscribe", topic });
     };
+  }
+
+  /** Calls `told(message)` for each answer with this `op`, until the returned function is called. */
+  hear(op, told) {
+    const ears = this.#ears.get(op) ?? new Set();
+    this.#ears.set(op, ears.add(told));
+    return () => ears.delete(told);
   }
 
   /** Sends a message; false while there is no connection. */
@@ -110,6 +118,7 @@ export class Socket {
         handlers?.told?.(message);
         break;
       default:
+        this.#ears.get(message.op)?.forEach((told) => told(message));
         if (message.op === "error" || message.op.endsWith("_error")) this.onError(message);
     }
   }
