@@ -1,5 +1,6 @@
 /** The dashboard: who am I, what is live, which view. */
 
+import { announce } from "./announce.js";
 import { feed } from "./feed.js";
 import { get, onSignedOut, post, proof } from "./lib/api.js";
 import { h, icon, show } from "./lib/dom.js";
@@ -99,6 +100,7 @@ function start() {
   socket.onError = ({ error }) => toast(error);
   const ctx = { socket, ...feed(socket) };
   keysHelp();
+  announce(ctx);
   const outlet = h("main", { id: "main", tabindex: "-1" });
   const links = frame(ctx, outlet);
   let title = "";
