@@ -102,6 +102,16 @@ pub fn raise(tx: &Tx<'_>, new: &Dwell) -> Result<()> {
     tx.prepare_cached(sql).and_then(|mut s| s.execute(values)).map(drop).internal(cannot)
 }
 
+/// Whether an approval of a session, or a newer one, is or was in a notice.
+pub fn is_known(conn: &Connection, session: &str, approval: i64) -> Result<bool> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM notices
+                              WHERE session_id = ?1 AND approval_id >= ?2)
+                   OR EXISTS (SELECT 1 FROM notice_dwells
+                              WHERE session_id = ?1 AND approval_id >= ?2)";
+    let found = row(conn, sql, params![session, approval], |row| row.get(0));
+    found.internal(|| "cannot read the notices".into()).map(Option::unwrap_or_default)
+}
+
 /// Everything that may become a notice.
 pub fn dwells(conn: &Connection) -> Result<Vec<Dwell>> {
     let read = |row: &Row<'_>| {
