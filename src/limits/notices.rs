@@ -39,6 +39,8 @@ pub const AFTER: Duration = Duration::from_secs(24 * 3600);
 pub const SENDERS: usize = 3;
 /// Deliveries of a test under way at once. Full: `Busy`.
 pub const TESTS: usize = 2;
+/// `notify test` waits this long: all channels, one after the other, each with its longest wait.
+pub const TEST_WAIT: Duration = Duration::from_secs(60 * CHANNELS as u64);
 /// Ends of deliveries on their way to the thread that notes them; no more can be under way.
 pub const ENDS: usize = SENDERS;
 /// Pauses before a delivery is tried again; after the last it has failed. An outage of a service is

@@ -109,6 +109,21 @@ pub struct Notice {
     pub revision: i64,
 }
 
+/// What is listed.
+#[derive(Debug, Clone, Default)]
+pub struct Page {
+    /// Of this session only.
+    pub session: Option<String>,
+    /// Of this kind only.
+    pub kind: Option<Kind>,
+    /// Only what is not read.
+    pub unread: bool,
+    /// Only those before this number.
+    pub before: Option<i64>,
+    /// At most so many.
+    pub limit: u64,
+}
+
 /// How far a delivery to one channel is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DeliveryState {

@@ -7,6 +7,7 @@ use crate::base::error::{Context, Result};
 use crate::limits;
 use crate::model::notice::Kind;
 use crate::model::notice::Notice;
+use crate::model::notice::Page;
 use crate::store::deliveries;
 use crate::store::row;
 use crate::store::rows;
@@ -56,21 +57,6 @@ pub enum Which<'a> {
     Stateful(&'a str, Kind),
     /// Those of a session that were about this approval, and about no other that is still open.
     Approval(&'a str, i64),
-}
-
-/// What is listed.
-#[derive(Debug, Clone, Default)]
-pub struct Page {
-    /// Of this session only.
-    pub session: Option<String>,
-    /// Of this kind only.
-    pub kind: Option<Kind>,
-    /// Only what is not read.
-    pub unread: bool,
-    /// Only those before this number.
-    pub before: Option<i64>,
-    /// At most so many.
-    pub limit: u64,
 }
 
 /// Notes that something has come up. Of a kind that is noted already there is one, and where it is

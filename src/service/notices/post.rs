@@ -30,6 +30,7 @@ use crossbeam_channel::Sender;
 use crossbeam_channel::bounded;
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use std::time::Instant;
@@ -53,6 +54,22 @@ struct Post {
     /// What became of deliveries and could not be stored.
     owed: Vec<(Delivery, Sent)>,
     ends: (Sender<(Delivery, Sent)>, Receiver<(Delivery, Sent)>),
+}
+
+/// A place among the tests that are under way, given back when dropped.
+struct Place(Arc<AtomicUsize>);
+
+impl Place {
+    fn take(tests: &Arc<AtomicUsize>) -> Option<Place> {
+        let place = Place(tests.clone());
+        (tests.fetch_add(1, Ordering::SeqCst) < limits::TESTS).then_some(place)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
 }
 
 /// Reports the end of a delivery, also where its thread has panicked.
@@ -82,47 +99,50 @@ impl Service {
         thread::spawn("notices", move || Post::new(service).run()).map(drop)
     }
 
-    /// Sends a test by a channel now, in a thread of its own; `done` gets the receipt.
+    /// Sends a test by a channel now, in a thread of its own; `done` gets the receipt. Others under
+    /// way: `Busy`.
     pub fn test_channel(
         self: &Arc<Service>,
         words: &str,
-        done: impl FnOnce(Delivery) + Send + 'static,
-    ) -> Result<()> {
-        let channel = self.find_channel(words)?;
-        let tests = self.records.notices.tests.clone();
-        if tests.fetch_add(1, Ordering::SeqCst) >= limits::TESTS {
-            tests.fetch_sub(1, Ordering::SeqCst);
-            return Err(Error::busy("other tests are under way; try again"));
+        done: impl FnOnce(Result<Delivery>) + Send + 'static,
+    ) {
+        match self.find_channel(words) {
+            Ok(channel) => self.test_each(vec![channel], |all| {
+                let lost = || Error::internal("a test without its receipt");
+                done(all.and_then(|mut all| all.pop().ok_or_else(lost)));
+            }),
+            Err(error) => done(Err(error)),
         }
-        let service = self.clone();
-        let counted = tests.clone();
-        let spawned = thread::spawn("notice-test", move || {
-            let receipt = service.test(&channel);
-            tests.fetch_sub(1, Ordering::SeqCst);
-            done(receipt);
-        });
-        if spawned.is_err() {
-            counted.fetch_sub(1, Ordering::SeqCst);
-        }
-        spawned.map(drop)
     }
 
     /// The same by all channels that are on, one after the other.
     pub fn test_channels(
         self: &Arc<Service>,
-        done: impl FnOnce(Vec<(Channel, Delivery)>) + Send + 'static,
-    ) -> Result<()> {
-        let mut all = self.channels()?;
-        all.retain(|channel| channel.enabled);
+        done: impl FnOnce(Result<Vec<Delivery>>) + Send + 'static,
+    ) {
+        match self.channels() {
+            Ok(all) => self.test_each(all.into_iter().filter(|one| one.enabled).collect(), done),
+            Err(error) => done(Err(error)),
+        }
+    }
+
+    fn test_each(
+        self: &Arc<Service>,
+        channels: Vec<Channel>,
+        done: impl FnOnce(Result<Vec<Delivery>>) + Send + 'static,
+    ) {
+        let Some(place) = Place::take(&self.records.notices.tests) else {
+            return done(Err(Error::busy("other tests are under way; try again")));
+        };
         let service = self.clone();
-        thread::spawn("notice-test", move || {
-            let each = |channel: Channel| {
-                let receipt = service.test(&channel);
-                (channel, receipt)
-            };
-            done(all.into_iter().map(each).collect());
-        })
-        .map(drop)
+        let spawned = thread::spawn("notice-test", move || {
+            let receipts = channels.iter().map(|channel| service.test(channel)).collect();
+            drop(place);
+            done(Ok(receipts));
+        });
+        if let Err(error) = spawned {
+            log::error!("{}", error.chain());
+        }
     }
 
     fn test(&self, channel: &Channel) -> Delivery {
