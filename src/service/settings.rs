@@ -202,6 +202,8 @@ impl Service {
                 _ => settings::put(tx, setting.key, value),
             })
         })?;
+        // Quiet hours may be over by that.
+        self.records.notices.ring();
         self.settings()
     }
 

@@ -327,8 +327,8 @@ impl Post {
             self.skip(delivery, "the channel is off or gone")?;
             return Ok(None);
         };
+        // Not kept in mind: the setting may change, and then it looks at once.
         if let Some(later) = self.quiet_until(&view)? {
-            self.due.insert(key.clone(), (delivery.due_ms, later));
             return Ok(Some(later));
         }
         self.under_way.push(key.clone());
