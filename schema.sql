@@ -8,7 +8,7 @@
 
 -- "cpip": tells our database from any other program's before anything is written to it.
 PRAGMA application_id = 1668311408;
-PRAGMA user_version = 4;
+PRAGMA user_version = 5;
 
 -- One row per session, live or ended. It goes when the user removes the session; what was decided
 -- in it stays (see audit).
@@ -324,3 +324,93 @@ CREATE TABLE project_grants (
     created_ms INTEGER NOT NULL,
     PRIMARY KEY (project, name)
 ) STRICT, WITHOUT ROWID;
+
+-- What may become a notice: it does where it still stands here when it is due. Goes with its
+-- session, and with the state that it is about.
+CREATE TABLE notice_dwells (
+    session_id  TEXT    NOT NULL REFERENCES sessions (id) ON DELETE CASCADE,
+    kind        TEXT    NOT NULL,                    -- the list is the program's (model/notice.rs)
+    title       TEXT    NOT NULL,
+    body        TEXT    NOT NULL,
+    approval_id INTEGER,                             -- the newest that is waited for
+    count       INTEGER NOT NULL CHECK (count >= 1), -- how many it stands for
+    created_ms  INTEGER NOT NULL,
+    due_ms      INTEGER NOT NULL,
+    PRIMARY KEY (session_id, kind)
+) STRICT, WITHOUT ROWID;
+
+-- What a person should hear of. Goes with its session. Ids grow and are never given twice;
+-- `revision` is a place in the order of all changes, from notice_changes.
+CREATE TABLE notices (
+    id          INTEGER PRIMARY KEY AUTOINCREMENT,
+    session_id  TEXT    NOT NULL REFERENCES sessions (id) ON DELETE CASCADE,
+    kind        TEXT    NOT NULL,
+    title       TEXT    NOT NULL,
+    body        TEXT    NOT NULL,
+    approval_id INTEGER,                             -- the newest that was waited for
+    count       INTEGER NOT NULL CHECK (count >= 1), -- how many it stands for
+    created_ms  INTEGER NOT NULL,                    -- when it became one
+    raised_ms   INTEGER NOT NULL,                    -- when the newest of them did
+    read_ms     INTEGER,
+    read_source TEXT,                                -- where, or why nobody had to
+    revision    INTEGER NOT NULL,
+    CHECK ((read_ms IS NULL) = (read_source IS NULL))
+) STRICT;
+
+CREATE INDEX notices_by_session ON notices (session_id, id);
+CREATE INDEX notices_by_revision ON notices (revision);
+CREATE INDEX notices_unread ON notices (session_id) WHERE read_ms IS NULL;
+
+-- The newest revision that was given.
+CREATE TABLE notice_changes (
+    id     INTEGER PRIMARY KEY NOT NULL CHECK (id = 1),
+    newest INTEGER NOT NULL
+) STRICT;
+
+-- What a person said about one session's notices, where that is not what holds for all.
+CREATE TABLE notice_prefs (
+    session_id TEXT    PRIMARY KEY NOT NULL REFERENCES sessions (id) ON DELETE CASCADE,
+    enabled    INTEGER NOT NULL CHECK (enabled IN (0, 1)),
+    updated_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Ways to reach a person whose page is closed. What is called or run, with what token, and how far
+-- it may go, is sealed under master.key as one; the columns beside it are copies for lists.
+CREATE TABLE notice_channels (
+    id            TEXT    PRIMARY KEY NOT NULL,
+    name          TEXT    NOT NULL UNIQUE,
+    kind          TEXT    NOT NULL CHECK (kind IN ('command', 'webhook')),
+    body          TEXT    CHECK (body IN ('plain', 'ntfy', 'slack')), -- of a webhook
+    target        TEXT    NOT NULL,                  -- the program, or scheme and host
+    has_token     INTEGER NOT NULL CHECK (has_token IN (0, 1)),
+    with_call     INTEGER NOT NULL CHECK (with_call IN (0, 1)),
+    allow_private INTEGER NOT NULL CHECK (allow_private IN (0, 1)),
+    after_ms      INTEGER NOT NULL CHECK (after_ms >= 0),
+    enabled       INTEGER NOT NULL CHECK (enabled IN (0, 1)),
+    events        TEXT    NOT NULL CHECK (json_type(events) = 'array'),
+    sealed        BLOB    NOT NULL,
+    version       INTEGER NOT NULL CHECK (version >= 1), -- one more with each change
+    created_ms    INTEGER NOT NULL,
+    updated_ms    INTEGER NOT NULL,
+    last_state    TEXT,                              -- of the newest delivery or test, all three
+    last_ms       INTEGER,
+    last_detail   TEXT,
+    CHECK ((kind = 'webhook') = (body IS NOT NULL)),
+    CHECK ((last_state IS NULL) = (last_ms IS NULL))
+) STRICT;
+
+-- A notice on its way to a channel, and its receipt. It names the channel without a foreign key:
+-- receipts outlive channels.
+CREATE TABLE notice_deliveries (
+    notice_id    INTEGER NOT NULL REFERENCES notices (id) ON DELETE CASCADE,
+    channel_id   TEXT    NOT NULL,
+    channel_name TEXT    NOT NULL,
+    state        TEXT    NOT NULL CHECK (state IN ('waiting', 'sent', 'failed', 'skipped')),
+    tries        INTEGER NOT NULL CHECK (tries >= 0),
+    due_ms       INTEGER NOT NULL,
+    at_ms        INTEGER,
+    detail       TEXT,
+    PRIMARY KEY (notice_id, channel_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX notice_deliveries_waiting ON notice_deliveries (due_ms) WHERE state = 'waiting';

@@ -2,6 +2,7 @@
 
 pub mod gate;
 pub mod login;
+pub mod notices;
 pub mod socket;
 
 use std::time::Duration;

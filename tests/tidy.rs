@@ -306,7 +306,7 @@ fn reasons(manifest: &Source) -> Vec<String> {
 
 #[test]
 fn each_limit_is_used() {
-    for limits in ["limits", "limits/gate", "limits/login", "limits/socket"] {
+    for limits in ["limits", "limits/gate", "limits/login", "limits/notices", "limits/socket"] {
         let limits = format!("src/{limits}.rs");
         report(unused_limits(&read_one(&limits), &read("src", ".rs")));
     }

@@ -43,7 +43,7 @@ pub enum Group {
     Sessions,
     /// Looking into a session and typing into it.
     Terminal,
-    /// What agents ask their person.
+    /// What agents ask their person, and how the person hears of it.
     Approvals,
     /// Which tool calls may run.
     Policies,

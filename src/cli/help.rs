@@ -77,7 +77,7 @@ How to use them from a script: codepiper help hook-forward
 const GROUPS: &[(Group, &str)] = &[
     (Group::Sessions, "Sessions"),
     (Group::Terminal, "Inside a session"),
-    (Group::Approvals, "Approvals"),
+    (Group::Approvals, "Approvals and notices"),
     (Group::Policies, "Policies"),
     (Group::Daemon, "Daemon and machine"),
     (Group::Help, "Help"),

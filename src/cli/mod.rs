@@ -7,6 +7,7 @@ pub mod attach;
 pub mod audit;
 pub mod audit_show;
 pub mod auth;
+pub mod banner;
 pub mod client;
 pub mod command;
 pub mod daemon_cmd;
@@ -28,7 +29,8 @@ pub mod log;
 pub mod logs;
 pub mod message;
 pub mod near;
-pub mod notice;
+pub mod notices;
+pub mod notify;
 pub mod open;
 pub mod out;
 pub mod policy;
@@ -128,6 +130,8 @@ pub const TABLES: &[&[Command]] = &[
     replay::COMMANDS,
     approvals::COMMANDS,
     grants::COMMANDS,
+    notices::COMMANDS,
+    notify::COMMANDS,
     sandbox::COMMANDS,
     sandbox_check::COMMANDS,
     policy::COMMANDS,

@@ -3,10 +3,12 @@
 //!
 //! While the daemon is away the picture stays. If it is back soon, output goes on at the byte where
 //! it stopped; after a note on the last line the whole picture is painted anew instead. What is to
-//! be said while the program goes on ([`notice`]) also begins with a picture painted anew.
+//! be said while the program goes on ([`banner`]) also begins with a picture painted anew.
 
 use crate::base::error::{Code, Error, Result};
 use crate::base::time;
+use crate::cli::banner;
+use crate::cli::banner::Banner;
 use crate::cli::client::Client;
 use crate::cli::keyboard::Keyboard;
 use crate::cli::link::Link;
@@ -14,8 +16,6 @@ use crate::cli::message;
 use crate::cli::message::Attach;
 use crate::cli::message::From;
 use crate::cli::message::Heard;
-use crate::cli::notice;
-use crate::cli::notice::Notice;
 use crate::cli::screen::Screen;
 use crate::limits;
 use crate::sys::poll;
@@ -58,8 +58,8 @@ pub struct Visit {
     away: Instant,
     noted: bool,
     /// What is said of the session while we are inside, and how long.
-    notice: Option<Notice>,
-    notice_ends: Option<Instant>,
+    banner: Option<Banner>,
+    banner_ends: Option<Instant>,
     next_try: Instant,
     pause: Duration,
     /// When the daemon last took keys; a daemon that takes none does not fill our memory.
@@ -90,8 +90,8 @@ impl Visit {
             more: false,
             away: now,
             noted: false,
-            notice: None,
-            notice_ends: None,
+            banner: None,
+            banner_ends: None,
             next_try: now,
             pause: limits::gate::RECONNECT,
             taken: now,
@@ -116,7 +116,7 @@ impl Visit {
                 return Ok(end);
             }
             self.speak()?;
-            self.say_notice();
+            self.say_banner();
             if self.screen.flush().is_err() {
                 return Ok(End::Signal(Signal::SIGHUP as i32));
             }
@@ -137,7 +137,7 @@ impl Visit {
         if self.more && self.screen.has_room() {
             at_most(Duration::ZERO);
         }
-        if let Some(end) = self.notice_ends {
+        if let Some(end) = self.banner_ends {
             at_most(time::until(end));
         }
         let type_on = self.takes_keys();
@@ -324,20 +324,20 @@ impl Visit {
     }
 
     fn heed_state(&mut self, session: &Value) {
-        let notice = notice::of(session);
-        if notice == self.notice {
+        let banner = banner::of(session);
+        if banner == self.banner {
             return;
         }
-        let brief = notice.as_ref().is_some_and(|notice| notice.brief);
-        self.notice_ends = brief.then(|| time::now() + limits::gate::NOTICE_BRIEF);
-        self.screen.say(notice.as_ref().map(|notice| notice.text.clone()));
-        self.notice = notice;
+        let brief = banner.as_ref().is_some_and(|banner| banner.brief);
+        self.banner_ends = brief.then(|| time::now() + limits::gate::BANNER_BRIEF);
+        self.screen.say(banner.as_ref().map(|banner| banner.text.clone()));
+        self.banner = banner;
     }
 
-    /// Draws the notice over the output of this turn, or asks for the picture that it needs.
-    fn say_notice(&mut self) {
-        if self.notice_ends.is_some_and(|end| time::until(end).is_zero()) {
-            self.notice_ends = None;
+    /// Draws the banner over the output of this turn, or asks for the picture that it needs.
+    fn say_banner(&mut self) {
+        if self.banner_ends.is_some_and(|end| time::until(end).is_zero()) {
+            self.banner_ends = None;
             self.screen.say(None);
         }
         let idle = self.link.as_ref().is_some_and(|link| !link.wants_write());

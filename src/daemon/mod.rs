@@ -113,6 +113,7 @@ fn run(options: Options) -> Result<()> {
         listens.extend(web::open(web, &service)?);
     }
     service.watch_approvals()?;
+    service.watch_notices()?;
     let server = http::serve(listens, handler(&service, web.clone()))?;
     let link = doors::link(&paths);
     file::replace(&paths.pid(), format!("{}\n", std::process::id()).as_bytes(), 0o600, false)?;

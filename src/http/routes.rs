@@ -4,11 +4,13 @@ use crate::http::handlers::Api;
 use crate::http::handlers::approvals;
 use crate::http::handlers::audit;
 use crate::http::handlers::auth;
+use crate::http::handlers::channels;
 use crate::http::handlers::env_sets;
 use crate::http::handlers::events;
 use crate::http::handlers::freezing;
 use crate::http::handlers::hooks;
 use crate::http::handlers::input;
+use crate::http::handlers::notices;
 use crate::http::handlers::output;
 use crate::http::handlers::policies;
 use crate::http::handlers::sandbox;
@@ -112,6 +114,18 @@ pub const ROUTES: &[Route<Api>] = &[
     row(Method::Get, "/sandbox/grants", "what cages can let in", Run::Now(sandbox::list)),
     row(Method::Post, "/sandbox/revoke", "take a project's grant back", Run::Now(sandbox::revoke)),
     row(Method::Delete, "/grants/:id", "take a grant back", Run::Now(approvals::revoke)),
+    row(Method::Get, "/notifications", "what happened", Run::Now(notices::list)),
+    row(Method::Get, "/notifications/counts", "how many are unread", Run::Now(notices::counts)),
+    row(Method::Post, "/notifications/read", "many are read", Run::Now(notices::read_all)),
+    row(Method::Post, "/notifications/test", "try all channels", Run::Later(channels::test_all)),
+    row(Method::Get, "/notifications/channels", "where they go", Run::Now(channels::list)),
+    row(Method::Post, "/notifications/channels", "make a channel", Run::Now(channels::create)),
+    row(Method::Put, "/notifications/channels/:id", "change it", Run::Now(channels::update)),
+    row(Method::Delete, "/notifications/channels/:id", "remove it", Run::Now(channels::remove)),
+    row(Method::Post, "/notifications/channels/:id/test", "try it", Run::Later(channels::test)),
+    row(Method::Post, "/notifications/:id/read", "one is read", Run::Now(notices::read)),
+    row(Method::Get, "/sessions/:id/notifications/prefs", "on or off", Run::Now(notices::prefs)),
+    row(Method::Put, "/sessions/:id/notifications/prefs", "say so", Run::Now(notices::set_prefs)),
     row(Method::Get, "/audit", "rows of the audit log", Run::Now(audit::list)),
     row(Method::Get, "/audit/head", "where it ends", Run::Now(audit::head)),
     at(CONTROL, Method::Post, "/audit/key", "begin a key of it", Run::Now(audit::key)),

@@ -1,6 +1,7 @@
 //! The JSON that the API shows of sessions, policies, events and decisions.
 
 pub mod approval;
+pub mod notice;
 
 use crate::base::id;
 use crate::base::time;

@@ -29,6 +29,7 @@ use crate::limits;
 use crate::service::input::Input;
 use crate::service::live::Command;
 use crate::service::live::Live;
+use crate::service::notices::looking::Looks;
 use crate::service::place::Next;
 use crate::service::place::Place;
 use crate::service::program;
@@ -61,6 +62,8 @@ pub struct Attach {
     from: From,
     size: Option<Size>,
     readonly: bool,
+    /// It has a size: a person looks at it. What only follows the output may be a file.
+    looks: bool,
 }
 
 impl Attach {
@@ -82,7 +85,9 @@ impl Attach {
             (Some(cols), Some(rows)) if wants_size => Some(program::size(cols, rows)?),
             _ => None,
         };
-        Ok(Attach { session: fields.need_text("sessionId")?.to_string(), from, size, readonly })
+        let session = fields.need_text("sessionId")?.to_string();
+        let looks = fields.get("cols").is_some();
+        Ok(Attach { session, from, size, readonly, looks })
     }
 }
 
@@ -103,6 +108,8 @@ pub struct Viewer {
     /// Input that the session's queue did not take yet; nothing is read behind it.
     stuck: Option<Vec<u8>>,
     done: bool,
+    /// Notices of the session are read for as long as this is here.
+    _looks: Option<Looks>,
 }
 
 impl Viewer {
@@ -119,7 +126,9 @@ impl Viewer {
             From::Offset(offset) => offset,
             _ => live.as_ref().map_or(row.log_end, |live| live.tail.end()),
         };
+        let looks = attach.looks.then(|| api.look_at(&row.id));
         Ok(Viewer {
+            _looks: looks,
             place: Place::new(&api.paths, &row, live.clone(), api.hidden(&row), offset),
             api: api.clone(),
             session: row.id,

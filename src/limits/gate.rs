@@ -136,7 +136,7 @@ pub const LOOK_AGAIN: Duration = Duration::from_millis(10);
 /// A client's plain request.
 pub const CLIENT_WAIT: Duration = Duration::from_secs(60);
 /// What `attach` says over a program that goes on stays for so long: time to read it.
-pub const NOTICE_BRIEF: Duration = Duration::from_secs(6);
+pub const BANNER_BRIEF: Duration = Duration::from_secs(6);
 /// `attach` waits this long for a daemon that is being restarted before it says so and goes on.
 pub const REATTACH_NOTE: Duration = Duration::from_secs(2);
 /// `daemon --detach` and `make run`: from exec to a daemon that answers.

@@ -122,8 +122,10 @@ pub enum Change {
     Heard,
     /// The agent waits for a permission.
     AsksPermission,
-    /// The agent waits for words.
+    /// The agent waits for the answer to a question.
     AsksInput,
+    /// The agent has nothing to do and waits for a prompt.
+    Rests,
     /// The agent works.
     Works,
     /// The agent cannot work before a person has looked at its terminal; the words say why.
@@ -152,7 +154,9 @@ pub fn transition(from: State, change: Change) -> Option<(State, Option<String>)
         (Change::Settled | Change::Heard, Starting) => Some((Running, None)),
         (Change::Heard, NeedsInput) => Some((NeedsInput, None)),
         (Change::AsksPermission, Running | NeedsInput) => Some((NeedsPermission, None)),
-        (Change::AsksInput, Running | NeedsPermission | NeedsInput) => Some((NeedsInput, None)),
+        (Change::AsksInput | Change::Rests, Running | NeedsPermission | NeedsInput) => {
+            Some((NeedsInput, None))
+        }
         (Change::Stuck(why), live) if live.is_live() => Some((NeedsInput, Some(why.to_string()))),
         (Change::Works, NeedsPermission | NeedsInput) => Some((Running, None)),
         (Change::Resumed, Stopped | Crashed) => Some((Starting, None)),

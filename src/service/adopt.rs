@@ -17,6 +17,7 @@ use crate::output::index::Mark;
 use crate::output::reader::Reader;
 use crate::service::Service;
 use crate::service::live::Command;
+use crate::service::notices::raise;
 use crate::service::rebuild;
 use crate::service::rebuild::Rebuilt;
 use crate::service::records::session_event;
@@ -177,6 +178,7 @@ impl Service {
             None => Change::KeeperGone { rebooted: row.boot_id != self.boot_id },
         };
         let Some((state, reason)) = transition(row.state, change) else { return Ok(()) };
+        let from = row.state;
         row.state = state;
         row.reason = reason;
         row.exit = exit;
@@ -194,9 +196,11 @@ impl Service {
         let event = session_event(&id, "ended", payload);
         let stored = self.store().write(move |tx| {
             sessions::update(tx, &row)?;
+            raise::moved(tx, &row, from, change, true)?;
             events::append(tx, &event).map(drop)
         });
         self.records.waits.notify(&id);
+        self.records.told();
         stored
     }
 }

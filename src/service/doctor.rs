@@ -57,6 +57,7 @@ impl Service {
         rows.push(self.keepers());
         rows.push(self.sandbox_row());
         rows.push(self.watches());
+        rows.push(self.webhooks());
         rows.extend(self.tmp_link());
         rows.extend(self.agents());
         rows

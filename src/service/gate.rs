@@ -228,12 +228,12 @@ impl Service {
                 self.records.transition(live, Change::Works);
             }
             HookEvent::Prompt => self.records.transition(live, Change::Works),
-            HookEvent::Stop => self.records.transition(live, Change::AsksInput),
+            HookEvent::Stop => self.records.transition(live, Change::Rests),
             HookEvent::Notification { kind } if kind == "permission_prompt" => {
                 self.records.transition(live, Change::AsksPermission);
             }
             HookEvent::Notification { kind } if kind == "idle_prompt" => {
-                self.records.transition(live, Change::AsksInput);
+                self.records.transition(live, Change::Rests);
             }
             _ => {}
         }

@@ -6,6 +6,7 @@ use crate::limits;
 use crate::model::redact::exact::Needles;
 use crate::model::redact::exact::masks::Masked;
 use crate::model::session::Session;
+use crate::model::session::State;
 use crate::output::index::Mark;
 use crate::service::held::Typing;
 use crate::service::held::What;
@@ -22,6 +23,8 @@ use crossbeam_channel::bounded;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
 
 /// What the session's thread can be asked.
 pub enum Command {
@@ -121,6 +124,8 @@ pub struct Live {
     view: Mutex<View>,
     typist: Mutex<Option<u64>>,
     viewers: Mutex<Vec<u64>>,
+    /// The agent had something to do since it last rested.
+    worked: AtomicBool,
     /// Variables that a person gave by name at this start; a later daemon does not know them.
     given: Mutex<Vars>,
     /// Keeps what was put into it out of all records.
@@ -132,7 +137,10 @@ impl Live {
     pub fn new(row: Session, end: u64) -> Result<(Arc<Live>, Receiver<Command>, Arc<Waker>)> {
         let (commands, receiver) = bounded(limits::SESSION_QUEUE);
         let waker = Arc::new(Waker::new()?);
+        // One that an earlier daemon has left at work has worked.
+        let worked = matches!(row.state, State::Running | State::NeedsPermission);
         let live = Live {
+            worked: AtomicBool::new(worked),
             id: row.id.clone(),
             tail: Tail::new(end),
             commands,
@@ -208,6 +216,16 @@ impl Live {
         self.tail.bump();
         self.waker.wake();
         row
+    }
+
+    /// The agent works.
+    pub fn works(&self) {
+        self.worked.store(true, Ordering::SeqCst);
+    }
+
+    /// The agent rests; whether it had something to do since it did so last.
+    pub fn rests(&self) -> bool {
+        self.worked.swap(false, Ordering::SeqCst)
     }
 
     /// Makes the thread look again at what it holds back.

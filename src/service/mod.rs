@@ -28,6 +28,7 @@ pub mod login;
 pub mod login_env;
 pub mod model;
 pub mod news;
+pub mod notices;
 pub mod pin;
 pub mod place;
 pub mod policies;

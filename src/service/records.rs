@@ -7,18 +7,23 @@ use crate::limits;
 use crate::model::audit::NewEntry;
 use crate::model::event::NewEvent;
 use crate::model::event::Source;
+use crate::model::notice::Kind as Notice;
 use crate::model::session::Change;
 use crate::model::session::Exit;
 use crate::model::session::Session;
 use crate::model::session::transition;
 use crate::provider;
 use crate::service::live::Live;
+use crate::service::notices;
+use crate::service::notices::Notices;
+use crate::service::notices::raise;
 use crate::service::recorded;
 use crate::service::waits::Waits;
 use crate::store::Store;
 use crate::store::audit;
 use crate::store::events;
 use crate::store::sessions;
+use crate::store::tx::Tx;
 use crate::term::agent::AgentState;
 use crate::term::agent::Kind;
 use serde_json::Value;
@@ -44,6 +49,8 @@ pub struct Records {
     pub store: Store,
     /// Who waits.
     pub waits: Arc<Waits>,
+    /// Who hears of what a person should hear of.
+    pub notices: Notices,
     live: Mutex<HashMap<String, Arc<Live>>>,
     /// Rings when a running session is added.
     added: Condvar,
@@ -59,8 +66,8 @@ struct Refusals {
 impl Records {
     /// Empty, over an open store.
     pub fn new(store: Store, waits: Arc<Waits>) -> Records {
-        let (live, added, refusals) = Default::default();
-        Records { store, waits, live, added, refusals }
+        let (notices, live, added, refusals) = Default::default();
+        Records { store, waits, notices, live, added, refusals }
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Arc<Live>>> {
@@ -113,6 +120,18 @@ impl Records {
         payload: Value,
         change: impl FnOnce(&mut Session),
     ) -> Result<()> {
+        self.change_and(live, kind, payload, change, |_, _| Ok(()))
+    }
+
+    /// The same, with what else belongs into that transaction: a notice that it raises or ends.
+    fn change_and(
+        &self,
+        live: &Live,
+        kind: &str,
+        payload: Value,
+        change: impl FnOnce(&mut Session),
+        also: impl FnOnce(&Tx<'_>, &Session) -> Result<()> + Send + 'static,
+    ) -> Result<()> {
         let row = live.change(|row| {
             change(row);
             row.updated_ms = time::unix_ms();
@@ -124,6 +143,7 @@ impl Records {
             if let Some(row) = &on_record {
                 audit::append(tx, row)?;
             }
+            also(tx, &row)?;
             events::append(tx, &event).map(drop)
         });
         self.waits.notify(&live.id);
@@ -138,13 +158,14 @@ impl Records {
         payload: Value,
         change: impl FnOnce(&mut Session),
     ) {
-        if let Err(error) = self.change(live, kind, payload, change) {
-            log::warn!("{kind} of session {} is not stored: {}", live.id, error.chain());
-        }
+        log_unstored(live, kind, self.change(live, kind, payload, change));
     }
 
     /// Applies a change of state; nothing happens where it means nothing.
     pub fn transition(&self, live: &Live, what: Change) {
+        if what == Change::Works {
+            live.works();
+        }
         let row = live.row();
         let from = row.state;
         let Some((to, reason)) = transition(from, what) else { return };
@@ -152,10 +173,14 @@ impl Records {
             return;
         }
         let payload = json!({"from": from.word(), "to": to.word(), "reason": reason});
-        self.change_or_log(live, "state", payload, |row| {
+        let worked = what == Change::Rests && live.rests();
+        let set = |row: &mut Session| {
             row.state = to;
             row.reason = reason;
-        });
+        };
+        let also = move |tx: &Tx<'_>, row: &Session| raise::moved(tx, row, from, what, worked);
+        log_unstored(live, "state", self.change_and(live, "state", payload, set, also));
+        self.told();
         // What a fast agent said before it had settled meant nothing then.
         if let Some(agent) = live.view().agent.filter(|_| what == Change::Settled) {
             self.agent_said(live, agent);
@@ -192,7 +217,7 @@ impl Records {
             AgentState::Blocked(_) if is_unheard(&live.row()) => Change::Stuck(ASKS_FIRST),
             AgentState::Blocked(Kind::Question) => Change::AsksInput,
             AgentState::Blocked(_) => Change::AsksPermission,
-            AgentState::Idle | AgentState::Done | AgentState::Clear => Change::AsksInput,
+            AgentState::Idle | AgentState::Done | AgentState::Clear => Change::Rests,
         };
         self.transition(live, change);
         self.waits.notify(&live.id);
@@ -221,7 +246,9 @@ impl Records {
         // Told a second time, after a store that refused: it is what it was.
         let (state, reason) = transition(row.state, change).unwrap_or((row.state, row.reason));
         let payload = json!({"to": state.word(), "reason": reason, "exit": exit.map(exit_json)});
-        self.change(live, "ended", payload, |row| {
+        let from = row.state;
+        let also = move |tx: &Tx<'_>, row: &Session| raise::moved(tx, row, from, change, true);
+        let set = |row: &mut Session| {
             row.state = state;
             row.reason = reason;
             row.exit = exit;
@@ -232,7 +259,16 @@ impl Records {
             row.secret_sha256 = None;
             row.frozen = false;
             row.dangerous = None;
-        })
+        };
+        let stored = self.change_and(live, "ended", payload, set, also);
+        self.told();
+        stored
+    }
+
+    /// What may have become of notices: those who follow them look, and their thread.
+    pub(super) fn told(&self) {
+        self.waits.notify(notices::ANY);
+        self.notices.ring();
     }
 
     /// A peer was turned away at one of a session's doors. Of a storm of attempts only the first
@@ -288,15 +324,29 @@ impl Records {
     /// started anew, and as an event. Of a storm of alarms only the first [`limits::REFUSALS`] are
     /// kept.
     pub fn alarm(&self, live: &Live, text: &str) {
+        self.alarm_as(live, raise::GATE_ALARM, text);
+    }
+
+    /// [`Records::alarm`] over a call that has run.
+    pub fn ungated(&self, live: &Live, text: &str) {
+        self.alarm_as(live, Notice::Ungated.title(), text);
+    }
+
+    fn alarm_as(&self, live: &Live, title: &'static str, text: &str) {
         if self.refusal(&live.id, "alarm") > limits::REFUSALS {
             return;
         }
         log::error!("session {}: ALARM: {text}", live.id);
         self.record(recorded::alarm(&live.id, text));
-        self.change_or_log(live, "alarm", json!({"alarm": text}), |row| {
+        let set = |row: &mut Session| {
             row.alarm = Some(text.to_string());
             row.guarded = false;
-        });
+        };
+        let words = text.to_string();
+        let also = move |tx: &Tx<'_>, row: &Session| raise::alarmed(tx, row, title, &words);
+        let stored = self.change_and(live, "alarm", json!({"alarm": text}), set, also);
+        log_unstored(live, "alarm", stored);
+        self.told();
     }
 
     /// Stores an event; one that cannot be stored is logged.
@@ -307,6 +357,12 @@ impl Records {
             log::warn!("event {kind} of session {session} is not stored: {}", error.chain());
         }
         self.waits.notify(&session);
+    }
+}
+
+fn log_unstored(live: &Live, kind: &str, stored: Result<()>) {
+    if let Err(error) = stored {
+        log::warn!("{kind} of session {} is not stored: {}", live.id, error.chain());
     }
 }
 

@@ -107,6 +107,9 @@ impl Service {
             self.logins.keys.open(place(one), &one.blob).map_err(|error| {
                 let (what, way) = match one.table {
                     "env_sets" => ("an env set", format!("codepiper env-set delete {}", one.row)),
+                    "notice_channels" => {
+                        ("a channel of notices", format!("codepiper notify rm {}", one.row))
+                    }
                     _ => ("the login", "codepiper auth reset-mfa".to_string()),
                 };
                 Error::new(

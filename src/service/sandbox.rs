@@ -22,16 +22,20 @@ use crate::cage::start::CANNOT;
 use crate::keeper::client;
 use crate::keeper::launch::Launch;
 use crate::model::audit::Kind;
+use crate::model::notice::Kind as Notice;
 use crate::model::session::Sandbox;
 use crate::model::session::Session;
 use crate::provider::LaunchFile;
 use crate::service::Service;
 use crate::service::live::Live;
+use crate::service::notices::raise;
 use crate::service::recorded;
 use crate::service::records::Records;
 use crate::service::start::StartRequest;
+use crate::store::notices;
 use crate::store::project_grants;
 use crate::store::project_grants::ProjectGrant;
+use crate::store::sessions;
 use crate::sys::namespace;
 use crate::sys::proc;
 use serde_json::json;
@@ -192,7 +196,8 @@ impl Service {
             cage.into_iter().for_each(|cage| Placeholders::hold(&cage.made).let_go());
             let Some(why) = why else { return Err(error) };
             let way_out = refused::way_out(Path::new("/proc"), proc::uid());
-            let may_be_less = row.sandbox.asked == AUTO && !had_before(&self.list()?, &words, row);
+            let may_be_less =
+                row.sandbox.asked == AUTO && !had_before(self.list()?.iter(), &words, row);
             let Some(cage) = cage.filter(|_| may_be_less) else {
                 return Err(Error::new(
                     Code::Failed,
@@ -219,17 +224,35 @@ impl Records {
         let is_less = asked == AUTO
             && (row.sandbox.level() != Level::Guard.word()
                 || row.sandbox.lacks().iter().any(|lack| *lack != cage::ROOT));
-        if is_less {
-            self.record(recorded::less_caged(&row.id, asked, held));
+        if !is_less {
+            return;
         }
+        self.record(recorded::less_caged(&row.id, asked, held));
+        // Said once since the boot: what the host cannot do is so for every session.
+        let others = self.store.read(sessions::list).unwrap_or_default();
+        if had_before(others.iter().filter(|other| other.id != row.id), held, &row) {
+            return;
+        }
+        let id = row.id.clone();
+        let raised = self.store.write(move |tx| {
+            let why = row.sandbox.held.as_str();
+            notices::raise(tx, &raise::dwell(tx, &row, Notice::PartialSandbox, Some(why))?)
+        });
+        if let Err(error) = raised {
+            log::warn!("session {id}: nobody is told of its cage: {}", error.chain());
+        }
+        self.told();
     }
 }
 
 /// Whether this host, since it was booted, has had such a cage: then it can, and what keeps it from
 /// that now may be a session that has used up what the next one needs.
-fn had_before(sessions: &[Session], words: &str, row: &Session) -> bool {
-    let known = |other: &Session| other.boot_id == row.boot_id && other.sandbox.held == words;
-    sessions.iter().any(known)
+fn had_before<'a>(
+    mut sessions: impl Iterator<Item = &'a Session>,
+    words: &str,
+    row: &Session,
+) -> bool {
+    sessions.any(|other| other.boot_id == row.boot_id && other.sandbox.held == words)
 }
 
 /// A project's one name, whatever link leads to it.
@@ -276,7 +299,7 @@ mod tests {
             ..stand.service.blank("x")
         };
         let asking = row("now", "");
-        let had = |boot: &str, held: &str| had_before(&[row(boot, held)], "guard", &asking);
+        let had = |boot: &str, held: &str| had_before([row(boot, held)].iter(), "guard", &asking);
         assert!(had("now", "guard"));
         assert!(!had("now", "guard no-pidns") && !had("now", "off") && !had("before", "guard"));
     }

@@ -5,6 +5,7 @@ use crate::limits;
 use crate::model::audit::Kind;
 use crate::model::call::Action;
 use crate::service::Service;
+use crate::service::notices::raise;
 use crate::service::policy_sets::is_built_in;
 use crate::service::proof;
 use crate::service::recorded;
@@ -24,6 +25,8 @@ pub const DEFAULT_SET: &str = "defaultPolicySet";
 pub const HOLD: &str = "holdSeconds";
 /// Whether viewers are shown secrets of the session that its output holds.
 pub const MASK_OUTPUT: &str = "maskOutput";
+/// Whether the dashboard shows notices outside of its page; the browser acts on it.
+pub const SYSTEM_NOTICES: &str = "systemNotificationsEnabled";
 /// What [`DEFAULT_SET`] is until somebody says otherwise.
 const STANDARD_SET: &str = "standard";
 
@@ -72,10 +75,7 @@ pub const SETTINGS: &[Setting] = &[
         key: MASK_OUTPUT,
         about: "viewers see [secret NAME] for what a session got from its env sets or by --env",
         default: || json!(false),
-        check: |value| match value.is_boolean() {
-            true => Ok(()),
-            false => Err(Error::invalid(format!("{MASK_OUTPUT} must be true or false"))),
-        },
+        check: |value| check_flag(MASK_OUTPUT, value),
         nullable: false,
     },
     Setting {
@@ -96,6 +96,41 @@ pub const SETTINGS: &[Setting] = &[
         nullable: false,
     },
     Setting {
+        key: raise::ENABLED,
+        about: "whether there are notifications at all",
+        default: || json!(true),
+        check: |value| check_flag(raise::ENABLED, value),
+        nullable: false,
+    },
+    Setting {
+        key: SYSTEM_NOTICES,
+        about: "the dashboard shows notifications as the system's own too",
+        default: || json!(false),
+        check: |value| check_flag(SYSTEM_NOTICES, value),
+        nullable: false,
+    },
+    Setting {
+        key: raise::EVENTS,
+        about: "what there are notifications of: {\"session.ended\": false, ...}",
+        default: raise::all_events,
+        check: raise::check_events,
+        nullable: false,
+    },
+    Setting {
+        key: raise::QUIET,
+        about: "channels wait then, but for crashes and alarms: {\"from\": \"22:00\", \"to\": ...}",
+        default: || Value::Null,
+        check: raise::check_quiet,
+        nullable: true,
+    },
+    Setting {
+        key: raise::DWELL,
+        about: "seconds that a question must stand before there is a notification of it",
+        default: || json!(limits::notices::DWELL_SECONDS),
+        check: |value| check_number(raise::DWELL, value, 0, limits::notices::DWELL_SECONDS_MOST),
+        nullable: false,
+    },
+    Setting {
         key: "sessionLogBytes",
         about: "output kept of one session; counts from its next start",
         default: || json!(limits::LOG_BYTES),
@@ -106,13 +141,17 @@ pub const SETTINGS: &[Setting] = &[
         key: proof::SETTING,
         about: "an agent's program is started only after its gate was proven or tried on it",
         default: || json!(true),
-        check: |value| match value.is_boolean() {
-            true => Ok(()),
-            false => Err(Error::invalid(format!("{} must be true or false", proof::SETTING))),
-        },
+        check: |value| check_flag(proof::SETTING, value),
         nullable: false,
     },
 ];
+
+fn check_flag(key: &str, value: &Value) -> Result<()> {
+    match value.is_boolean() {
+        true => Ok(()),
+        false => Err(Error::invalid(format!("{key} must be true or false"))),
+    }
+}
 
 fn check_number(key: &str, value: &Value, least: u64, most: u64) -> Result<()> {
     match value.as_u64() {
@@ -142,7 +181,7 @@ impl Service {
             if !value.is_null() || setting.nullable {
                 (setting.check)(value)?;
             }
-            store.push((setting, self.set_by_id(setting, value)?));
+            store.push((setting, self.as_stored(setting, value)?));
         }
         let by = by.to_string();
         let _changing = self.rules.changing();
@@ -163,15 +202,32 @@ impl Service {
                 _ => settings::put(tx, setting.key, value),
             })
         })?;
+        // Quiet hours may be over by that.
+        self.records.notices.ring();
         self.settings()
     }
 
-    /// A policy set's id for whatever a person calls it.
-    fn set_by_id(&self, setting: &Setting, value: &Value) -> Result<Value> {
-        match value.as_str() {
-            Some(words) if setting.key == DEFAULT_SET => Ok(json!(self.find_set(words)?.set.id)),
+    /// A policy set's id for whatever a person calls it; of kinds of notices those that are not
+    /// named as they are.
+    fn as_stored(&self, setting: &Setting, value: &Value) -> Result<Value> {
+        match value {
+            Value::String(words) if setting.key == DEFAULT_SET => {
+                Ok(json!(self.find_set(words)?.set.id))
+            }
+            Value::Object(named) if setting.key == raise::EVENTS => {
+                let mut all = self.setting(raise::EVENTS)?;
+                named.iter().for_each(|(word, on)| all[word] = on.clone());
+                Ok(all)
+            }
             _ => Ok(value.clone()),
         }
+    }
+
+    /// A setting as it is.
+    pub fn setting(&self, key: &str) -> Result<Value> {
+        let setting = SETTINGS.iter().find(|s| s.key == key);
+        let stored = self.store().read(|conn| settings::get(conn, key))?;
+        Ok(stored.unwrap_or_else(|| setting.map_or(Value::Null, |s| (s.default)())))
     }
 
     /// A setting that is a number.

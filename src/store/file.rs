@@ -343,7 +343,7 @@ mod tests {
         for (name, sql, part) in [
             ("original", original, "perhaps the original codepiper"),
             ("other", other, "application id 0x0000002a"),
-            ("newer", &newer, "schema version 99, this codepiper knows up to 4; use a newer"),
+            ("newer", &newer, "schema version 99, this codepiper knows up to 5; use a newer"),
         ] {
             let root = space(&format!("refused-{name}"));
             let path = root.join("codepiper.db");

@@ -262,8 +262,9 @@ mod tests {
                 "UPDATE settings SET made_ms = made_ms * 10; CREATE TABLE extra (a TEXT) STRICT",
             ),
             Step::sql("CREATE TABLE more (a TEXT) STRICT"),
-            // One more than there are: a version that this program does not know.
             Step::sql("CREATE TABLE most (a TEXT) STRICT"),
+            // One more than there are: a version that this program does not know.
+            Step::sql("CREATE TABLE last (a TEXT) STRICT"),
         ];
         run(&health, 1, &steps).unwrap();
         drop(open);

@@ -28,6 +28,7 @@ pub(super) const STEPS: &[Step] = &[
     Step { sql: STEP_2, carry: carry::decisions, then: "DROP TABLE decisions;" },
     Step::sql(STEP_3),
     Step::sql(STEP_4),
+    Step::sql(STEP_5),
 ];
 
 /// 2: policies and sets, the proof of the gate, alarms, the audit log. Rules that stood in a
@@ -249,4 +250,80 @@ CREATE TABLE project_grants (
     created_ms INTEGER NOT NULL,
     PRIMARY KEY (project, name)
 ) STRICT, WITHOUT ROWID;
+";
+
+/// 5: notices, and the channels that carry them away.
+const STEP_5: &str = "
+CREATE TABLE notice_dwells (
+    session_id TEXT NOT NULL REFERENCES sessions (id) ON DELETE CASCADE,
+    kind TEXT NOT NULL,
+    title TEXT NOT NULL,
+    body TEXT NOT NULL,
+    approval_id INTEGER,
+    count INTEGER NOT NULL CHECK (count >= 1),
+    created_ms INTEGER NOT NULL,
+    due_ms INTEGER NOT NULL,
+    PRIMARY KEY (session_id, kind)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE notices (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    session_id TEXT NOT NULL REFERENCES sessions (id) ON DELETE CASCADE,
+    kind TEXT NOT NULL,
+    title TEXT NOT NULL,
+    body TEXT NOT NULL,
+    approval_id INTEGER,
+    count INTEGER NOT NULL CHECK (count >= 1),
+    created_ms INTEGER NOT NULL,
+    raised_ms INTEGER NOT NULL,
+    read_ms INTEGER,
+    read_source TEXT,
+    revision INTEGER NOT NULL,
+    CHECK ((read_ms IS NULL) = (read_source IS NULL))
+) STRICT;
+CREATE INDEX notices_by_session ON notices (session_id, id);
+CREATE INDEX notices_by_revision ON notices (revision);
+CREATE INDEX notices_unread ON notices (session_id) WHERE read_ms IS NULL;
+CREATE TABLE notice_changes (
+    id INTEGER PRIMARY KEY NOT NULL CHECK (id = 1),
+    newest INTEGER NOT NULL
+) STRICT;
+CREATE TABLE notice_prefs (
+    session_id TEXT PRIMARY KEY NOT NULL REFERENCES sessions (id) ON DELETE CASCADE,
+    enabled INTEGER NOT NULL CHECK (enabled IN (0, 1)),
+    updated_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE notice_channels (
+    id TEXT PRIMARY KEY NOT NULL,
+    name TEXT NOT NULL UNIQUE,
+    kind TEXT NOT NULL CHECK (kind IN ('command', 'webhook')),
+    body TEXT CHECK (body IN ('plain', 'ntfy', 'slack')),
+    target TEXT NOT NULL,
+    has_token INTEGER NOT NULL CHECK (has_token IN (0, 1)),
+    with_call INTEGER NOT NULL CHECK (with_call IN (0, 1)),
+    allow_private INTEGER NOT NULL CHECK (allow_private IN (0, 1)),
+    after_ms INTEGER NOT NULL CHECK (after_ms >= 0),
+    enabled INTEGER NOT NULL CHECK (enabled IN (0, 1)),
+    events TEXT NOT NULL CHECK (json_type(events) = 'array'),
+    sealed BLOB NOT NULL,
+    version INTEGER NOT NULL CHECK (version >= 1),
+    created_ms INTEGER NOT NULL,
+    updated_ms INTEGER NOT NULL,
+    last_state TEXT,
+    last_ms INTEGER,
+    last_detail TEXT,
+    CHECK ((kind = 'webhook') = (body IS NOT NULL)),
+    CHECK ((last_state IS NULL) = (last_ms IS NULL))
+) STRICT;
+CREATE TABLE notice_deliveries (
+    notice_id INTEGER NOT NULL REFERENCES notices (id) ON DELETE CASCADE,
+    channel_id TEXT NOT NULL,
+    channel_name TEXT NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('waiting', 'sent', 'failed', 'skipped')),
+    tries INTEGER NOT NULL CHECK (tries >= 0),
+    due_ms INTEGER NOT NULL,
+    at_ms INTEGER,
+    detail TEXT,
+    PRIMARY KEY (notice_id, channel_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX notice_deliveries_waiting ON notice_deliveries (due_ms) WHERE state = 'waiting';
 ";

@@ -12,6 +12,7 @@ use std::fs::File;
 use std::io::Read;
 use std::os::fd::AsFd;
 use std::os::fd::AsRawFd;
+use std::os::fd::OwnedFd;
 
 /// One line of /proc/PID/stat, as far as we care.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -154,20 +155,36 @@ pub fn signal(pid: i32, signal: Signal) -> Result<()> {
     }
 }
 
+/// Sends a signal to all processes of the group that `leader` leads; gone already is fine.
+pub fn signal_group(leader: i32, signal: Signal) -> Result<()> {
+    match nix::sys::signal::killpg(Pid::from_raw(leader), signal) {
+        Err(Errno::ESRCH) => Ok(()),
+        other => other.internal(|| format!("cannot send {signal} to the group of {leader}")),
+    }
+}
+
+/// A descriptor of a child that nobody has waited for; it becomes readable when the child ends.
+pub fn pidfd(child: i32) -> Result<OwnedFd> {
+    open_pidfd(child).internal(|| format!("cannot watch process {child}"))
+}
+
+fn open_pidfd(pid: i32) -> nix::Result<OwnedFd> {
+    use std::os::fd::FromRawFd;
+    // SAFETY: pidfd_open takes plain numbers.
+    let opened = unsafe { nix::libc::syscall(nix::libc::SYS_pidfd_open, pid, 0) };
+    let opened = Errno::result(opened)?;
+    // SAFETY: the descriptor was just made and belongs to nobody else.
+    Ok(unsafe { OwnedFd::from_raw_fd(opened as i32) })
+}
+
 /// Sends a signal to the process that had `pid` and `start`, never to one that has its pid by now;
 /// gone already is fine.
 pub fn signal_exactly(pid: i32, start: u64, signal: Signal) -> Result<()> {
-    use std::os::fd::FromRawFd;
-    use std::os::fd::OwnedFd;
     let cannot = || format!("cannot send {signal} to process {pid}");
-    // SAFETY: pidfd_open takes plain numbers.
-    let opened = unsafe { nix::libc::syscall(nix::libc::SYS_pidfd_open, pid, 0) };
-    match Errno::result(opened) {
+    let process = match open_pidfd(pid) {
         Err(Errno::ESRCH) => return Ok(()),
         other => other.internal(cannot)?,
     };
-    // SAFETY: the descriptor was just made and belongs to nobody else.
-    let process = unsafe { OwnedFd::from_raw_fd(opened as i32) };
     // The pidfd is held now: if the pid still means the same process, so does the descriptor.
     if stat(pid).is_none_or(|s| s.start != start) {
         return Ok(());

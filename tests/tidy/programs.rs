@@ -9,11 +9,17 @@ const STARTS: &[(&str, &str)] = &[
     ("src/keeper/client.rs", "ourselves, and systemd-run"),
     ("src/service/checks.rs", "an agent, for its version"),
     ("src/service/login_env.rs", "the login shell, for its environment"),
+    ("src/service/notices/child.rs", "a user's notification program, getent and curl"),
     ("src/cli/daemon_cmd.rs", "ourselves, as the daemon"),
 ];
 
 /// Those that say so; `src/service/probe.rs` does for checks and shells.
-const IN_ROOT: &[&str] = &["src/keeper/client.rs", "src/service/probe.rs", "src/cli/daemon_cmd.rs"];
+const IN_ROOT: &[&str] = &[
+    "src/keeper/client.rs",
+    "src/service/probe.rs",
+    "src/service/notices/child.rs",
+    "src/cli/daemon_cmd.rs",
+];
 
 /// Starts that no row of the table has.
 pub fn starts(sources: &[Source], for_tests: &[String]) -> Vec<String> {

@@ -3,11 +3,13 @@
 pub mod approvals;
 pub mod audit;
 pub mod auth;
+pub mod channels;
 pub mod env_sets;
 pub mod events;
 pub mod freezing;
 pub mod hooks;
 pub mod input;
+pub mod notices;
 pub mod output;
 pub mod policies;
 pub mod sandbox;

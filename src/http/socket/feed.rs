@@ -6,6 +6,7 @@ use crate::http::socket::message::Start;
 use crate::http::socket::news::ApprovalList;
 use crate::http::socket::news::EventList;
 use crate::http::socket::news::SessionList;
+use crate::http::socket::notices::NoticeList;
 use crate::http::socket::pty::Terminal;
 use crate::http::socket::topic::Topic;
 use crate::http::wire;
@@ -24,10 +25,10 @@ pub enum Feed {
     Events(EventList),
     /// Approvals that come and go.
     Approvals(ApprovalList),
+    /// What a person should hear of.
+    Notices(NoticeList),
     /// A terminal.
     Terminal(Box<Terminal>),
-    /// Nothing.
-    Silent,
 }
 
 impl Feed {
@@ -36,7 +37,7 @@ impl Feed {
         Ok(match topic {
             Topic::Sessions => Feed::Sessions(SessionList::new(api)?),
             Topic::Approvals => Feed::Approvals(ApprovalList::new(api)?),
-            Topic::Notifications => Feed::Silent,
+            Topic::Notifications => Feed::Notices(NoticeList::new(api)?),
             Topic::Events(session) => {
                 let since = if let Start::Event(seq) = start { Some(*seq) } else { None };
                 Feed::Events(EventList::new(api, session, topic.name(), since)?)
@@ -52,8 +53,8 @@ impl Feed {
             Feed::Sessions(list) => list.changed(changed),
             Feed::Events(list) => list.changed(changed),
             Feed::Approvals(list) => list.changed(changed),
+            Feed::Notices(list) => list.changed(changed),
             Feed::Terminal(terminal) => terminal.changed(changed),
-            Feed::Silent => {}
         }
     }
 }
@@ -127,8 +128,8 @@ impl Feeds {
                 Feed::Sessions(list) => list.pump(api, wire),
                 Feed::Events(list) => list.pump(api, wire),
                 Feed::Approvals(list) => list.pump(api, wire),
+                Feed::Notices(list) => list.pump(api, wire),
                 Feed::Terminal(terminal) => terminal.pump(api, wire, entry.id, room),
-                Feed::Silent => Ok(false),
             };
             match pumped {
                 Ok(again) => more |= again,

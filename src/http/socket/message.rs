@@ -29,6 +29,11 @@ pub enum Said {
         /// Which.
         topic: Topic,
     },
+    /// Which session is on the person's screen now.
+    Looking {
+        /// Its id.
+        session: Option<String>,
+    },
     /// Something for a session's terminal.
     Input(Input),
 }
@@ -100,6 +105,10 @@ impl Said {
                 fields.only(&["op", "topic"])?;
                 Said::Unsubscribe { topic: Topic::parse(fields.need_text("topic")?)? }
             }
+            "looking" => {
+                fields.only(&["op", "sessionId"])?;
+                Said::Looking { session: fields.text("sessionId")?.map(str::to_string) }
+            }
             "pty_input" => {
                 fields.only(&["op", "sessionId", "requestId", "data"])?;
                 input(&fields, Act::Text(fields.need_text("data")?.to_string()))?
@@ -120,8 +129,8 @@ impl Said {
             }
             "hello" => return Err(Error::invalid("hello was said already")),
             _ => {
-                let known = "subscribe, unsubscribe, pty_input, pty_key, pty_paste and resize";
-                return Err(Error::invalid(format!("unknown op; known are {known}")));
+                let known = "subscribe, unsubscribe, looking, pty_input, pty_key, pty_paste";
+                return Err(Error::invalid(format!("unknown op; known are {known} and resize")));
             }
         })
     }
@@ -219,6 +228,11 @@ mod tests {
         let said = parse(r#"{"op":"pty_input","sessionId":"a","data":"é","requestId":"r_-1"}"#);
         let Ok(Said::Input(input)) = said else { panic!("{said:?}") };
         assert_eq!((input.act, input.request), (Act::Text("é".into()), Some("r_-1".into())));
+        let session = Some("a".to_string());
+        let looking = parse(r#"{"op":"looking","sessionId":"a"}"#).unwrap();
+        assert_eq!(looking, Said::Looking { session });
+        let away = parse(r#"{"op":"looking","sessionId":null}"#).unwrap();
+        assert_eq!((away.class(), away), (Class::Control, Said::Looking { session: None }));
         let said = parse(r#"{"op":"resize","sessionId":"a","cols":80,"rows":24}"#).unwrap();
         assert_eq!(said.class(), Class::Key);
     }
@@ -248,6 +262,8 @@ mod tests {
             r#"{"op":"subscribe","topic":"session:a:events","from":{"near":1}}"#,
             r#"{"op":"subscribe","topic":"session:a:pty","sinceSeq":1}"#,
             r#"{"op":"subscribe","topic":"session:a:events","sinceSeq":1e308}"#,
+            r#"{"op":"looking","sessionId":1}"#,
+            r#"{"op":"looking","session":"a"}"#,
             r#"{"op":"pty_input","sessionId":"a"}"#,
             r#"{"op":"pty_input","sessionId":"a","data":"x","requestId":"a b"}"#,
             r#"{"op":"pty_input","sessionId":"a","data":"x","requestId":""}"#,

@@ -17,6 +17,8 @@
 //!     {op: "subscribed", topic, id}
 //! {op: "unsubscribe", topic}
 //!     {op: "unsubscribed", topic}
+//! {op: "looking", sessionId | null}                       what is on a visible page now
+//!     {op: "looking_ack", sessionId | null}
 //! {op: "pty_input", sessionId, data, requestId?}
 //!     {op: "pty_input_ack", sessionId, requestId}
 //! {op: "pty_key", sessionId, key, requestId?}             a name as in `codepiper keys`
@@ -41,9 +43,13 @@
 //! | `session:ID:events` | `{topic, data: event}`, each event after `sinceSeq`, or each new one |
 //! | `session:ID:pty` | binary frames, as below |
 //! | `approvals` | `{topic, type: "approval_created"\|"…_updated", approval}` |
-//! | `notifications` | none yet |
+//! | `notifications` | `{topic, type: "notification_created"\|"…_updated", notification}` |
+//! | | `{topic, type: "notifications_read", sessionId?, id?, counts}` |
 //!
-//! Sessions, events and approvals look as in the API; of a removed session there is the `id` alone.
+//! Sessions, events, approvals and notifications look as in the API. What is read is told by its
+//! number, by its session where that has none left, or alone where there is none at all. While a
+//! socket says that it is `looking` at a session, notifications of it come up as read and go to no
+//! channel; it does so until it says otherwise or ends. Of a removed session there is the `id` alone.
 //! Subscribe first and list then: what changes in between is told. A slow reader is told the newest
 //! state, once; only events come each.
 //!
@@ -80,6 +86,7 @@ pub mod hello;
 pub mod input;
 pub mod message;
 pub mod news;
+pub mod notices;
 pub mod paste;
 pub mod pty;
 pub mod rate;
@@ -100,6 +107,7 @@ use crate::http::wire::Wire;
 use crate::limits;
 use crate::model::login::WebSession;
 use crate::service::login::watch;
+use crate::service::notices::looking::Looks;
 use crate::sys::poll;
 use crate::sys::poll::Waker;
 use crate::sys::poll::Watch;
@@ -135,6 +143,8 @@ struct Socket<'a> {
     rates: Rates,
     desk: Desk,
     feeds: Feeds,
+    /// The session on the person's screen.
+    looks: Option<Looks>,
 }
 
 impl<'a> Socket<'a> {
@@ -157,6 +167,7 @@ impl<'a> Socket<'a> {
             rates: Rates::new(time::now()),
             desk: Desk::new(number, &waker),
             feeds: Feeds::new(api, &waker),
+            looks: None,
             waker,
         })
     }
@@ -262,7 +273,19 @@ impl<'a> Socket<'a> {
                     false => feed::error(&missing(), &name),
                 });
             }
+            Said::Looking { session } => self.look_at(session),
             Said::Input(input) => self.desk.take(self.api, self.wire, input),
         }
+    }
+
+    fn look_at(&mut self, session: Option<String>) {
+        let found = session.as_ref().map(|id| self.api.find(id)).transpose();
+        self.wire.say(&match found {
+            Ok(row) => {
+                self.looks = row.map(|row| self.api.look_at(&row.id));
+                json!({"op": "looking_ack", "sessionId": session})
+            }
+            Err(error) => wire::error(&error),
+        });
     }
 }

@@ -10,6 +10,7 @@ use crate::limits;
 use crate::model::event::Page;
 use crate::service::approvals::ANY;
 use crate::service::news::Changed;
+use crate::service::notices;
 use serde_json::Value;
 use serde_json::json;
 use std::collections::BTreeSet;
@@ -35,7 +36,8 @@ impl SessionList {
     pub fn changed(&mut self, changed: &Changed) {
         match changed {
             Changed::These(names) => {
-                self.stale.extend(names.iter().filter(|name| *name != ANY).cloned());
+                let is_one = |name: &&String| ![ANY, notices::ANY].contains(&name.as_str());
+                self.stale.extend(names.iter().filter(is_one).cloned());
             }
             Changed::Anything => self.look = true,
         }

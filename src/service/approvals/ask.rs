@@ -21,6 +21,7 @@ use crate::service::gate::HookAnswer;
 use crate::service::gate::HookCall;
 use crate::service::gate::Said;
 use crate::service::live::Live;
+use crate::service::notices::raise;
 use crate::service::records::session_event;
 use crate::store::approvals;
 use crate::store::audit;
@@ -136,9 +137,15 @@ impl Service {
         }
         let payload = json!({"approvalId": approval.id, "tool": call.tool});
         let event = session_event(&live.id, "approval asked", payload);
-        if let Err(error) = self.store().write(move |tx| events::append(tx, &event)) {
+        let asked = approval.clone();
+        let stored = self.store().write(move |tx| {
+            raise::asked(tx, &asked)?;
+            events::append(tx, &event)
+        });
+        if let Err(error) = stored {
             log::warn!("approval {} has no event: {}", approval.id, error.chain());
         }
+        self.records.notices.ring();
         self.approvals_changed(&live.id);
     }
 

@@ -26,6 +26,7 @@ use crate::limits;
 use crate::model::approval::Approval;
 use crate::model::call::ToolCall;
 use crate::service::Service;
+use crate::service::notices::raise;
 use crate::store::approvals;
 use crossbeam_channel::Receiver;
 use crossbeam_channel::RecvTimeoutError;
@@ -257,6 +258,13 @@ impl Service {
                 known.iter().for_each(|approval| {
                     self.approvals.open(approval, None, false);
                 });
+                // The last daemon may have ended between a question and what tells of it.
+                let raised = self.store().write(move |tx| {
+                    known.iter().try_for_each(|approval| raise::asked_before(tx, approval))
+                });
+                if let Err(error) = raised {
+                    log::error!("nobody is told of open approvals: {}", error.chain());
+                }
             }
             Err(error) => log::error!("open approvals are not known: {}", error.chain()),
         }

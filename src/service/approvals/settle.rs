@@ -21,6 +21,7 @@ use crate::model::session::Change;
 use crate::service::Service;
 use crate::service::approvals::grants;
 use crate::service::live::Live;
+use crate::service::notices::raise;
 use crate::service::records::session_event;
 use crate::store::approvals;
 use crate::store::audit;
@@ -102,6 +103,7 @@ impl Service {
             self.records.transition(&live, Change::Works);
         }
         self.approvals_changed(&settled.session);
+        self.notices_changed();
         Ok(settled)
     }
 
@@ -184,6 +186,7 @@ fn store(
         return Err(Error::conflict(told(id, known)));
     }
     approvals::answer(tx, id, answer)?;
+    raise::settled(tx, &approval, answer.status, answer.at_ms)?;
     let action = match answer.status {
         Status::Approved => Action::Allow,
         _ => Action::Deny,

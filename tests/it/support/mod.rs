@@ -14,3 +14,4 @@ pub mod socket;
 pub mod space;
 pub mod tmux;
 pub mod wait;
+pub mod webhook;

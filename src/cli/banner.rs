@@ -10,7 +10,7 @@ use serde_json::json;
 
 /// Words for the last line.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Notice {
+pub struct Banner {
     /// One line, harmless. What matters most comes first: a narrow terminal cuts it.
     pub text: String,
     /// Said for a while only: the program goes on below it.
@@ -18,7 +18,7 @@ pub struct Notice {
 }
 
 /// What there is to say of a session.
-pub fn of(session: &Value) -> Option<Notice> {
+pub fn of(session: &Value) -> Option<Banner> {
     let name = label(session);
     let asks = &session["asks"];
     let (text, brief) = if session["frozen"] == json!(true) {
@@ -36,7 +36,7 @@ pub fn of(session: &Value) -> Option<Notice> {
             on => (format!(" dangerous mode {on}; codepiper dangerous {name} --off "), true),
         }
     };
-    Some(Notice { text, brief })
+    Some(Banner { text, brief })
 }
 
 #[cfg(test)]
@@ -46,16 +46,16 @@ mod tests {
     #[test]
     fn what_holds_the_program_up_is_said_until_it_is_over_and_the_rest_for_a_while() {
         let mut session = json!({"name": "build", "dangerousUntil": "2026-01-01T00:00:00Z"});
-        let notice = of(&session).unwrap();
-        assert!(notice.brief && notice.text.contains("2026-01-01"), "{notice:?}");
+        let banner = of(&session).unwrap();
+        assert!(banner.brief && banner.text.contains("2026-01-01"), "{banner:?}");
         session["asks"] = json!({"approvalId": 7, "call": "Bash git push\u{1b}[2J", "more": 0});
-        let notice = of(&session).unwrap();
-        assert_eq!(notice.text, " codepiper asks: approve 7 | deny 7: Bash git push\\x1b[2J ");
+        let banner = of(&session).unwrap();
+        assert_eq!(banner.text, " codepiper asks: approve 7 | deny 7: Bash git push\\x1b[2J ");
         session["asks"]["more"] = json!(2);
         assert!(of(&session).unwrap().text.contains("deny 7 (and 2 more): "));
         session["frozen"] = json!(true);
-        let notice = of(&session).unwrap();
-        assert!(!notice.brief && notice.text.ends_with("codepiper thaw build "), "{notice:?}");
+        let banner = of(&session).unwrap();
+        assert!(!banner.brief && banner.text.ends_with("codepiper thaw build "), "{banner:?}");
         assert_eq!(of(&json!({"name": "build", "frozen": false})), None);
     }
 }

@@ -1,0 +1,400 @@
+//! The thread of notices: what still holds when it is due becomes one, and each goes to the channels
+//! that want it, is tried again where that failed, and has its receipt.
+//!
+//! 1. Nothing MUST go out without its row, and no row MUST be let go before what became of it is
+//!    stored.
+//! 2. It MUST sleep while nothing is due.
+
+use crate::base::error::{Error, Result};
+use crate::base::thread;
+use crate::base::time;
+use crate::limits::notices as limits;
+use crate::model::channel::Channel;
+use crate::model::notice::Delivery;
+use crate::model::notice::DeliveryState;
+use crate::model::notice::quiet_for;
+use crate::service::Service;
+use crate::service::notices::NoticeView;
+use crate::service::notices::ON_SCREEN;
+use crate::service::notices::message::Message;
+use crate::service::notices::raise;
+use crate::service::notices::send::Sent;
+use crate::store::channels;
+use crate::store::deliveries;
+use crate::store::notices;
+use crate::store::notices::Dwell;
+use crate::store::tx::Tx;
+use crate::sys::clock;
+use crossbeam_channel::Receiver;
+use crossbeam_channel::Sender;
+use crossbeam_channel::bounded;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use std::time::Instant;
+
+/// Which row something waits in.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Key {
+    /// A session, and the word of a kind.
+    Dwell(String, &'static str),
+    /// A notice and a channel.
+    Delivery(i64, String),
+}
+
+/// See the file's head.
+struct Post {
+    service: Arc<Service>,
+    /// When each is due by the clock that nobody can set, for the time that its row says.
+    due: HashMap<Key, (i64, Instant)>,
+    /// On their way, or done and not noted yet.
+    under_way: Vec<Key>,
+    /// What became of deliveries and could not be stored.
+    owed: Vec<(Delivery, Sent)>,
+    ends: (Sender<(Delivery, Sent)>, Receiver<(Delivery, Sent)>),
+}
+
+/// A place among the tests that are under way, given back when dropped.
+struct Place(Arc<AtomicUsize>);
+
+impl Place {
+    fn take(tests: &Arc<AtomicUsize>) -> Option<Place> {
+        let place = Place(tests.clone());
+        (tests.fetch_add(1, Ordering::SeqCst) < limits::TESTS).then_some(place)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// Reports the end of a delivery, also where its thread has panicked.
+struct Report {
+    ends: Sender<(Delivery, Sent)>,
+    delivery: Delivery,
+    sent: Sent,
+}
+
+impl Report {
+    fn says(&mut self, sent: Sent) {
+        self.sent = sent;
+    }
+}
+
+impl Drop for Report {
+    fn drop(&mut self) {
+        // There is room for all that can be under way.
+        let _ = self.ends.try_send((self.delivery.clone(), self.sent.clone()));
+    }
+}
+
+impl Service {
+    /// Starts the thread; what an earlier daemon has left waiting goes on from there.
+    pub fn watch_notices(self: &Arc<Service>) -> Result<()> {
+        let service = self.clone();
+        thread::spawn("notices", move || Post::new(service).run()).map(drop)
+    }
+
+    /// Sends a test by a channel now, in a thread of its own; `done` gets the receipt. Others under
+    /// way: `Busy`.
+    pub fn test_channel(
+        self: &Arc<Service>,
+        words: &str,
+        done: impl FnOnce(Result<Delivery>) + Send + 'static,
+    ) {
+        match self.find_channel(words) {
+            Ok(channel) => self.test_each(vec![channel], |all| {
+                let lost = || Error::internal("a test without its receipt");
+                done(all.and_then(|mut all| all.pop().ok_or_else(lost)));
+            }),
+            Err(error) => done(Err(error)),
+        }
+    }
+
+    /// The same by all channels that are on, one after the other.
+    pub fn test_channels(
+        self: &Arc<Service>,
+        done: impl FnOnce(Result<Vec<Delivery>>) + Send + 'static,
+    ) {
+        match self.channels() {
+            Ok(all) => self.test_each(all.into_iter().filter(|one| one.enabled).collect(), done),
+            Err(error) => done(Err(error)),
+        }
+    }
+
+    fn test_each(
+        self: &Arc<Service>,
+        channels: Vec<Channel>,
+        done: impl FnOnce(Result<Vec<Delivery>>) + Send + 'static,
+    ) {
+        let Some(place) = Place::take(&self.records.notices.tests) else {
+            return done(Err(Error::busy("other tests are under way; try again")));
+        };
+        let service = self.clone();
+        let spawned = thread::spawn("notice-test", move || {
+            let receipts = channels.iter().map(|channel| service.test(channel)).collect();
+            drop(place);
+            done(Ok(receipts));
+        });
+        if let Err(error) = spawned {
+            log::error!("{}", error.chain());
+        }
+    }
+
+    fn test(&self, channel: &Channel) -> Delivery {
+        let mut receipt = delivery(0, channel, time::unix_ms());
+        let sent = match self.send_by(channel, &Message::test(channel)) {
+            Sent::Retry(words) => Sent::Failed(words),
+            sent => sent,
+        };
+        settle(&mut receipt, &sent, time::unix_ms());
+        let last = receipt.clone();
+        if let Err(error) = self.store().write(move |tx| note_channel(tx, &last)) {
+            log::warn!("{}", error.chain());
+        }
+        receipt
+    }
+}
+
+fn delivery(notice: i64, channel: &Channel, due_ms: i64) -> Delivery {
+    Delivery {
+        notice,
+        channel: channel.id.clone(),
+        channel_name: channel.name.clone(),
+        state: DeliveryState::Waiting,
+        tries: 0,
+        due_ms,
+        at_ms: None,
+        detail: None,
+    }
+}
+
+/// Writes into a delivery what became of a try.
+fn settle(delivery: &mut Delivery, sent: &Sent, now_ms: i64) {
+    let tried = delivery.tries as usize;
+    delivery.tries += 1;
+    delivery.at_ms = Some(now_ms);
+    let (state, words) = match sent {
+        Sent::Done(words) => (DeliveryState::Sent, words),
+        Sent::Failed(words) => (DeliveryState::Failed, words),
+        Sent::Retry(words) => match limits::RETRIES.get(tried) {
+            Some(pause) => {
+                delivery.due_ms = now_ms + pause.as_millis() as i64;
+                (DeliveryState::Waiting, words)
+            }
+            None => (DeliveryState::Failed, words),
+        },
+    };
+    delivery.state = state;
+    delivery.detail = Some(words.clone()).filter(|words| !words.is_empty());
+}
+
+fn note_channel(tx: &Tx<'_>, done: &Delivery) -> Result<()> {
+    let at_ms = done.at_ms.unwrap_or(done.due_ms);
+    channels::note(tx, &done.channel, (done.state.word(), at_ms, done.detail.as_deref()))
+}
+
+impl Post {
+    fn new(service: Arc<Service>) -> Post {
+        let (due, under_way, owed) = Default::default();
+        Post { service, due, under_way, owed, ends: bounded(limits::ENDS) }
+    }
+
+    fn run(mut self) {
+        let rung = self.service.records.notices.rung.clone();
+        loop {
+            while let Ok((delivery, sent)) = self.ends.1.try_recv() {
+                self.owed.push((delivery, sent));
+            }
+            let next = self.settle_owed().and_then(|()| self.look()).unwrap_or_else(|error| {
+                log::error!("notices wait: {}", error.chain());
+                Some(time::now() + limits::STORE_RETRY)
+            });
+            let ends = self.ends.1.clone();
+            let wait = next.map_or(Duration::MAX, time::until);
+            crossbeam_channel::select! {
+                recv(rung) -> _ => {}
+                recv(ends) -> end => self.owed.extend(end),
+                default(wait) => {}
+            }
+        }
+    }
+
+    /// Stores what became of deliveries.
+    fn settle_owed(&mut self) -> Result<()> {
+        while let Some((delivery, sent)) = self.owed.first() {
+            let mut done = delivery.clone();
+            settle(&mut done, sent, time::unix_ms());
+            let key = Key::Delivery(done.notice, done.channel.clone());
+            self.service.store().write(move |tx| {
+                deliveries::note(tx, &done)?;
+                note_channel(tx, &done)
+            })?;
+            self.owed.remove(0);
+            self.under_way.retain(|known| *known != key);
+            self.service.records.waits.notify(super::ANY);
+        }
+        Ok(())
+    }
+
+    /// Does what is due; when the next is.
+    fn look(&mut self) -> Result<Option<Instant>> {
+        let mut next = None::<Instant>;
+        let mut seen = Vec::new();
+        for dwell in self.service.store().read(notices::dwells)? {
+            let key = Key::Dwell(dwell.session.clone(), dwell.kind.word());
+            match self.at(&key, dwell.due_ms) {
+                at if at <= time::now() => self.become_notice(&dwell)?,
+                at => next = Some(next.map_or(at, |known| known.min(at))),
+            }
+            seen.push(key);
+        }
+        for delivery in self.service.store().read(deliveries::waiting)? {
+            let key = Key::Delivery(delivery.notice, delivery.channel.clone());
+            seen.push(key.clone());
+            if self.under_way.contains(&key) {
+                continue;
+            }
+            let mut at = self.at(&key, delivery.due_ms);
+            // Full: the end of one of them makes it look again.
+            if at <= time::now() && self.under_way.len() < limits::SENDERS {
+                match self.dispatch(&key, delivery)? {
+                    Some(later) => at = later,
+                    None => continue,
+                }
+            }
+            if at > time::now() {
+                next = Some(next.map_or(at, |known| known.min(at)));
+            }
+        }
+        self.due.retain(|key, _| seen.contains(key));
+        Ok(next)
+    }
+
+    /// When a row is due. A wall clock that is set meanwhile makes no difference, and one that was
+    /// set before no more than the longest wait that there is.
+    fn at(&mut self, key: &Key, due_ms: i64) -> Instant {
+        if let Some((known, at)) = self.due.get(key)
+            && *known == due_ms
+        {
+            return *at;
+        }
+        let left = due_ms.saturating_sub(time::unix_ms()).max(0).unsigned_abs();
+        let at = time::now() + Duration::from_millis(left).min(limits::AFTER);
+        self.due.insert(key.clone(), (due_ms, at));
+        at
+    }
+
+    /// What was about to become a notice does, where it is wanted and nobody has answered.
+    fn become_notice(&self, dwell: &Dwell) -> Result<()> {
+        let service = &self.service;
+        let (session, kind) = (dwell.session.clone(), dwell.kind);
+        let row = service.find(&session)?;
+        let wanted = service.is_wanted(&session, kind)? && !service.is_proof(&row.id, &row.cwd);
+        let watched = service.records.notices.is_watched(&session);
+        let now = time::unix_ms();
+        service.store().write(move |tx| {
+            let Some(dwell) = notices::take(tx, &session, kind)?.filter(|_| wanted) else {
+                return Ok(());
+            };
+            let read = watched.then_some(ON_SCREEN);
+            let (id, is_new) = notices::insert(tx, &dwell, now, read)?;
+            if !is_new || watched {
+                return Ok(());
+            }
+            let all = channels::list(tx)?;
+            let takers = all.iter().filter(|channel| channel.takes(kind));
+            takers.into_iter().try_for_each(|channel| {
+                deliveries::insert(tx, &delivery(id, channel, now + channel.after_ms))
+            })
+        })?;
+        service.records.waits.notify(super::ANY);
+        Ok(())
+    }
+
+    /// Puts a delivery on its way; or says when to look at it again, in quiet hours.
+    fn dispatch(&mut self, key: &Key, delivery: Delivery) -> Result<Option<Instant>> {
+        let service = &self.service;
+        let (notice, id) = (delivery.notice, delivery.channel.clone());
+        let found = service.store().read(|conn| notices::get(conn, notice))?;
+        let channel = service.store().read(|conn| channels::get(conn, &id))?;
+        let Some(view) = service.shown(found.into_iter().collect())?.pop() else { return Ok(None) };
+        let Some(channel) = channel.filter(|channel| channel.enabled) else {
+            self.skip(delivery, "the channel is off or gone")?;
+            return Ok(None);
+        };
+        // Not kept in mind: the setting may change, and then it looks at once.
+        if let Some(later) = self.quiet_until(&view)? {
+            return Ok(Some(later));
+        }
+        self.under_way.push(key.clone());
+        let lost = Sent::Retry("its thread has ended by itself; see daemon.log".to_string());
+        let mut report = Report { ends: self.ends.0.clone(), delivery, sent: lost };
+        let service = self.service.clone();
+        thread::spawn("notice-send", move || {
+            let message = service.message(&view, &channel);
+            report.says(service.send_by(&channel, &message));
+        })
+        .map(|_| None)
+    }
+
+    fn skip(&self, delivery: Delivery, why: &str) -> Result<()> {
+        let (state, at_ms) = (DeliveryState::Skipped, Some(time::unix_ms()));
+        let done = Delivery { state, at_ms, detail: Some(why.to_string()), ..delivery };
+        self.service.store().write(move |tx| deliveries::note(tx, &done))?;
+        self.service.records.waits.notify(super::ANY);
+        Ok(())
+    }
+
+    /// When to look again at what has to wait for the end of quiet hours. Not all at once: the wall
+    /// clock may be set, and the setting changed.
+    fn quiet_until(&self, view: &NoticeView) -> Result<Option<Instant>> {
+        if view.notice.kind.breaks_quiet() {
+            return Ok(None);
+        }
+        let hours = raise::quiet_hours(&self.service.setting(raise::QUIET)?);
+        let minutes = hours.and_then(|(from, to)| quiet_for(clock::minute_of_day(), from, to));
+        Ok(minutes.map(|minutes| {
+            let left = Duration::from_secs(u64::from(minutes) * 60);
+            time::now() + left.min(limits::QUIET_LOOK)
+        }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_delivery_is_tried_again_with_growing_pauses_and_then_given_up() {
+        let (state, at_ms, detail) = (DeliveryState::Waiting, None, None);
+        let (channel, channel_name) = ("c".to_string(), "name".to_string());
+        let mut one = Delivery {
+            notice: 1,
+            channel,
+            channel_name,
+            state,
+            tries: 0,
+            due_ms: 5,
+            at_ms,
+            detail,
+        };
+        let mut last = 0;
+        for pause in limits::RETRIES {
+            settle(&mut one, &Sent::Retry("down".into()), 1000);
+            assert_eq!(one.state, DeliveryState::Waiting);
+            assert_eq!(one.due_ms, 1000 + pause.as_millis() as i64);
+            assert!(one.due_ms > last, "they grow");
+            last = one.due_ms;
+        }
+        settle(&mut one, &Sent::Retry("down".into()), 1000);
+        assert_eq!((one.state, one.tries), (DeliveryState::Failed, 6));
+        assert_eq!(one.detail.as_deref(), Some("down"));
+        settle(&mut one, &Sent::Done(String::new()), 2000);
+        assert_eq!((one.state, one.at_ms, one.detail), (DeliveryState::Sent, Some(2000), None));
+    }
+}
