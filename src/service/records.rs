@@ -152,6 +152,9 @@ impl Records {
             return;
         }
         let payload = json!({"from": from.word(), "to": to.word(), "reason": reason});
+        if to != from {
+            live.set_view(|view| view.since_ms = Some(time::unix_ms()));
+        }
         self.change_or_log(live, "state", payload, |row| {
             row.state = to;
             row.reason = reason;

@@ -3,6 +3,8 @@
 pub mod approvals;
 pub mod audit;
 pub mod auth;
+pub mod directories;
+pub mod drafts;
 pub mod env_sets;
 pub mod events;
 pub mod freezing;
