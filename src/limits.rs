@@ -25,6 +25,15 @@ pub const DEFAULT_ROWS: u16 = 30;
 pub const NAME_CHARS: usize = 80;
 /// Bytes of a working directory path (PATH_MAX).
 pub const CWD_BYTES: usize = 4096;
+/// Threads that look at directories for a person who types one; a file system that does not answer
+/// keeps its own.
+pub const LOOKS: usize = 4;
+/// Such a look takes microseconds, on a network some milliseconds; nobody waits longer for a list.
+pub const LOOK_WAIT: Duration = Duration::from_millis(1500);
+/// Names of one directory that are read, and directories that are listed: a screenful.
+pub const LOOK_ENTRIES: usize = 20_000;
+/// See [`LOOK_ENTRIES`].
+pub const LOOK_SHOWN: usize = 50;
 /// Arguments of a session's program, and bytes of one.
 pub const ARGS: usize = 100;
 /// See [`ARGS`].
@@ -207,6 +216,13 @@ pub const EVENT_COMMAND: usize = 300;
 pub const AUDIT_ARGS: usize = 16 * 1024;
 /// The daemon's log names the end of the audit log this often, if it has moved.
 pub const AUDIT_TOLD: Duration = Duration::from_secs(3600);
+/// Rows of the audit log that one page of a search looks into: a third of a second, where each has
+/// a kilobyte of arguments.
+pub const AUDIT_SCAN: usize = 50_000;
+/// Characters that are searched for: a path, a sentence.
+pub const AUDIT_TEXT: usize = 200;
+/// Exports of the audit log at a time; each may wait for a slow client.
+pub const EXPORTS: usize = 2;
 /// Rows behind the end of a log that a check looks for in its key's file: a tail longer than this
 /// is told as one of unknown length. A check takes 20 ms for them.
 pub const AUDIT_AHEAD: i64 = 100_000;
@@ -265,6 +281,8 @@ pub const WORKERS: usize = 4;
 /// Further requests of peers that have one under way; a connection has one at a time, so that none
 /// is turned away: behind a loopback address, which is one peer, there are many.
 pub const JOBS: usize = CONNECTIONS;
+/// Paths of one request that a cookie may stand under: each is a header of the reply that clears it.
+pub const COOKIE_PATHS: usize = 16;
 /// Requests parked until something happens (a state, an event, a person).
 pub const PARKED: usize = 256;
 /// Longest wait of one `wait` or `events` request; clients ask again.

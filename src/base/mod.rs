@@ -5,6 +5,7 @@ pub mod error;
 pub mod id;
 pub mod json;
 pub mod log;
+pub mod plain;
 pub mod secret;
 #[cfg(test)]
 pub mod seeded;

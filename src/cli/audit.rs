@@ -18,6 +18,7 @@ use crate::config::paths::Paths;
 use crate::model::audit::Asked;
 use crate::model::audit::Head;
 use crate::model::audit::Report;
+use crate::model::audit_table;
 use crate::model::chain::Secret;
 use serde_json::Value;
 use serde_json::json;
@@ -99,7 +100,7 @@ fn audit(call: &Invocation<'_>) -> Result<i32> {
 }
 
 /// The options that select rows, as the API's query.
-pub fn filter(call: &Invocation<'_>) -> Result<String> {
+fn filter(call: &Invocation<'_>) -> Result<String> {
     let mut query = String::new();
     for (option, name) in
         [("--session", "sessionId"), ("--decision", "decision"), ("--kind", "kind")]
@@ -108,15 +109,20 @@ pub fn filter(call: &Invocation<'_>) -> Result<String> {
             query.push_str(&format!("&{name}={}", encode(value)));
         }
     }
-    if let Some(text) = call.args.value("--since") {
-        let wrong = || {
-            Error::invalid(format!("--since takes 30m, 7d or 2026-11-24T06:50:00Z, not {text:?}"))
-        };
-        let ago = time::parse_duration(text).map(|ago| time::unix_ms() - ago.as_millis() as i64);
-        let from = ago.or_else(|| time::parse_rfc3339(text)).ok_or_else(wrong)?;
-        query.push_str(&format!("&from={}", encode(&time::rfc3339(from))));
+    if let Some(from) = since(call)? {
+        query.push_str(&format!("&from={}", encode(&from)));
     }
     Ok(query)
+}
+
+/// The time that `--since` stands for.
+pub fn since(call: &Invocation<'_>) -> Result<Option<String>> {
+    let Some(text) = call.args.value("--since") else { return Ok(None) };
+    let wrong =
+        || Error::invalid(format!("--since takes 30m, 7d or 2026-11-24T06:50:00Z, not {text:?}"));
+    let ago = time::parse_duration(text).map(|ago| time::unix_ms() - ago.as_millis() as i64);
+    let from = ago.or_else(|| time::parse_rfc3339(text)).ok_or_else(wrong)?;
+    Ok(Some(time::rfc3339(from)))
 }
 
 fn list(call: &Invocation<'_>) -> Result<i32> {
@@ -154,7 +160,7 @@ fn export(call: &Invocation<'_>) -> Result<i32> {
         return Err(Error::invalid("an export has all rows; select them with --since and others"));
     }
     if csv {
-        call.out.line(&audit_show::csv_head())?;
+        call.out.line(&audit_table::csv_head())?;
     }
     let (filter, mut last) = (filter(call)?, 0);
     loop {
@@ -164,7 +170,7 @@ fn export(call: &Invocation<'_>) -> Result<i32> {
         };
         for entry in entries(&body) {
             match csv {
-                true => call.out.line(&audit_show::csv(entry))?,
+                true => call.out.line(&audit_table::csv(entry))?,
                 false => call.out.body(entry)?,
             }
         }
@@ -215,7 +221,7 @@ fn verify(call: &Invocation<'_>) -> Result<i32> {
     let asked = Asked { secret: secret(call)?, head: head.transpose()? };
     let report = (call.outside.verify)(&Paths::from_env(None)?.database(), &asked)?;
     match call.out.json {
-        true => call.out.body(&audit_show::report_json(&report))?,
+        true => call.out.body(&report.to_json())?,
         false => said(call, &report, &asked)?,
     }
     Ok(i32::from(!report.findings.is_empty()))

@@ -1,7 +1,6 @@
 //! How rows of the audit log and the result of a check are shown.
 
 use crate::base::error::Result;
-use crate::base::id;
 use crate::cli::describe::short;
 use crate::cli::describe::word;
 use crate::cli::out::Cell;
@@ -11,8 +10,10 @@ use crate::cli::out::cell;
 use crate::cli::text;
 use crate::model::audit::Asked;
 use crate::model::audit::Report;
+use crate::model::audit_table::FIELDS;
+use crate::model::audit_table::text_of;
+use crate::model::call;
 use serde_json::Value;
-use serde_json::json;
 
 /// The columns of the table; the one of the call gives way where it is too wide.
 const HEADINGS: [&str; 7] = [
@@ -27,34 +28,6 @@ const HEADINGS: [&str; 7] = [
 const CALL: usize = 3;
 /// Columns of a call and of a reason in the table; `audit show` has the whole.
 const SHOWN: usize = 80;
-
-/// The fields of an entry, in the order of an export.
-const FIELDS: [&str; 24] = [
-    "seq",
-    "timestamp",
-    "bootMs",
-    "bootId",
-    "kind",
-    "sessionId",
-    "requestId",
-    "toolName",
-    "args",
-    "argsSha256",
-    "cwd",
-    "toolUseId",
-    "agentId",
-    "effects",
-    "policyName",
-    "ruleId",
-    "policyVersion",
-    "decision",
-    "reason",
-    "decider",
-    "client",
-    "about",
-    "hash",
-    "mac",
-];
 
 /// The rows under their headings.
 pub fn table(out: &Out, entries: &[Value]) -> Result<()> {
@@ -94,10 +67,7 @@ pub fn call(entry: &Value) -> String {
     if tool.is_empty() {
         return String::new();
     }
-    let args = &entry["args"];
-    let known = ["command", "file_path", "path", "url", "pattern", "query"];
-    let main = known.iter().find_map(|name| args[*name].as_str()).map(str::to_string);
-    format!("{tool} {}", main.unwrap_or_else(|| text_of(args)))
+    call::line(tool, &entry["args"])
 }
 
 /// Everything that a row holds, a field a line.
@@ -110,53 +80,6 @@ pub fn whole(out: &Out, entry: &Value) -> Result<()> {
         }
     }
     Ok(())
-}
-
-fn text_of(value: &Value) -> String {
-    match value {
-        Value::Null => String::new(),
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
-    }
-}
-
-/// The first line of a CSV.
-pub fn csv_head() -> String {
-    FIELDS.join(",")
-}
-
-/// An entry as a line of CSV (RFC 4180). Control bytes are escaped, and a cell that a spreadsheet
-/// would take for a formula begins with a quote, which makes it text.
-pub fn csv(entry: &Value) -> String {
-    let cells = FIELDS.iter().map(|field| {
-        let text = text_of(&entry[*field]);
-        let formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
-        let text = text::clean(&text);
-        let text = if formula { format!("'{text}") } else { text };
-        match text.contains([',', '"', '\'', ' ', '\\']) {
-            true => format!("\"{}\"", text.replace('"', "\"\"")),
-            false => text,
-        }
-    });
-    cells.collect::<Vec<_>>().join(",")
-}
-
-/// `{ok, rows, head?, key?, keyed?: {from, to}, findings: [{row, what, text}]}`.
-pub fn report_json(report: &Report) -> Value {
-    let findings: Vec<Value> = report
-        .findings
-        .iter()
-        .map(|found| json!({"row": found.seq, "what": found.what, "text": found.text}))
-        .collect();
-    json!({
-        "ok": findings.is_empty(),
-        "rows": report.rows,
-        "head": report.head.map(|head| head.to_string()),
-        "hash": report.head.map(|head| id::hex(&head.hash)),
-        "key": report.key,
-        "keyed": report.keyed.map(|(from, to)| json!({"from": from, "to": to})),
-        "findings": findings,
-    })
 }
 
 /// What a check shows and what it cannot, in lines.
@@ -195,20 +118,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_row_of_csv_is_neither_a_formula_nor_more_than_a_row() {
-        let entry = json!({"seq": 3, "sessionId": "=1+1", "toolName": "a,\"b\"", "reason": "@x\ny",
-            "decider": "-x", "args": {"command": "\u{1b}[2K"}, "policyName": "\t=1"});
-        let line = csv(&entry);
-        assert!(!line.contains(['\n', '\u{1b}', '\t']), "{line}");
-        for part in
-            ["3,", ",\"'=1+1\",", ",\"a,\"\"b\"\"\",", "\"'@x\\x0ay\"", "\"'-x\"", "'\\x09=1"]
-        {
-            assert!(line.contains(part), "{part}: {line}");
-        }
-        assert_eq!(csv_head().split(',').count(), FIELDS.len());
-    }
-
-    #[test]
     fn a_check_without_a_key_or_a_head_says_what_it_cannot_show() {
         let asked = Asked::default();
         let report = Report { rows: 5, ..Report::default() };
@@ -216,6 +125,6 @@ mod tests {
         assert!(lines.contains("codepiper audit key") && lines.contains("--head"), "{lines}");
         let report = Report { key: Some("abc".into()), ..report };
         assert!(limits(&report, &asked)[0].contains("without the key abc"));
-        assert_eq!(report_json(&report)["ok"], true);
+        assert_eq!(report.to_json()["ok"], true);
     }
 }

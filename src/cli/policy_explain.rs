@@ -2,6 +2,7 @@
 //! daemon.
 
 use crate::base::error::{Code, Error, Result};
+use crate::base::id;
 use crate::base::json;
 use crate::cli::Invocation;
 use crate::cli::audit_show;
@@ -10,7 +11,6 @@ use crate::cli::command::Opt;
 use crate::cli::command::value;
 use crate::cli::describe::word;
 use crate::cli::out::Color;
-use crate::cli::policy_replay;
 use crate::cli::policy_words::items;
 use crate::cli::rules;
 use crate::cli::text;
@@ -25,6 +25,7 @@ use crate::policy::example;
 use crate::policy::explain;
 use crate::policy::path;
 use crate::policy::source;
+use crate::provider::canonical;
 use serde_json::Value;
 use serde_json::json;
 
@@ -110,7 +111,7 @@ fn decision(call: &Invocation<'_>, row: &str) -> Result<i32> {
         }
         said => (said?, false),
     };
-    let (today, inexact) = (&said["explanation"], !policy_replay::is_exact(&entry));
+    let (today, inexact) = (&said["explanation"], !is_exact(&entry));
     if call.out.json {
         let all = json!({
             "entry": entry, "inexact": inexact, "sessionGone": gone, "today": today,
@@ -124,6 +125,11 @@ fn decision(call: &Invocation<'_>, row: &str) -> Result<i32> {
     let how = if gone { ", in a new session, as its own is gone" } else { "" };
     call.out.line(&call.out.paint(Color::Bold, &format!("today{how}:")))?;
     print(call, today).map(|()| 0)
+}
+
+/// Whether the input on record is the one that was judged: nothing in it was replaced or left off.
+fn is_exact(entry: &Value) -> bool {
+    word(entry, "argsSha256") == id::hex(&canonical::sha256(&entry["args"]))
 }
 
 /// What a row of the audit log says of its call.

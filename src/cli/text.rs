@@ -1,21 +1,10 @@
 //! Words for a terminal: what strangers wrote is made harmless, measured and cut to fit.
 
-/// `text` without anything that a terminal would act on or that would hide its true order: control
-/// characters and bidirectional overrides are written as `\x1b` or `\u{202e}`.
+use crate::base::plain;
+
+/// See [`plain::clean`].
 pub fn clean(text: &str) -> String {
-    let mut clean = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            c if (c as u32) < 0x100 && c.is_control() => {
-                clean.push_str(&format!("\\x{:02x}", c as u32));
-            }
-            '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
-                clean.push_str(&c.escape_unicode().to_string());
-            }
-            c => clean.push(c),
-        }
-    }
-    clean
+    plain::clean(text)
 }
 
 /// Like [`clean`], but lines and tabs stay: for text that may be longer than a line, such as the

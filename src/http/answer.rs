@@ -129,6 +129,23 @@ impl Answer {
         self.deliver(Outcome::Upgrade { head, take });
     }
 
+    /// Sends the head of a reply whose body `take` makes while it is sent, and hands the connection
+    /// over, like [`Answer::upgrade`]. To HEAD there is no body.
+    pub fn stream(mut self, reply: Reply, take: Take) {
+        let reply = match self.tls {
+            true => reply.header("Strict-Transport-Security", HSTS),
+            false => reply,
+        };
+        match reply.streamed() {
+            Ok(head) if !self.head_only => {
+                self.settled = true;
+                self.deliver(Outcome::Upgrade { head, take });
+            }
+            Ok(_) => self.settle(&reply),
+            Err(error) => self.settle(&Reply::error(&error)),
+        }
+    }
+
     /// The client has hung up; nobody will read a reply.
     pub fn is_gone(&self) -> bool {
         self.link.gone.load(Ordering::Acquire)

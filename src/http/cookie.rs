@@ -6,6 +6,7 @@
 //! 2. Over TLS only the names with `__Host-` MUST count: no other port or domain can set those.
 
 use crate::auth::token;
+use crate::http::message::Reply;
 use crate::http::message::Request;
 use crate::limits;
 use crate::model::login::Kind;
@@ -34,6 +35,35 @@ pub fn token(request: &Request, kind: Kind) -> Option<&str> {
 /// path, has set its like.
 pub fn is_doubled(request: &Request, kind: Kind) -> bool {
     values(request, kind).count() > 1
+}
+
+/// Takes away what keeps a cookie of ours from counting: its like under a narrower path, as only a
+/// page on another port of this host can have set it. Where one was sent along, its path is a part
+/// of the request's, so all of those are cleared; ours is under `/`. A reply without doubles stays
+/// as it is.
+pub fn undouble(mut reply: Reply, request: &Request) -> Reply {
+    for kind in
+        [Kind::Login, Kind::Onboarding].into_iter().filter(|kind| is_doubled(request, *kind))
+    {
+        let clear = clear(kind, request.visitor.https);
+        for path in narrower(&request.path) {
+            let clear = clear.replace("Path=/;", &format!("Path={path};"));
+            reply = reply.header("Set-Cookie", clear);
+        }
+    }
+    reply
+}
+
+/// The paths of cookies that come along with a request for `path`, but for `/`.
+fn narrower(path: &str) -> Vec<&str> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/-._~%".contains(c);
+    let slashes = path.match_indices('/').map(|(at, _)| at).skip(1);
+    // With the slash behind it, and without: to a browser those are two.
+    let ends = slashes.flat_map(|at| [at, at + 1]).chain([path.len()]);
+    let all = ends.map(|end| &path[..end]).filter(|part| part.len() > 1 && part.chars().all(plain));
+    let mut all: Vec<&str> = all.take(limits::COOKIE_PATHS).collect();
+    all.dedup();
+    all
 }
 
 fn values(request: &Request, kind: Kind) -> impl Iterator<Item = &str> {
@@ -118,6 +148,29 @@ mod tests {
         }
         assert_eq!(super::token(&request, Kind::Login), None);
         assert!(is_doubled(&request, Kind::Login) && !is_doubled(&request, Kind::Onboarding));
+    }
+
+    #[test]
+    fn a_double_under_a_narrower_path_is_taken_away_and_ours_stays() {
+        let mut request = request();
+        request.path = "/api/sessions/x;y/log".into();
+        let cleared = |request: &Request| {
+            let reply = undouble(Reply::json(200, &serde_json::json!({})), request);
+            let text = String::from_utf8(reply.render(true, false)).unwrap();
+            let lines = text.lines().filter(|line| line.starts_with("Set-Cookie: "));
+            let path = |line: &str| {
+                line.split("Path=").nth(1).unwrap().split(';').next().unwrap().to_string()
+            };
+            lines.map(|line| (line.contains("codepiper_session=;"), path(line))).collect::<Vec<_>>()
+        };
+        request.headers.push(("cookie".into(), "codepiper_session=a".into()));
+        assert_eq!(cleared(&request), []);
+        request.headers.push(("cookie".into(), "codepiper_session=b".into()));
+        let paths = ["/api", "/api/", "/api/sessions", "/api/sessions/"];
+        assert_eq!(cleared(&request), paths.map(|path| (true, path.to_string())));
+        assert_eq!(narrower("/ws"), ["/ws"]);
+        assert!(narrower("/").is_empty());
+        assert!(narrower(&"/a".repeat(1000)).len() <= limits::COOKIE_PATHS);
     }
 
     #[test]

@@ -15,6 +15,7 @@ pub mod conn;
 mod connections;
 pub mod cookie;
 pub mod doors;
+pub mod download;
 pub mod front;
 #[cfg(test)]
 mod fuzz;

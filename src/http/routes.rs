@@ -5,6 +5,8 @@ use crate::http::handlers::approvals;
 use crate::http::handlers::audit;
 use crate::http::handlers::auth;
 use crate::http::handlers::channels;
+use crate::http::handlers::directories;
+use crate::http::handlers::drafts;
 use crate::http::handlers::env_sets;
 use crate::http::handlers::events;
 use crate::http::handlers::freezing;
@@ -76,11 +78,13 @@ pub const ROUTES: &[Route<Api>] = &[
     row(Method::Get, "/providers", "what sessions can run", Run::Now(system::providers)),
     row(Method::Get, "/doctor", "what codepiper stands on", Run::Now(system::doctor)),
     row(Method::Post, "/doctor/prove", "prove agents' gates again", Run::Later(system::prove)),
+    row(Method::Get, "/directories", "that begin like that", Run::Now(directories::list)),
     row(Method::Get, "/settings/daemon", "all settings", Run::Now(system::settings)),
     row(Method::Put, "/settings/daemon", "change settings", Run::Now(system::set_settings)),
     row(Method::Get, "/sessions", "list sessions", Run::Now(sessions::list)),
     row(Method::Post, "/sessions", "start a session", Run::Later(sessions::start)),
     row(Method::Post, "/sessions/env", "what one would get", Run::Now(sessions::show_env)),
+    row(Method::Post, "/sessions/validate", "can one work there", Run::Now(directories::validate)),
     row(Method::Post, "/sessions/prune", "remove old ended sessions", Run::Now(system::prune)),
     row(Method::Get, "/sessions/:id", "show a session", Run::Now(sessions::show)),
     row(Method::Delete, "/sessions/:id", "remove an ended session", Run::Now(sessions::remove)),
@@ -111,6 +115,7 @@ pub const ROUTES: &[Route<Api>] = &[
     row(Method::Post, "/approvals/:id/approve", "let the call run", Run::Now(approvals::approve)),
     row(Method::Post, "/approvals/:id/deny", "keep it from running", Run::Now(approvals::deny)),
     row(Method::Get, "/grants", "what was granted", Run::Now(approvals::grants)),
+    row(Method::Get, "/sandbox", "which cages this host has", Run::Now(sandbox::levels)),
     row(Method::Get, "/sandbox/grants", "what cages can let in", Run::Now(sandbox::list)),
     row(Method::Post, "/sandbox/revoke", "take a project's grant back", Run::Now(sandbox::revoke)),
     row(Method::Delete, "/grants/:id", "take a grant back", Run::Now(approvals::revoke)),
@@ -127,12 +132,16 @@ pub const ROUTES: &[Route<Api>] = &[
     row(Method::Get, "/sessions/:id/notifications/prefs", "on or off", Run::Now(notices::prefs)),
     row(Method::Put, "/sessions/:id/notifications/prefs", "say so", Run::Now(notices::set_prefs)),
     row(Method::Get, "/audit", "rows of the audit log", Run::Now(audit::list)),
+    row(Method::Get, "/audit/export", "all its rows as a file", Run::Later(audit::export)),
+    row(Method::Post, "/audit/verify", "is it what it was", Run::Later(audit::verify)),
     row(Method::Get, "/audit/head", "where it ends", Run::Now(audit::head)),
     at(CONTROL, Method::Post, "/audit/key", "begin a key of it", Run::Now(audit::key)),
     row(Method::Get, "/audit/:seq", "one row", Run::Now(audit::show)),
     row(Method::Get, "/policies", "list policies", Run::Now(policies::list)),
     row(Method::Post, "/policies", "make a policy", Run::Now(policies::create)),
-    row(Method::Post, "/policies/explain", "why a call is judged", Run::Now(policies::explain)),
+    row(Method::Post, "/policies/check", "look at rules that are typed", Run::Now(drafts::check)),
+    row(Method::Post, "/policies/explain", "why a call is judged", Run::Now(drafts::explain)),
+    row(Method::Post, "/policies/replay", "try rules on the past", Run::Later(drafts::replay)),
     row(Method::Get, "/policies/:id", "show a policy", Run::Now(policies::show)),
     row(Method::Get, "/policies/:id/history", "its versions", Run::Now(policies::history)),
     row(Method::Put, "/policies/:id", "change a policy", Run::Now(policies::update)),

@@ -14,6 +14,7 @@ use crate::model::session::Session;
 use crate::service::Service;
 use crate::service::approvals::view;
 use crate::service::dangerous;
+use crate::service::drafts;
 use crate::service::policies::PolicyView;
 use crate::service::policy_sets::SetView;
 use crate::service::tighten;
@@ -24,11 +25,14 @@ use serde_json::json;
 use std::path::Path;
 
 /// A session: `{id, provider, cwd, status, createdAt, updatedAt, name?, pid?, ptyRows, ptyCols,
-/// program, args, transcriptPath?, endedAt?, exitCode?, exitSignal?, reason?, epoch, frozen,
-/// guarded, gateProof, adopting, logBytes, logDegraded, lastLine?, agent?, alarm?, dangerousUntil?,
-/// asks?, turns, queued, metadata}`. What is not known is absent, never null. `gateProof` is
-/// `proven`, `unclear`, `disproved`, `none` or `n/a`. `asks` is `{approvalId, call, more}`, the
-/// oldest approval for which a call is held up with no dialog of the agent's.
+/// program, args, transcriptPath?, stateSince?, endedAt?, exitCode?, exitSignal?, reason?, epoch,
+/// frozen, guarded, gateProof, adopting, logBytes, logDegraded, lastLine?, agent?, alarm?,
+/// dangerousUntil?, pendingApprovals, asks?, turns, queued, billingMode, forkedFrom?, sandbox:
+/// {requested, verified, partial, grants}, metadata}`. What is not known is absent, never null.
+/// `gateProof` is `proven`, `unclear`, `disproved`, `none` or `n/a`. `pendingApprovals` is how many
+/// questions of it are open, and `asks` is `{approvalId, call, more}`, the oldest approval for which
+/// a call is held up with no dialog of the agent's. `forkedFrom` is the agent's conversation that it
+/// began with a copy of.
 pub fn session(service: &Service, row: &Session) -> Value {
     let live = service.records.live(&row.id);
     let view = live.as_ref().map(|live| live.view());
@@ -54,6 +58,8 @@ pub fn session(service: &Service, row: &Session) -> Value {
         "logDegraded": row.log_degraded,
         "turns": view.as_ref().map_or(0, |v| v.turns),
         "queued": view.as_ref().map_or(0, |v| v.held),
+        "pendingApprovals": service.approvals.count(&row.id),
+        "billingMode": row.billing.word(),
         "metadata": {"ui": {"customName": row.name}, "providerSession": {"id": row.agent_session},
             "launch": {"args": row.args, "billingMode": row.billing.word(), "envNames": row.given,
             "envSetIds": row.env_sets, "projectSettings": row.project_settings}},
@@ -65,6 +71,8 @@ pub fn session(service: &Service, row: &Session) -> Value {
         ("pid", row.pid.map(Value::from)),
         ("reason", row.reason.clone().map(Value::from)),
         ("transcriptPath", row.transcript_path.clone().map(Value::from)),
+        ("stateSince", service.state_since(row).map(|ms| time::rfc3339(ms).into())),
+        ("forkedFrom", row.forked_from.clone().map(Value::from)),
         ("endedAt", row.ended_ms.map(|ms| time::rfc3339(ms).into())),
         ("exitCode", exit(row, false)),
         ("exitSignal", exit(row, true)),
@@ -127,9 +135,10 @@ fn add<const N: usize>(to: &mut Value, fields: [(&str, Option<Value>); N]) {
 }
 
 /// A policy: `{id, name, description?, enabled, priority, scope, sessionId, rules, version,
-/// policySets: [{id, name}], builtIn, repository?, createdAt?, updatedAt?, problem?}`. `sessionId`
-/// is null but for a session's own; `repository` is true of what the session's repository brings,
-/// of which rules that allow do not count; `problem` says why its rules cannot be read.
+/// policySets: [{id, name}], builtIn, repository?, createdAt?, updatedAt?, lines?, problem?}`.
+/// `sessionId` is null but for a session's own; `repository` is true of what the session's
+/// repository brings, of which rules that allow do not count; `lines` are its rules in the line
+/// form; where they cannot be read, `problem` says why.
 pub fn policy(view: &PolicyView) -> Value {
     let policy = &view.policy;
     let mut out = json!({
@@ -150,6 +159,7 @@ pub fn policy(view: &PolicyView) -> Value {
         ("description", policy.description.clone().map(Value::from)),
         ("createdAt", stored(policy.created_ms)),
         ("updatedAt", stored(policy.updated_ms)),
+        ("lines", drafts::lines_of(&policy.rules).map(Value::from)),
         ("problem", view.problem.clone().map(Value::from)),
     ];
     add(&mut out, optional);

@@ -38,6 +38,10 @@ pub const REPOSITORY_POLICY_BYTES: usize = 256 * 1024;
 pub const TIGHTENED_SESSIONS: usize = 256;
 /// Decisions that `policy replay` judges again, where nobody says how many: weeks of a busy agent.
 pub const REPLAY_ROWS: u64 = 10_000;
+/// Decisions that one replay may judge again: minutes of one core.
+pub const REPLAY_MOST: u64 = 1_000_000;
+/// A client waits for that this long.
+pub const REPLAY_WAIT: Duration = Duration::from_secs(3600);
 /// Different calls that it lists; the rest is counted.
 pub const REPLAY_CALLS: usize = 1000;
 /// Bytes of one case of `policy eval`: a rule and a command of the most that either may have.

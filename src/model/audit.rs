@@ -7,6 +7,7 @@ use crate::model::call::ToolCall;
 use crate::model::call::Verdict;
 use crate::model::chain::Secret;
 use serde_json::Value;
+use serde_json::json;
 use std::fmt;
 
 /// What a row is about.
@@ -272,6 +273,22 @@ pub struct Report {
     pub findings: Vec<Finding>,
 }
 
+impl Report {
+    /// `{ok, rows, head?, hash?, key?, keyed?: {from, to}, findings: [{row, what, text}]}`.
+    pub fn to_json(&self) -> Value {
+        let found = |f: &Finding| json!({"row": f.seq, "what": f.what, "text": f.text});
+        json!({
+            "ok": self.findings.is_empty(),
+            "rows": self.rows,
+            "head": self.head.map(|head| head.to_string()),
+            "hash": self.head.map(|head| id::hex(&head.hash)),
+            "key": self.key,
+            "keyed": self.keyed.map(|(from, to)| json!({"from": from, "to": to})),
+            "findings": self.findings.iter().map(found).collect::<Vec<_>>(),
+        })
+    }
+}
+
 impl fmt::Display for Head {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.seq, id::hex(&self.hash))
@@ -287,12 +304,28 @@ pub struct Filter {
     pub decision: Option<Action>,
     /// Only of this kind.
     pub kind: Option<Kind>,
+    /// Only of this tool.
+    pub tool: Option<String>,
+    /// Only with this text in tool, arguments, reason, policy or rule; big and small letters of
+    /// ASCII are the same.
+    pub text: Option<String>,
     /// Only from this time on, Unix milliseconds.
     pub since_ms: Option<i64>,
+    /// Only up to this time, Unix milliseconds.
+    pub until_ms: Option<i64>,
     /// Only behind this sequence number; the oldest that fit are then given.
     pub after: Option<i64>,
     /// Only before this sequence number.
     pub before: Option<i64>,
     /// So many; the newest, but see `after`.
     pub limit: usize,
+}
+
+/// Rows that were read at once.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Page {
+    /// Those that fit, the newest last.
+    pub entries: Vec<Entry>,
+    /// There may be more: behind this row, or before it, in the direction that was asked for.
+    pub more: Option<i64>,
 }

@@ -17,6 +17,18 @@ pub struct ToolCall {
     pub agent_id: Option<String>,
 }
 
+/// A call in a line: the tool, and what it was called with in its shortest form.
+pub fn line(tool: &str, input: &Value) -> String {
+    let known = ["command", "file_path", "path", "url", "pattern", "query"];
+    let main = known.iter().find_map(|name| input[*name].as_str()).map(str::to_string);
+    let main = main.unwrap_or_else(|| match input {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    });
+    format!("{tool} {main}")
+}
+
 /// What policy says of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {

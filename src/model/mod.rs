@@ -3,6 +3,7 @@
 
 pub mod approval;
 pub mod audit;
+pub mod audit_table;
 pub mod call;
 pub mod chain;
 pub mod channel;

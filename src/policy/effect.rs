@@ -109,6 +109,12 @@ pub fn tool(name: &str) -> Option<&'static Tool> {
     TABLE.get(name)
 }
 
+/// The tool that a name which is no tool's was perhaps meant to be: the same letters.
+pub fn near(name: &str) -> Option<&'static str> {
+    let known = TABLE.keys().find(|known| known.eq_ignore_ascii_case(name));
+    known.copied().filter(|known| *known != name)
+}
+
 impl Tool {
     /// The tool's one text: a command line or a patch.
     pub fn text<'a>(&self, input: &'a Value) -> Result<&'a str, Why> {

@@ -25,6 +25,7 @@ pub mod pattern;
 pub mod program;
 pub mod protect;
 pub mod reason;
+pub mod review;
 pub mod rule;
 pub mod shell;
 pub mod source;

@@ -239,6 +239,11 @@ impl Table {
         &self.profiles[entry.profile]
     }
 
+    /// Whether anything is known of this program, with whatever verb.
+    pub fn knows(&self, program: &str) -> bool {
+        self.names.keys().any(|name| name.split(' ').next() == Some(program))
+    }
+
     /// The profile of the longest name that the command begins with, and for each word of the name
     /// whether a `*` may cover it.
     pub fn find(&self, words: &[String]) -> Option<(&Profile, &[bool])> {

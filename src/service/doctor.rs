@@ -1,11 +1,9 @@
 //! Looks at what codepiper stands on, one row per check. Later rooms add theirs.
 
-use crate::provider;
 use crate::service::Service;
 use crate::sys::file;
 use crate::sys::memory;
 use crate::sys::sock;
-use serde_json::Value;
 use std::path::Path;
 
 /// One finding.
@@ -43,11 +41,6 @@ fn memory_of_secrets() -> Row {
 }
 
 impl Service {
-    /// The provider table, as the API shows it.
-    pub fn providers(&self) -> Vec<Value> {
-        provider::PROVIDERS.iter().map(|p| p.to_json()).collect()
-    }
-
     /// All rows.
     pub fn doctor(&self) -> Vec<Row> {
         let mut rows = vec![self.state_directory(), self.database(), self.master_key()];

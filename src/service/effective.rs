@@ -37,7 +37,7 @@ use std::sync::Mutex;
 use std::sync::MutexGuard;
 
 /// All that decides for a session, ready to judge with.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Effective {
     /// What it is made of: two sessions with the same share it.
     parts: Vec<String>,
@@ -82,6 +82,23 @@ impl Effective {
         let mut policies = self.policies.clone();
         policies.tighten.push(policy);
         Effective { parts: self.parts.clone(), policies, unreadable: self.unreadable.clone() }
+    }
+
+    /// The same with one more policy.
+    pub fn with(mut self, policy: Policy) -> Effective {
+        self.policies.list.push(policy);
+        self
+    }
+
+    /// The same without this stored policy.
+    pub fn without(mut self, stored: &StoredPolicy) -> Effective {
+        let is_it = |policy: &Policy| {
+            let version = policy.version == Some(stored.version);
+            version && policy.name == stored.name && policy.priority == stored.priority
+        };
+        self.policies.list.retain(|policy| !is_it(policy));
+        self.unreadable = self.unreadable.filter(|(known, _)| *known != stored.name);
+        self
     }
 
     /// Why a call is judged as it is; the verdict is that of [`Effective::judge`].

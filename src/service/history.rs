@@ -2,15 +2,20 @@
 
 use crate::base::error::{Context, Error, Result};
 use crate::limits;
+use crate::model::audit::Asked;
 use crate::model::audit::Entry;
 use crate::model::audit::Filter;
 use crate::model::audit::Head;
+use crate::model::audit::Page;
+use crate::model::audit::Report;
 use crate::model::event;
 use crate::model::event::Events;
 use crate::model::session::Session;
 use crate::output::reader::Reader;
 use crate::service::Service;
 use crate::store::audit;
+use crate::store::audit::page;
+use crate::store::audit::verify;
 use crate::store::events;
 
 /// A piece of a session's output log.
@@ -33,7 +38,20 @@ impl Service {
 
     /// Rows of the audit log, the newest last.
     pub fn audit(&self, filter: &Filter) -> Result<Vec<Entry>> {
-        self.store().read(|conn| audit::page(conn, filter))
+        Ok(self.audit_page(filter)?.entries)
+    }
+
+    /// The same, with where there are more. One with a tool or a text in its filter may have few
+    /// rows, or none, and more behind them: it looks into [`limits::AUDIT_SCAN`] at once.
+    pub fn audit_page(&self, filter: &Filter) -> Result<Page> {
+        self.store().read(|conn| page::page(conn, filter))
+    }
+
+    /// Reads the whole audit log through, on a thread of its own and its own connection, and gives
+    /// `then` what it found. `Busy` while another check runs.
+    pub fn verify_audit(&self, asked: Asked, then: Box<dyn FnOnce(Result<Report>) + Send>) {
+        let path = self.paths.database();
+        self.checks.run("audit-check", move || verify::verify(&path, &asked), then);
     }
 
     /// One row of the audit log.

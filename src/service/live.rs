@@ -101,6 +101,8 @@ pub struct View {
     pub pending: bool,
     /// The log is still being read after a restart of the daemon.
     pub adopting: bool,
+    /// When the session came to its state, Unix milliseconds, as far as this daemon has seen it.
+    pub since_ms: Option<i64>,
     /// The program has ended, and the store does not take that yet.
     pub end_owed: bool,
 }

@@ -3,6 +3,7 @@
 
 pub mod actor;
 pub mod adopt;
+pub mod alone;
 pub mod applied;
 pub mod approvals;
 pub mod checks;
@@ -10,7 +11,9 @@ pub mod conversation;
 pub mod dangerous;
 pub mod decide;
 pub mod digest;
+pub mod directories;
 pub mod doctor;
+pub mod drafts;
 pub mod driving;
 pub mod effective;
 pub mod env_sealed;
@@ -29,6 +32,7 @@ pub mod login_env;
 pub mod model;
 pub mod news;
 pub mod notices;
+pub mod offers;
 pub mod pin;
 pub mod place;
 pub mod policies;
@@ -41,6 +45,7 @@ pub mod proof;
 pub mod rebuild;
 pub mod recorded;
 pub mod records;
+pub mod replay;
 pub mod reserve;
 pub mod resolve;
 pub mod rotate;
@@ -60,9 +65,11 @@ use crate::base::error::Result;
 use crate::config::paths::Paths;
 use crate::config::paths::user_home;
 use crate::config::web::Web;
+use crate::service::alone::Alone;
 use crate::service::approvals::Approvals;
 use crate::service::checks::KnownVersions;
 use crate::service::digest::Digests;
+use crate::service::directories::Looks;
 use crate::service::effective::Cache;
 use crate::service::guard::Watched;
 use crate::service::keys::Keys;
@@ -120,6 +127,12 @@ pub struct Service {
     proofs: Proofs,
     /// What this host's kernel lets us build.
     host: Host,
+    /// Drafts that are tried on the past.
+    replays: Alone,
+    /// Checks of the audit log.
+    checks: Alone,
+    /// Who looks at directories.
+    looks: Looks,
 }
 
 impl Service {
@@ -153,6 +166,9 @@ impl Service {
             tightened: tighten::Known::default(),
             proofs: Proofs::default(),
             host: Host::default(),
+            replays: Alone::default(),
+            checks: Alone::default(),
+            looks: Looks::default(),
         };
         // What cannot be read is told by whoever needs it.
         if let Err(error) = service.know_digest_keys() {

@@ -174,6 +174,9 @@ impl Records {
         }
         let payload = json!({"from": from.word(), "to": to.word(), "reason": reason});
         let worked = what == Change::Rests && live.rests();
+        if to != from {
+            live.set_view(|view| view.since_ms = Some(time::unix_ms()));
+        }
         let set = |row: &mut Session| {
             row.state = to;
             row.reason = reason;

@@ -32,7 +32,7 @@ impl Service {
 }
 
 /// The newest session of this boot that named no level.
-fn newest(sessions: &[Session], boot_id: &str) -> Option<Session> {
+pub fn newest(sessions: &[Session], boot_id: &str) -> Option<Session> {
     let since = sessions.iter().filter(|row| row.boot_id == boot_id && row.sandbox.asked == AUTO);
     since.filter(|row| !row.sandbox.held.is_empty()).max_by_key(|row| row.created_ms).cloned()
 }

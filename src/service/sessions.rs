@@ -63,6 +63,21 @@ impl Service {
         Ok(rows)
     }
 
+    /// When a session came to its state, Unix milliseconds. What an earlier daemon has seen is
+    /// looked up once, and kept for as long as the session runs.
+    pub fn state_since(&self, row: &Session) -> Option<i64> {
+        let Some(live) = self.records.live(&row.id) else { return row.ended_ms };
+        if let Some(known) = live.view().since_ms {
+            return Some(known);
+        }
+        let found = self.store().read(|conn| events::newest_at(conn, &row.id, "state")).ok()?;
+        let since = found.unwrap_or(row.created_ms);
+        live.set_view(|view| {
+            view.since_ms.get_or_insert(since);
+        });
+        Some(since)
+    }
+
     /// The session with this whole id.
     pub fn find(&self, id: &str) -> Result<Session> {
         if let Some(live) = self.records.live(id) {

@@ -6,6 +6,7 @@ use crate::base::error::{Code, Context, Result};
 use crate::model::event::{Event, Events, NewEvent, Page, Source};
 use crate::model::redact;
 use crate::store::broke;
+use crate::store::row;
 use crate::store::rows;
 use crate::store::tx::Tx;
 use rusqlite::Connection;
@@ -59,6 +60,14 @@ pub fn page(conn: &Connection, page: &Page) -> Result<Events> {
         events.reverse();
     }
     Ok(Events { events, has_more })
+}
+
+/// When the newest event of this kind was, Unix milliseconds.
+pub fn newest_at(conn: &Connection, session: &str, kind: &str) -> Result<Option<i64>> {
+    const SQL: &str = "SELECT at_ms FROM events WHERE session_id = ?1 AND kind = ?2
+        ORDER BY id DESC LIMIT 1";
+    let found = row(conn, SQL, [session, kind], |row| row.get(0));
+    found.internal(|| format!("cannot read the events of session {session}"))
 }
 
 fn read(row: &Row<'_>) -> rusqlite::Result<Event> {

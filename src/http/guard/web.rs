@@ -20,10 +20,14 @@ use crate::http::router::Access;
 use crate::http::ws;
 use crate::model::login;
 use crate::model::login::WebSession;
+use serde_json::json;
 use tiny_http::Method;
 
 const DOUBLED: &str = "the session's cookie came twice: another page of this host has set one of \
-                       that name; delete this site's cookies and log in again";
+                       that name; try again, and if that does not help delete this site's cookies \
+                       and log in again";
+/// Its code: such a page can ask again, as the reply takes the other cookie away.
+const DOUBLED_CODE: &str = "cookie_doubled";
 
 /// What the web doors are called and whom they believe.
 pub struct WebGuard {
@@ -90,10 +94,11 @@ fn not_found(request: &Request) -> Reply {
 }
 
 fn unauthorized(request: &Request) -> Reply {
-    let text = match cookie::is_doubled(request, login::Kind::Login) {
-        true => DOUBLED,
-        false => "log in first: this needs the session's cookie and its X-CodePiper-Proof",
-    };
+    if cookie::is_doubled(request, login::Kind::Login) {
+        let body = json!({"error": DOUBLED, "code": DOUBLED_CODE});
+        return cookie::undouble(Reply::json(401, &body), request);
+    }
+    let text = "log in first: this needs the session's cookie and its X-CodePiper-Proof";
     Reply::error(&Error::new(Code::Unauthorized, text))
 }
 

@@ -30,8 +30,10 @@ use crate::service::login::Opened;
 use serde_json::Value;
 use serde_json::json;
 
-/// `{setupRequired, authenticated, onboardingPending}`; whoever is logged in, on the way there or
-/// local also gets `{mfaEnabled, mfaSetupRequired, recoveryCodesLeft}`.
+/// `{setupRequired, authenticated, onboardingPending, cookieDoubled?}`; whoever is logged in, on the
+/// way there or local also gets `{mfaEnabled, mfaSetupRequired, recoveryCodesLeft}`. `cookieDoubled`
+/// is true where a cookie of ours came twice, so that neither counts: another page of this host has
+/// set its like. The reply takes that away; ask again.
 pub fn status(api: &Api, request: &Request, _: &Params) -> Result<Reply> {
     let status = api.login_status()?;
     let is = |kind| caller(api, request, kind).map(|found| found.is_some());
@@ -47,7 +49,10 @@ pub fn status(api: &Api, request: &Request, _: &Params) -> Result<Reply> {
         body["mfaSetupRequired"] = json!(status.password && !status.factor);
         body["recoveryCodesLeft"] = json!(status.recovery_codes);
     }
-    Ok(Reply::json(200, &body))
+    if [Kind::Login, Kind::Onboarding].iter().any(|kind| cookie::is_doubled(request, *kind)) {
+        body["cookieDoubled"] = json!(true);
+    }
+    Ok(cookie::undouble(Reply::json(200, &body), request))
 }
 
 /// Takes `{bootstrapPassword, password}`; answers `{ok, mfaSetupRequired: true, proof}` with the

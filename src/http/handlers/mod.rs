@@ -4,6 +4,8 @@ pub mod approvals;
 pub mod audit;
 pub mod auth;
 pub mod channels;
+pub mod directories;
+pub mod drafts;
 pub mod env_sets;
 pub mod events;
 pub mod freezing;

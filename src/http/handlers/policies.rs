@@ -8,7 +8,6 @@ use crate::http::message::Reply;
 use crate::http::message::Request;
 use crate::http::router::Params;
 use crate::http::shape;
-use crate::model::call::ToolCall;
 use crate::model::policy::Scope;
 use crate::service::policies::PolicyView;
 use crate::service::policy_rows::NewPolicy;
@@ -67,27 +66,6 @@ pub fn create(api: &Api, request: &Request, _: &Params) -> Result<Reply> {
     let scope = Scope::from_word(word, session.map(|row| row.id)).ok_or_else(wrong_scope)?;
     let made = api.create_policy(new(&fields, scope, 0)?, &client(request))?;
     one(api, 201, &made.id)
-}
-
-/// Takes `{tool, input, sessionId?, cwd?}`; answers `{explanation}`: the decision, its reason and
-/// effects, the parts of the call, and what each rule is about in it. Without a sessionId it is
-/// what a new session in `cwd` would say. Nothing is decided or stored.
-pub fn explain(api: &Api, request: &Request, _: &Params) -> Result<Reply> {
-    let body = request.json()?;
-    let fields = Fields::of(&body)?;
-    fields.only(&["tool", "input", "sessionId", "cwd"])?;
-    let session = fields.text("sessionId")?.map(|words| api.resolve(words)).transpose()?;
-    let own = session.as_ref().map(|row| row.cwd.clone());
-    let cwd = fields.text("cwd")?.map(str::to_string).or(own);
-    let call = ToolCall {
-        tool: fields.need_text("tool")?.to_string(),
-        input: body["input"].clone(),
-        cwd: cwd.ok_or_else(|| Error::invalid("field \"cwd\" is missing"))?,
-        call_id: None,
-        agent_id: None,
-    };
-    let said = api.explain(session.as_ref(), &call)?;
-    Ok(Reply::json(200, &json!({"explanation": said.to_json()})))
 }
 
 /// `{policy}`.

@@ -111,7 +111,7 @@ impl Service {
     }
 
     /// The program that a session of `provider` would run; `None` where it has no gate.
-    fn find_agent(
+    pub(super) fn find_agent(
         &self,
         provider: &Provider,
         cwd: &Path,
@@ -168,7 +168,7 @@ impl Service {
     }
 
     /// What `program` is; reads the whole file where that is not known.
-    fn facts(&self, program: &Path) -> Result<Facts> {
+    pub(super) fn facts(&self, program: &Path) -> Result<Facts> {
         let ask = || {
             let version = self.version(program, &self.login_env.get());
             version.map(checks::dotted).unwrap_or_default()
@@ -187,6 +187,13 @@ impl Service {
             return "none";
         };
         let subject = Subject { provider: row.provider.clone(), program_sha256, build };
+        let proof = self.store().read(|conn| proofs::get(conn, &subject)).ok().flatten();
+        proof.map_or("none", |proof| proof.outcome.word())
+    }
+
+    /// How the gate of an installed agent is proven, in the words of [`Service::gate_proof`].
+    pub(super) fn proof_of(&self, provider: &Provider, facts: &Facts) -> &'static str {
+        let subject = subject(provider, facts);
         let proof = self.store().read(|conn| proofs::get(conn, &subject)).ok().flatten();
         proof.map_or("none", |proof| proof.outcome.word())
     }

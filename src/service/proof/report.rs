@@ -99,7 +99,7 @@ fn version_words(facts: &Facts) -> &str {
 }
 
 /// Where the version is below what the gate stands on.
-fn too_old(provider: &Provider, version: &str) -> Option<String> {
+pub fn too_old(provider: &Provider, version: &str) -> Option<String> {
     let oldest = provider.versions?.oldest;
     let found = provider::parse_version(version)?;
     (found < oldest).then(|| format!("too old: the gate needs {}", words(oldest)))

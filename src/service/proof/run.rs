@@ -24,7 +24,7 @@ use crate::service::proof::judge;
 use crate::service::proof::judge::Evidence;
 use crate::service::proof::model::Model;
 use crate::service::proof::script;
-use crate::store::audit;
+use crate::store::audit::page;
 use crate::store::events;
 use crate::sys::file;
 use std::collections::BTreeMap;
@@ -137,7 +137,7 @@ impl Service {
         let row = self.find(id)?;
         let (session, limit) = (Some(id.to_string()), limits::PROOF_REQUESTS);
         let filter = Filter { session, limit, kind: Some(Kind::Decision), ..Filter::default() };
-        let decided = self.store().read(|conn| audit::page(conn, &filter))?;
+        let decided = self.store().read(|conn| page::page(conn, &filter))?.entries;
         let mut page = event::Page::newest(id, limits::PROOF_REQUESTS);
         page.kind = Some("PostToolUse".to_string());
         let told = self.store().read(|conn| events::page(conn, &page))?.events;

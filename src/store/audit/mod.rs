@@ -11,11 +11,12 @@
 pub(super) mod beside;
 pub(super) mod carry;
 pub(super) mod chain;
+pub mod page;
 pub mod verify;
 
 use crate::base::error::{Code, Context, Result};
 use crate::base::time;
-use crate::model::audit::{Decider, Entry, Filter, Head, Kind, NewEntry};
+use crate::model::audit::{Decider, Entry, Head, Kind, NewEntry};
 use crate::model::call::{Action, ToolCall};
 use crate::model::chain::Secret;
 use crate::store::audit::beside::Beside;
@@ -165,56 +166,6 @@ pub fn env_set_version(conn: &Connection, id: &str) -> Result<Option<i64>> {
 pub fn get(conn: &Connection, seq: i64) -> Result<Option<Entry>> {
     let sql = format!("SELECT {COLUMNS} FROM audit WHERE seq = ?1");
     row(conn, &sql, [seq], read).internal(|| format!("cannot read row {seq} of the audit log"))
-}
-
-/// The rows that fit, the newest last.
-pub fn page(conn: &Connection, filter: &Filter) -> Result<Vec<Entry>> {
-    let (order, newest) = match filter.after {
-        Some(_) => ("ASC", false),
-        None => ("DESC", true),
-    };
-    let sql = format!(
-        "SELECT {COLUMNS} FROM audit WHERE {} ORDER BY seq {order} LIMIT ?6",
-        wanted(filter)
-    );
-    let limit = i64::try_from(filter.limit).unwrap_or(i64::MAX);
-    let values = params![
-        filter.session,
-        filter.decision.map(Action::word),
-        filter.since_ms,
-        filter.after,
-        filter.before,
-        limit,
-    ];
-    let mut found =
-        rows(conn, &sql, values, read).internal(|| "cannot read the audit log".into())?;
-    if newest {
-        found.reverse();
-    }
-    Ok(found)
-}
-
-/// The condition of a filter, over its values in the order of [`page`]. Only what is asked for
-/// stands in it, so that each kind of question finds its index.
-fn wanted(filter: &Filter) -> String {
-    let mut text = "?6 IS NOT NULL".to_string();
-    let mut add = |asked: bool, condition: &str| {
-        if asked {
-            text.push_str(" AND ");
-            text.push_str(condition);
-        }
-    };
-    add(filter.session.is_some(), "session_id = ?1");
-    add(filter.decision.is_some(), "decision = ?2");
-    add(filter.since_ms.is_some(), "at_ms >= ?3");
-    add(filter.after.is_some(), "seq > ?4");
-    add(filter.before.is_some(), "seq < ?5");
-    if let Some(kind) = filter.kind {
-        // Written out: the index on the rare kinds is used where the kind is known to be one.
-        add(true, &format!("kind = '{}'", kind.word()));
-        add(kind != Kind::Decision, "kind <> 'decision'");
-    }
-    text
 }
 
 /// The newest row's place in the chain; `None` of a log without any row.

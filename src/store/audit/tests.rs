@@ -1,6 +1,10 @@
 //! Tests of the audit log's rows; those of its chain are in tests/chain.rs.
 
 use super::*;
+use crate::model::audit::Filter;
+use crate::store::audit::page::page;
+use crate::store::audit::page::wanted;
+use crate::store::audit::page::within;
 use crate::store::file;
 use crate::store::tests::{decision, with_store};
 use serde_json::json;
@@ -67,7 +71,7 @@ fn pages_hold_those_that_fit_the_newest_last() {
             })
             .unwrap();
         let check = |filter: Filter, seqs: &[i64]| {
-            let found = store.read(|c| page(c, &filter)).unwrap();
+            let found = store.read(|c| page(c, &filter)).unwrap().entries;
             assert_eq!(found.iter().map(|e| e.seq).collect::<Vec<_>>(), seqs, "{filter:?}");
         };
         let of = |limit| Filter { limit, ..Filter::default() };
@@ -82,6 +86,53 @@ fn pages_hold_those_that_fit_the_newest_last() {
         check(Filter { after: Some(2), ..of(3) }, &[3, 4, 5]);
         check(Filter { after: Some(7), ..of(3) }, &[]);
         check(Filter { since_ms: Some(200), before: Some(7), ..of(9) }, &[1, 4, 5, 6]);
+    });
+}
+
+#[test]
+fn a_search_finds_text_wherever_it_stands_and_says_where_to_go_on() {
+    with_store("audit-search", |store| {
+        let texts = ["ls", "git push \"x\"", "git pull", "rm 50%", "git fetch", "make"];
+        store
+            .write(move |tx| {
+                for (i, text) in texts.into_iter().enumerate() {
+                    let mut one = decision("a", &format!("r{i}"));
+                    one.at_ms = 100 * i as i64;
+                    let call = one.call.as_mut().unwrap();
+                    call.input = json!({"command": text});
+                    call.tool = if i == 4 { "Fetch" } else { "Bash" }.into();
+                    one.rule = (i == 0).then(|| "GIT rule".into());
+                    append(tx, &one)?;
+                }
+                Ok(())
+            })
+            .unwrap();
+        let of = |text: &str, limit| {
+            let text = (!text.is_empty()).then(|| text.to_string());
+            Filter { text, limit, ..Filter::default() }
+        };
+        let check = |filter: Filter, scan: usize, seqs: &[i64], more: Option<i64>| {
+            let found = store.read(|c| Ok(within(c, &filter, scan).unwrap())).unwrap();
+            let found_seqs: Vec<i64> = found.entries.iter().map(|e| e.seq).collect();
+            assert_eq!((found_seqs.as_slice(), found.more), (seqs, more), "{filter:?}");
+        };
+        check(of("git", 9), 99, &[2, 3, 4, 6], None);
+        check(of("GIT P", 9), 99, &[3, 4], None);
+        check(of("push \"x\"", 9), 99, &[3], None);
+        check(of("50%", 9), 99, &[5], None);
+        check(of("5_%", 9), 99, &[], None);
+        check(of("git", 2), 99, &[4, 6], Some(4));
+        check(Filter { before: Some(4), ..of("git", 2) }, 99, &[2, 3], Some(2));
+        check(Filter { after: Some(0), ..of("git", 2) }, 99, &[2, 3], Some(3));
+        // Not all is looked into at once.
+        check(of("git", 9), 2, &[6], Some(6));
+        check(Filter { before: Some(6), ..of("push", 9) }, 2, &[], Some(4));
+        check(Filter { before: Some(4), ..of("push", 9) }, 2, &[3], Some(2));
+        check(Filter { tool: Some("Fetch".into()), ..of("", 9) }, 99, &[6], None);
+        check(Filter { tool: Some("Fetch".into()), ..of("push", 9) }, 99, &[], None);
+        check(Filter { until_ms: Some(200), since_ms: Some(100), ..of("", 9) }, 99, &[3, 4], None);
+        check(of("", 3), 99, &[5, 6, 7], Some(5));
+        check(Filter { before: Some(5), ..of("", 3) }, 99, &[2, 3, 4], Some(2));
     });
 }
 
@@ -146,7 +197,7 @@ fn no_question_reads_the_whole_log() {
             let plan: Vec<String> = store
                 .read(|c| {
                     let mut statement = c.prepare(&sql).internal(|| "no plan".into())?;
-                    let none: [Option<i64>; 6] = [None; 6];
+                    let none: [Option<i64>; 10] = [None; 10];
                     let found = statement.query_map(none, |row| row.get::<_, String>(3));
                     found.and_then(Iterator::collect).internal(|| "no plan".into())
                 })

@@ -117,6 +117,31 @@ fn from_the_bootstrap_password_to_a_login_and_out() {
 }
 
 #[test]
+fn a_browser_whose_cookie_came_twice_is_told_and_freed_of_the_other() {
+    let (stand, mut app, _) = Stand::ready("http-doubled");
+    let mut me = Browser::default();
+    let body = json!({"password": PASSWORD, "totpCode": app.new_code().expose()});
+    assert_eq!(me.post(&stand, "/auth/login", &body).status, 200);
+    let mut request = Request::sample(Door::Web, Method::Get, "/auth/status", "");
+    let ours = format!("codepiper_session={}", me.cookies[0].1);
+    request.headers.push(("cookie".into(), format!("codepiper_session=evil; {ours}")));
+    request.headers.push((cookie::PROOF.into(), me.proof.clone()));
+    let got = serve(&stand, request);
+    assert_eq!(
+        (&got.body["authenticated"], &got.body["cookieDoubled"]),
+        (&json!(false), &json!(true))
+    );
+    for path in ["/auth", "/auth/", "/auth/status"] {
+        let line = format!("Set-Cookie: codepiper_session=; Path={path}; Max-Age=0;");
+        assert!(got.head.contains(&line), "{path}: {}", got.head);
+    }
+    assert!(!got.head.contains("Path=/;"), "ours stays: {}", got.head);
+    let status = me.ask(&stand, Method::Get, "/auth/status", &json!({}));
+    assert_eq!(status.body.get("cookieDoubled"), None);
+    assert!(!status.head.contains("Set-Cookie"));
+}
+
+#[test]
 fn w13_a_cookie_without_its_own_proof_is_nobody() {
     let (stand, mut app, _) = Stand::ready("http-proof");
     let mut me = Browser::default();

@@ -222,7 +222,7 @@ fn an_end_that_is_gone_or_rewritten_raises_an_alarm_at_the_next_start() {
         drop(plain);
         let store = Store::open(&path).unwrap();
         let alarms = Filter { kind: Some(Kind::Alarm), limit: 9, ..Filter::default() };
-        let found = store.read(|c| page(c, &alarms)).unwrap();
+        let found = store.read(|c| page(c, &alarms)).unwrap().entries;
         let newest = &found.last().unwrap().entry.reason;
         assert!(newest.contains(why), "{newest}");
         store.close().unwrap();
@@ -248,7 +248,7 @@ fn old_decisions_are_the_first_rows_of_the_chain() {
     }
     drop(old);
     let store = Store::open(&path).unwrap();
-    let all = store.read(|c| page(c, &Filter { limit: 9, ..Filter::default() })).unwrap();
+    let all = store.read(|c| page(c, &Filter { limit: 9, ..Filter::default() })).unwrap().entries;
     assert_eq!(all.iter().map(|e| e.seq).collect::<Vec<_>>(), [1, 2, 3]);
     assert_eq!(all[0].entry.kind, Kind::Chain);
     let told: Vec<_> =
