@@ -18,6 +18,11 @@ export function duration(seconds) {
   return `${Math.ceil(seconds / 60)} minutes`;
 }
 
+/** "1 line", "2 lines". */
+export function many(count, word) {
+  return `${count} ${word}${count === 1 ? "" : "s"}`;
+}
+
 /** The last two parts of a path, for where the whole has no room. */
 export function shortPath(path) {
   const parts = path.split("/").filter(Boolean);

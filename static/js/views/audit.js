@@ -141,7 +141,8 @@ function columnsOf(ctx, open) {
       href: `#/audit/${entry.seq}`, onclick: (event) => press(event, entry),
     }, entry.seq) },
     { name: "When", class: "tight", cell: ({ timestamp }) => ago(timestamp) },
-    { name: "Session", class: "session-cell", cell: ({ sessionId }) => visible(name(sessionId), false) },
+    { name: "Session", class: "session-cell", cell: ({ sessionId }) =>
+      visible(name(sessionId), false) },
     { name: "What", class: "call-cell", cell: (entry) => [
       h("a", {
         class: entry.toolName ? "call-line" : "what-line", href: `#/audit/${entry.seq}`,

@@ -6,7 +6,7 @@
 
 import { get, post } from "../lib/api.js";
 import { h, show } from "../lib/dom.js";
-import { sentence } from "../lib/format.js";
+import { many, sentence } from "../lib/format.js";
 import { dialog } from "../parts/dialog.js";
 import { field, form } from "../parts/field.js";
 import { fill } from "../parts/page.js";
@@ -53,9 +53,8 @@ function said(report, { key, noted }) {
   const { ok, rows, findings } = report;
   return [
     h("p", { class: ok ? "good" : "alarm" }, h("b", {}, ok
-      ? `Every row fits the one before it: ${rows} rows.`
-      : `The log was changed: ${findings.length} ${findings.length === 1 ? "place" : "places"} in ${
-        rows} rows.`)),
+      ? `Every row fits the one before it: ${many(rows, "row")}.`
+      : `The log was changed: ${many(findings.length, "place")} in ${many(rows, "row")}.`)),
     findings.length > 0 && h("ul", { class: "plain-list" }, findings.map(({ row, what, text }) =>
       h("li", {}, h("b", {}, sentence(what), " at ",
         h("a", { href: `#/audit/${row}` }, `row ${row}`), ": "), visible(text, false)))),

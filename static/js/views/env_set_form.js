@@ -9,7 +9,7 @@
 import { post, put } from "../lib/api.js";
 import { h, show } from "../lib/dom.js";
 import { parse } from "../lib/env_file.js";
-import { sentence } from "../lib/format.js";
+import { many, sentence } from "../lib/format.js";
 import { dialog } from "../parts/dialog.js";
 import { area, field, form, toggle } from "../parts/field.js";
 import { toast } from "../parts/toast.js";
@@ -102,9 +102,8 @@ function variables(label, more = "") {
   function tell() {
     try {
       const names = [...parse(input.value).keys()];
-      show(found, names.length > 0 && [`${names.length} ${
-        names.length === 1 ? "variable" : "variables"}: `, h("code", {},
-        visible(names.join(", "), false))]);
+      show(found, names.length > 0 && [`${many(names.length, "variable")}: `,
+        h("code", {}, visible(names.join(", "), false))]);
       found.classList.remove("problem");
     } catch (error) {
       show(found, sentence(error.message));

@@ -2,6 +2,7 @@
 
 import { get, remove } from "../lib/api.js";
 import { h } from "../lib/dom.js";
+import { many } from "../lib/format.js";
 import { confirm } from "../parts/dialog.js";
 import { ago } from "../parts/moment.js";
 import { empty, fill, head } from "../parts/page.js";
@@ -40,8 +41,8 @@ function card(set, sessions, again) {
     h("header", { class: "card-head spread" },
       h("div", {}, h("h2", { id }, visible(set.name, false)),
         set.description && h("p", {}, visible(set.description, false)),
-        h("p", { class: "meta" }, `${set.varCount} ${set.varCount === 1 ? "variable" : "variables"}`,
-          " · changed ", ago(set.updatedAt))),
+        h("p", { class: "meta" }, many(set.varCount, "variable"), " · changed ",
+          ago(set.updatedAt))),
       h("div", { class: "actions" },
         h("button", { type: "button", class: "small", "aria-label": `Change ${set.name}`,
           onclick: () => changeSet(set, again) }, "Change"),
@@ -63,8 +64,8 @@ function drop(set, sessions, again) {
     title: `Delete the env set ${set.name}?`,
     text: [
       "Its values are gone for good.",
-      sessions.length ? `${sessions.length} sessions name it: those that run keep what they have, `
-        + "and none of them starts again without another set." : "No session names it.",
+      sessions.length ? `${many(sessions.length, "session")} started with it: what runs keeps `
+        + "what it has, and does not start again with this set." : "No session names it.",
     ],
     action: "Delete env set",
     word: set.name,

@@ -140,7 +140,8 @@ function sets() {
 }
 
 function newPolicy(ctx) {
-  const name = field("Name", { autocomplete: "off", autofocus: true }, "What verdicts and the audit log call it.");
+  const name = field("Name", { autocomplete: "off", autofocus: true },
+    "What verdicts and the audit log call it.");
   const about = field("What it is for", { autocomplete: "off", required: false });
   const running = (ctx.sessions.get() ?? []).filter(isLive);
   const scope = select("Holds for", [["global", "all sessions"], ["set", "where a set lists it"],

@@ -2,6 +2,7 @@
 
 import { get, post, put, remove } from "../lib/api.js";
 import { h } from "../lib/dom.js";
+import { many } from "../lib/format.js";
 import { badge } from "../parts/badge.js";
 import { confirm } from "../parts/dialog.js";
 import { words } from "../parts/field.js";
@@ -61,7 +62,8 @@ export function policySet(ctx, id) {
 
   function holders(set, act) {
     const all = ctx.sessions.get() ?? [];
-    const having = set.sessionIds.map((one) => all.find((known) => known.id === one) ?? { id: one });
+    const known = (one) => all.find((session) => session.id === one) ?? { id: one };
+    const having = set.sessionIds.map(known);
     const others = all.filter((one) => isLive(one) && !set.sessionIds.includes(one.id));
     const pick = h("select", { id: "add-session", "aria-label": "A session to give it to" },
       others.map((one) => h("option", { value: one.id }, nameOf(one))));
@@ -87,7 +89,7 @@ export function policySet(ctx, id) {
     confirm({
       title: `Delete the set ${set.name}?`,
       text: [
-        count ? `${count} sessions lose what it allows, asks and denies, from their next call on.`
+        count ? `From their next call on, ${many(count, "session")} do without it.`
           : "No session has it.",
         "The policies in it stay.",
       ],
