@@ -11,8 +11,8 @@ import { visible } from "./visible_text.js";
 
 const SINCE = [["1d", "a day"], ["7d", "a week"], ["30d", "30 days"], ["", "all on record"]];
 
-/** The form and its result; `text()` gives the rules, as they are typed. */
-export function replay(ctx, text, sessionId = "") {
+/** The form and its result; `text()` gives the rules of the policy `name`, as they are typed. */
+export function replay(ctx, name, text, sessionId = "") {
   const result = h("div", { class: "result", "aria-live": "polite" });
   const since = select("Calls of the last", SINCE, { value: "7d" });
   const session = select("In", [["", "all sessions"], ...(ctx.sessions.get() ?? [])
@@ -24,7 +24,7 @@ export function replay(ctx, text, sessionId = "") {
 
   async function submit() {
     const said = await post("/policies/replay", {
-      text: text(),
+      name, text: text(),
       ...(since.input.value && { since: since.input.value }),
       ...(session.input.value && { sessionId: session.input.value }),
       withStandard: standard.input.checked,

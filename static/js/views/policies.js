@@ -120,7 +120,7 @@ function sets() {
       { name: "", class: "tight", cell: ({ builtIn }) => builtIn && badge("built in") },
       { name: "New sessions", class: "tight", cell: (set) => (set.isDefault
         ? badge("get this one", "busy") : h("button", {
-          type: "button", class: "small", "aria-label": `Give new sessions ${set.name}`,
+          type: "button", class: "small", "aria-label": `Make default: ${set.name}`,
           onclick: () => makeDefault(set.id),
         }, "Make default")) },
     ], all),

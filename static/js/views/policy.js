@@ -44,7 +44,7 @@ export function policy(ctx, id) {
       { id: "try", label: "Try a call", make: () =>
         trial(ctx, { draft: typed, sessionId: session }) },
       { id: "replay", label: "Replay the past", make: () =>
-        replay(ctx, () => draft.text(), session) },
+        replay(ctx, known.name, () => draft.text(), session) },
       own && { id: "history", label: "History", make: () => history(known) },
       own && { id: "facts", label: "Name and scope", make: () => facts(known, again) },
     ].filter(Boolean), (tab) => { at = tab; });
