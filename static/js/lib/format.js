@@ -36,6 +36,11 @@ export function moment(at) {
   return new Date(at).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "medium" });
 }
 
+/** "1 line", "2 lines". */
+export function many(count, word) {
+  return `${count} ${word}${count === 1 ? "" : "s"}`;
+}
+
 /** The last two parts of a path, for where the whole has no room. */
 export function shortPath(path) {
   const parts = path.split("/").filter(Boolean);

@@ -10,6 +10,7 @@
 import { post } from "../lib/api.js";
 import { h, icon, show } from "../lib/dom.js";
 import { shortPath } from "../lib/format.js";
+import { shown } from "../lib/visible.js";
 import { arming } from "./arming.js";
 import { badge } from "./badge.js";
 import { call } from "./call.js";
@@ -64,6 +65,15 @@ export function approvalCard(item, answered, isHere = false) {
     count.textContent = `asked ${asks.length} times`;
     count.title = "The same call, each answered by one press";
     if (next.ended) end(next.ended);
+    else if (!over.hidden) reopen();
+  }
+
+  function reopen() {
+    over.hidden = true;
+    parts.node.hidden = false;
+    parts.rest(false);
+    node.classList.remove("over");
+    guard.again();
   }
 
   function end(text) {
@@ -80,19 +90,26 @@ export function approvalCard(item, answered, isHere = false) {
     parts.rest(true);
     const said = { ...reach, ...(parts.reason() && { reason: parts.reason() }) };
     try {
-      for (const { id, boundSha256 } of asks) {
-        answeredHere.add(id);
-        // Bound to what is shown here: if the call is another by now, the daemon refuses.
-        await post(`/approvals/${id}/${answer}`, { ...said, boundSha256 });
-      }
+      for (const ask of asks) await reply(ask, answer, said);
       answered();
     } catch (error) {
-      if (error.status !== 409) asks.forEach(({ id }) => answeredHere.delete(id));
       parts.fail(words(error));
       if (error.status === 409) answered();
       parts.rest(false);
       guard.again();
     }
+  }
+}
+
+async function reply({ id, boundSha256 }, answer, said) {
+  // The news of it may be here before the reply is.
+  answeredHere.add(id);
+  try {
+    // Bound to what is shown here: if the call is another by now, the daemon refuses.
+    await post(`/approvals/${id}/${answer}`, { ...said, boundSha256 });
+  } catch (error) {
+    answeredHere.delete(id);
+    throw error;
   }
 }
 
@@ -110,7 +127,7 @@ function head(approval, isHere, count) {
       count, risks(approval.effects ?? [], approval.cwd).map((risk) => badge(risk, "ask"))),
     h("p", { class: "meta" }, approval.provider,
       approval.agentId && [" · subagent ", visible(approval.agentId, false)],
-      approval.cwd && [" · in ", h("span", { title: approval.cwd },
+      approval.cwd && [" · in ", h("span", { title: shown(approval.cwd) },
         visible(shortPath(approval.cwd), false))],
       " · ", ago(approval.createdAt)));
 }

@@ -37,7 +37,7 @@ export function keepKeys(before, groups) {
   });
 }
 
-/** How a question ended, in words: by whom, from where. `mine` are the ids answered on this page. */
+/** How a question ended, in words: by whom, from where. `mine` are ids answered on this page. */
 export function ending(approval, mine = new Set()) {
   const done = { approved: "Approved", denied: "Denied", expired: "Expired",
     withdrawn: "Withdrawn" }[approval.status] ?? "Answered";

@@ -6,7 +6,7 @@ const MAIN = ["command", "file_path", "path", "url", "pattern", "query"];
 const DECIDERS = {
   rule: "a rule", default: "the default", "self-protection": "codepiper's own protection",
   person: "a person", terminal: "the terminal", grant: "a grant", dangerous: "dangerous mode",
-  expiry: "nobody, in time", withdrawn: "withdrawn", daemon: "the daemon",
+  expiry: "nobody in time", withdrawn: "withdrawn", daemon: "the daemon",
 };
 
 /** What rows are about, and what the log calls it. */
@@ -27,8 +27,8 @@ export function callLine({ toolName, args }) {
 export function deciders({ decider, client }) {
   const who = DECIDERS[decider] ?? decider ?? "";
   if (!client || !["person", "grant"].includes(decider)) return who;
-  if (client.startsWith("web ")) return `${who}, in the dashboard`;
-  return client.startsWith("control ") ? `${who}, on the command line` : `${who}, ${client}`;
+  if (client.startsWith("web ")) return `${who} (dashboard)`;
+  return client.startsWith("control ") ? `${who} (command line)` : `${who} (${client})`;
 }
 
 /** The policy and rule that decided, else who did. */

@@ -5,6 +5,7 @@
  */
 
 import { h } from "../lib/dom.js";
+import { many } from "../lib/format.js";
 import { changes, counts, hunks } from "../lib/diff.js";
 import { folded } from "../lib/visible.js";
 import { eyes, visible } from "./visible_text.js";
@@ -45,7 +46,7 @@ function field(name, text) {
 export function command(text) {
   const lines = folded(text.split("\n"));
   const draw = (line, at) => h("span", { class: "line" }, visible(line.text), often(line),
-    at < lines.length - 1 && [h("span", { class: "mark newline", title: "a new line" }, "⏎"), "\n"]);
+    at < lines.length - 1 && visible("\n"));
   return h("div", { class: "piece" }, eyes(text), lined(lines, draw, "command"));
 }
 
@@ -62,10 +63,10 @@ function change(text) {
 /** How many lines come and go. */
 export function tally(lines) {
   const { added, removed } = counts(lines);
-  const words = (count, what) => `${count} ${count === 1 ? "line" : "lines"} ${what}`;
+  const part = (kind, sign, count) =>
+    h("span", { class: kind, title: `${many(count, "line")} ${kind}` }, `${sign}${count}`);
   return h("p", { class: "tally" },
-    h("span", { class: "added", title: words(added, "added") }, `+${added}`), " ",
-    h("span", { class: "removed", title: words(removed, "removed") }, `−${removed}`), " lines");
+    part("added", "+", added), " ", part("removed", "−", removed), " lines");
 }
 
 /** A comparison, what stays folded away from its changes. */

@@ -43,13 +43,14 @@ function rules(all) {
       h("ul", { class: "considered" }, others.map(rule))));
 }
 
+const part = (text, at) => [at > 0 && ", ", h("code", {}, visible(text, false))];
+
 function rule({ policy, rule: name, action, decides, about, whyNot, tightens }) {
   return h("li", { class: decides ? "decides" : null },
     verdict(action),
     h("span", { class: "rule-name" }, visible(policy, false), ": ", visible(name, false)),
-    h("span", { class: about.length ? null : "meta" }, about.length
-      ? ["is about ", about.map((part, at) => [at > 0 && ", ", h("code", {}, visible(part, false))])]
-      : visible(whyNot ?? "", false)),
+    about.length ? h("span", {}, "is about ", about.map(part))
+      : h("span", { class: "meta" }, visible(whyNot ?? "", false)),
     tightens && h("span", { class: "meta" }, "the repository's"),
     decides && h("b", {}, "decides"));
 }

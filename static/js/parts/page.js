@@ -40,7 +40,7 @@ export function fill(place, load, draw) {
     place.setAttribute("aria-busy", "true");
     try {
       const loaded = await load();
-      if (call === calls) show(place, draw(loaded));
+      if (call === calls) keepingFocus(place, () => show(place, draw(loaded)));
     } catch (error) {
       if (call === calls) show(place, failed(error, again));
     }
@@ -48,4 +48,19 @@ export function fill(place, load, draw) {
   }
   again();
   return again;
+}
+
+const STOPS = "a[href], button, input, select, textarea";
+
+/** What stands anew in the place of what had the focus has it; else the heading, if there is one. */
+function keepingFocus(place, act) {
+  const at = [...place.querySelectorAll(STOPS)].indexOf(document.activeElement);
+  const had = document.activeElement;
+  act();
+  if (at < 0) return;
+  const next = place.querySelectorAll(STOPS)[at];
+  const same = next?.tagName === had.tagName && !next.disabled && next.offsetParent !== null;
+  const target = same ? next : place.querySelector("h1, h2") ?? place;
+  if (target.tabIndex < 0) target.tabIndex = -1;
+  target.focus({ preventScroll: true });
 }

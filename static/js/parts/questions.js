@@ -36,6 +36,10 @@ export function questions(ctx, { sessionId = null, changed = () => {} } = {}) {
     const next = keepKeys(groups, groupAsks(wanted));
     const known = new Set(next.map(({ key }) => key));
     groups.filter(({ key }) => !known.has(key)).forEach(leave);
+    known.forEach((key) => {
+      clearTimeout(leaving.get(key)?.timer);
+      leaving.delete(key);
+    });
     groups = next;
     const going = [...leaving.values()].map(({ group }) => ({ ...group, ended: ended(group) }));
     const items = [...next, ...going].sort((a, b) => a.key - b.key);

@@ -2,16 +2,17 @@
 
 import { post } from "../lib/api.js";
 import { h, show } from "../lib/dom.js";
+import { many } from "../lib/format.js";
 import { form, select, toggle } from "./field.js";
 import { verdict } from "./rule_words.js";
 import { nameOf } from "./state.js";
 import { table } from "./table.js";
 import { visible } from "./visible_text.js";
 
-const SINCE = [["1d", "a day"], ["7d", "a week"], ["30d", "30 days"], ["", "all that is on record"]];
+const SINCE = [["1d", "a day"], ["7d", "a week"], ["30d", "30 days"], ["", "all on record"]];
 
-/** The form and its result; `text()` gives the rules, as they are typed. */
-export function replay(ctx, text, sessionId = "") {
+/** The form and its result; `text()` gives the rules of the policy `name`, as they are typed. */
+export function replay(ctx, name, text, sessionId = "") {
   const result = h("div", { class: "result", "aria-live": "polite" });
   const since = select("Calls of the last", SINCE, { value: "7d" });
   const session = select("In", [["", "all sessions"], ...(ctx.sessions.get() ?? [])
@@ -23,7 +24,7 @@ export function replay(ctx, text, sessionId = "") {
 
   async function submit() {
     const said = await post("/policies/replay", {
-      text: text(),
+      name, text: text(),
       ...(since.input.value && { since: since.input.value }),
       ...(session.input.value && { sessionId: session.input.value }),
       withStandard: standard.input.checked,
@@ -34,7 +35,7 @@ export function replay(ctx, text, sessionId = "") {
 
 function report({ summary, changed }) {
   const { rows, counts, inexact, leftOut } = summary;
-  const calls = (count) => `${count} ${count === 1 ? "call" : "calls"}`;
+  const calls = (count) => many(count, "call");
   if (!rows) return h("p", {}, "No call is on record there.");
   return [
     h("p", { class: "verdict" }, h("b", {}, changed.length

@@ -16,9 +16,9 @@ const ROWS = { least: 10, most: 28 };
 /**
  * `{ node, input, checked(), set(text) }`: `checked()` is a promise of what `POST /policies/check`
  * says of the text as it is then; `changed(reply)` is told of each check, and of each key with
- * null.
+ * null. `below` stands under the text.
  */
-export function rulesEditor(text, { name, readonly = false, changed = () => {} }) {
+export function rulesEditor(text, { name, readonly = false, changed = () => {}, below = null }) {
   const numbers = h("div", { class: "line-numbers", "aria-hidden": "true" });
   const strip = h("div", { class: "wrong-line", hidden: true });
   const input = h("textarea", {
@@ -35,7 +35,8 @@ export function rulesEditor(text, { name, readonly = false, changed = () => {} }
   check();
   return {
     node: h("div", { class: "rules-editor" },
-      h("div", {}, h("div", { class: "editor" }, numbers, strip, input), problem), about),
+      h("div", { class: "editor-side" },
+        h("div", { class: "editor" }, numbers, strip, input), problem, below), about),
     input, checked: check, set,
   };
 
@@ -85,7 +86,8 @@ export function rulesEditor(text, { name, readonly = false, changed = () => {} }
   }
 
   function fault({ error, line, column, rule }) {
-    const place = line ? `Line ${line}${column ? `, column ${column}` : ""}` : rule && `Rule ${rule}`;
+    const at = column ? `, column ${column}` : "";
+    const place = line ? `Line ${line}${at}` : rule && `Rule ${rule}`;
     return [
       line ? h("button", { type: "button", class: "text", onclick: () => go(line, column ?? 1) },
         place) : place,

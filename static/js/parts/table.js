@@ -15,6 +15,14 @@ export function table(caption, columns, items) {
       h("caption", { class: "unseen" }, caption),
       h("thead", {}, h("tr", {}, columns.map((column) =>
         h("th", { scope: "col", class: column.class }, column.name)))),
-      h("tbody", {}, items.map((item) => h("tr", {}, columns.map((column) =>
-        h("td", { class: column.class, "data-name": column.name }, column.cell(item))))))));
+      h("tbody", {}, rows(columns, items))));
+}
+
+/** Rows for a table that there is already; `attributes(item)` are those of a row. */
+export function rows(columns, items, attributes = () => ({})) {
+  // In a box of its own a cell's content is one thing beside the column's name.
+  const cell = (column, item) => h("td", { class: column.class, "data-name": column.name },
+    h("div", {}, column.cell(item)));
+  return items.map((item) =>
+    h("tr", attributes(item), columns.map((column) => cell(column, item))));
 }

@@ -1,4 +1,4 @@
-/** A dry run: a call that is typed, and how it would be judged. Nothing runs and nothing is kept. */
+/** A dry run: a call that is typed, and how it would be judged. Nothing runs, nothing is kept. */
 
 import { post } from "../lib/api.js";
 import { h, show } from "../lib/dom.js";

@@ -46,7 +46,7 @@ export function lately(ctx) {
         href: `#/audit/${entry.seq}`, class: "call-line",
       }, visible(callLine(entry), false)) },
       { name: "Answer", class: "tight", cell: ({ decision }) =>
-        badge(decision === "allow" ? "approved" : "denied", decision === "allow" ? "busy" : "bad") },
+        (decision === "allow" ? badge("approved", "busy") : badge("denied", "bad")) },
       { name: "By", cell: (entry) => visible(deciders(entry), false) },
     ], entries);
   }

@@ -75,18 +75,20 @@ export function notices(ctx) {
   async function markAll() {
     readAll.disabled = true;
     await post("/notifications/read").catch((error) => toast(words(error)));
-    past = past.map((one) => ({ ...one, readAt: one.readAt ?? new Date().toISOString() }));
+    past = past.map(isRead);
     ctx.notices.refresh();
   }
 
   function row(notice) {
     return noticeRow(notice, async (id) => {
       await post(`/notifications/${id}/read`).catch((error) => toast(words(error)));
-      past = past.map((one) => (one.id === id ? { ...one, readAt: new Date().toISOString() } : one));
+      past = past.map((one) => (one.id === id ? isRead(one) : one));
       ctx.notices.refresh();
     });
   }
 }
+
+const isRead = (one) => ({ ...one, readAt: one.readAt ?? new Date().toISOString() });
 
 function noticeRow(notice, read) {
   const [state, times, receipts, body] = [

@@ -120,7 +120,7 @@ function sets() {
       { name: "", class: "tight", cell: ({ builtIn }) => builtIn && badge("built in") },
       { name: "New sessions", class: "tight", cell: (set) => (set.isDefault
         ? badge("get this one", "busy") : h("button", {
-          type: "button", class: "small", "aria-label": `Give new sessions ${set.name}`,
+          type: "button", class: "small", "aria-label": `Make default: ${set.name}`,
           onclick: () => makeDefault(set.id),
         }, "Make default")) },
     ], all),
@@ -140,7 +140,8 @@ function sets() {
 }
 
 function newPolicy(ctx) {
-  const name = field("Name", { autocomplete: "off" }, "What verdicts and the audit log call it.");
+  const name = field("Name", { autocomplete: "off", autofocus: true },
+    "What verdicts and the audit log call it.");
   const about = field("What it is for", { autocomplete: "off", required: false });
   const running = (ctx.sessions.get() ?? []).filter(isLive);
   const scope = select("Holds for", [["global", "all sessions"], ["set", "where a set lists it"],
@@ -158,7 +159,7 @@ function newPolicy(ctx) {
 }
 
 function newSet() {
-  const name = field("Name", { autocomplete: "off" });
+  const name = field("Name", { autocomplete: "off", autofocus: true });
   const about = area("What it is for", { rows: 2 });
   const place = h("div", {});
   const box = (policy) => {

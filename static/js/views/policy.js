@@ -2,6 +2,7 @@
 
 import { get, put, remove } from "../lib/api.js";
 import { h } from "../lib/dom.js";
+import { many } from "../lib/format.js";
 import { badge } from "../parts/badge.js";
 import { confirm } from "../parts/dialog.js";
 import { words } from "../parts/field.js";
@@ -22,6 +23,7 @@ export function policy(ctx, id) {
   const path = `/policies/${encodeURIComponent(id)}`;
   const place = h("div", { class: "panel" });
   let draft = null;
+  let at = "rules";
   const load = async () => (await get(path)).policy;
   const again = fill(place, load, draw);
   return {
@@ -42,11 +44,11 @@ export function policy(ctx, id) {
       { id: "try", label: "Try a call", make: () =>
         trial(ctx, { draft: typed, sessionId: session }) },
       { id: "replay", label: "Replay the past", make: () =>
-        replay(ctx, () => draft.text(), session) },
+        replay(ctx, known.name, () => draft.text(), session) },
       own && { id: "history", label: "History", make: () => history(known) },
       own && { id: "facts", label: "Name and scope", make: () => facts(known, again) },
-    ].filter(Boolean));
-    select("rules");
+    ].filter(Boolean), (tab) => { at = tab; });
+    select(at);
     const [word, tone, title] = standing(known);
     return [
       h("a", { href: "#/policies", class: "back-link" }, "← All policies"),
@@ -90,8 +92,7 @@ export function policy(ctx, id) {
       action: "Delete policy",
       act: async () => {
         const gone = await remove(path);
-        const count = gone.sessionIds.length;
-        toast(`Deleted. It held for ${count} running ${count === 1 ? "session" : "sessions"}.`);
+        toast(`Deleted. It held for ${many(gone.sessionIds.length, "running session")}.`);
         draft.forget();
         location.hash = "#/policies";
       },

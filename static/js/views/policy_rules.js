@@ -30,15 +30,15 @@ export function rules(policy, saved) {
   const back = h("button", { type: "button", onclick: revert, disabled: true }, "Undo all");
   const editor = rulesEditor(kept?.text ?? stored, {
     name: policy.name, readonly: !own, changed: judged,
+    below: own ? [h("div", { class: "save-bar" }, save, back, status), problem, place]
+      : h("p", { class: "meta" }, policy.builtIn
+        ? "It is part of codepiper and cannot be changed. Copy its rules into a policy of your own."
+        : "It comes from the session's repository."),
   });
   window.addEventListener("beforeunload", hold);
   const node = h("div", { class: "panel" },
     kept && own && h("p", { class: "notice" }, "What you typed here before is not saved yet."),
-    editor.node,
-    own ? [h("div", { class: "save-bar" }, save, back, status), problem, place]
-      : h("p", { class: "meta" }, policy.builtIn
-        ? "It is part of codepiper and cannot be changed. Copy its rules into a policy of your own."
-        : "It comes from the session's repository."));
+    editor.node);
   return { node, text: () => editor.input.value, isChanged, keep, forget };
 
   function isChanged() {

@@ -2,6 +2,7 @@
 
 import { get, post, put, remove } from "../lib/api.js";
 import { h } from "../lib/dom.js";
+import { many } from "../lib/format.js";
 import { badge } from "../parts/badge.js";
 import { confirm } from "../parts/dialog.js";
 import { words } from "../parts/field.js";
@@ -46,7 +47,7 @@ export function policySet(ctx, id) {
         href: `#/policies/${encodeURIComponent(policy.id)}` }, visible(policy.name, false)) },
       { name: "Rules", class: "number tight", cell: ({ rules }) => rules.length },
       { name: "", class: "tight", cell: (policy) => !set.builtIn && h("button", {
-        type: "button", class: "small", "aria-label": `Take ${policy.name} out`,
+        type: "button", class: "small", "aria-label": `Take out ${policy.name}`,
         onclick: () => act(remove(`${path}/policies/${encodeURIComponent(policy.id)}`)),
       }, "Take out") },
     ];
@@ -61,16 +62,18 @@ export function policySet(ctx, id) {
 
   function holders(set, act) {
     const all = ctx.sessions.get() ?? [];
-    const having = set.sessionIds.map((one) => all.find((known) => known.id === one) ?? { id: one });
+    const known = (one) => all.find((session) => session.id === one) ?? { id: one };
+    const having = set.sessionIds.map(known).sort((a, b) => isLive(b) - isLive(a));
     const others = all.filter((one) => isLive(one) && !set.sessionIds.includes(one.id));
     const pick = h("select", { id: "add-session", "aria-label": "A session to give it to" },
       others.map((one) => h("option", { value: one.id }, nameOf(one))));
     const at = (session) => `/sessions/${encodeURIComponent(session)}/policy-sets`;
     return h("section", {}, h("h2", {}, "Sessions that have it"),
       having.length ? h("ul", { class: "holders" }, having.map((one) => h("li", {},
-        h("a", { href: `#/sessions/${encodeURIComponent(one.id)}` }, visible(nameOf(one), false)),
+        h("span", {}, h("a", { href: `#/sessions/${encodeURIComponent(one.id)}` },
+          visible(nameOf(one), false)), !isLive(one) && h("span", { class: "meta" }, " ended")),
         h("button", {
-          type: "button", class: "small", "aria-label": `Take it off ${nameOf(one)}`,
+          type: "button", class: "small", "aria-label": `Take off ${nameOf(one)}`,
           onclick: () => act(remove(`${at(one.id)}/${encodeURIComponent(set.id)}`)),
         }, "Take off")))) : h("p", { class: "meta" }, "None."),
       others.length > 0 && h("div", { class: "default-line" }, pick, h("button", {
@@ -87,7 +90,7 @@ export function policySet(ctx, id) {
     confirm({
       title: `Delete the set ${set.name}?`,
       text: [
-        count ? `${count} sessions lose what it allows, asks and denies, from their next call on.`
+        count ? `From their next call on, ${many(count, "session")} do without it.`
           : "No session has it.",
         "The policies in it stay.",
       ],

@@ -7,7 +7,8 @@ import { mkdirSync } from "node:fs";
 const { chromium } = createRequire(import.meta.url)(process.env.PLAYWRIGHT);
 
 /** What the browser says of replies that a scenario provokes: a wrong password is no fault. */
-const PROVOKED = /^Failed to load resource: .* 40[013] .*\/api\/auth\//;
+const PROVOKED = new RegExp("^Failed to load resource: .* (40[013] .*/api/auth/"
+  + "|409 .*/api/policies/|400 .*/api/env-sets)");
 
 /** The browser; `url` is where the daemon is. */
 export async function launch(url) {

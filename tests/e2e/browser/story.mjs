@@ -86,7 +86,7 @@ async function typing() {
 async function answering() {
   await page.getByRole("link", { name: /Inbox/ }).click();
   const card = (command) => page.getByRole("article").filter({ hasText: command });
-  await card("touch approved").getByRole("button", { name: "Approve" }).click();
+  await card("touch approved").getByRole("button", { name: "Approve once" }).click();
   await card("touch approved").waitFor({ state: "detached" });
   await card("touch denied").getByLabel(/Reason/).fill("not on a Friday");
   await card("touch denied").getByRole("button", { name: "Deny" }).click();
