@@ -36,7 +36,7 @@ export function row(ctx) {
     const text = lineOf(session, asks);
     say(line, text);
     line.title = text;
-    line.classList.toggle("asks", asks.length > 0);
+    node.classList.toggle("asking", asks.length > 0);
     follow(marks(session));
     answer.hidden = asks.length === 0;
     answer.setAttribute("href", `#/sessions/${session.id}`);

@@ -1,0 +1,3 @@
+/** activity */
+import { h } from "../../lib/dom.js";
+export function activity() { return { node: h("p", {}, "activity") }; }

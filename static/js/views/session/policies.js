@@ -1,0 +1,3 @@
+/** policies */
+import { h } from "../../lib/dom.js";
+export function policies() { return { node: h("p", {}, "policies") }; }
