@@ -81,6 +81,6 @@ export function compose(id, { paste, queues }) {
   /** As high as what is written, up to what the style sheet allows. */
   function tidy() {
     text.style.setProperty("height", "auto");
-    text.style.setProperty("height", `${text.scrollHeight + 2}px`);
+    if (text.value) text.style.setProperty("height", `${text.scrollHeight + 2}px`);
   }
 }

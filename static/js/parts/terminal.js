@@ -30,7 +30,8 @@ export function terminal(socket, session, told) {
   const host = h("div", { class: "tty" });
   const send = input(socket, session.id);
   const isOver = () => !host.isConnected;
-  let [now, next, level, isWhole] = [null, null, 0, false];
+  let [now, next] = [null, null];
+  let [level, isWhole, loading] = [0, false, null];
   const size = room(host, ask, differs);
   const search = find({ ready: () => older(2), back: () => now.term.focus() });
   const stops = [
@@ -47,14 +48,16 @@ export function terminal(socket, session, told) {
   requestAnimationFrame(() => {
     if (isOver()) return;
     now = make(LIVE_LINES, session.ptyCols, session.ptyRows);
-    now.out = follow(socket, session.id, now.term, { from: "screen", held });
+    now.out = follow(socket, session.id, now.term, {
+      from: "screen", held, cleared: forget,
+    });
     enter(now);
     // On a phone the focus would bring the keyboard up, over half of what was asked for.
     if (!TOUCH.matches) now.term.focus();
   });
 
   return {
-    node: h("div", { class: "tty-box" }, search.node, host),
+    node: h("div", { class: "tty-box" }, host, search.node),
     send,
     find: search.open,
     fit,
@@ -125,7 +128,7 @@ export function terminal(socket, session, told) {
   }
 
   function held(is) {
-    told.notice("held", is && "There is newer output below.", is && {
+    told.notice("held", is && "There is newer output below", is && {
       label: "Go there", act: () => now.term.scrollToBottom(),
     });
     if (!is) now.term.scrollToBottom();
@@ -136,27 +139,40 @@ export function terminal(socket, session, told) {
     if (now && isAtTop(now.term)) older(level + 1);
   }
 
-  /** Draws what was before, `upTo` steps back, and shows it where the person is now. */
+  /** A picture has taken the place of what was there. */
+  function forget() {
+    [level, isWhole] = [0, false];
+  }
+
+  /** Has what was before, up to `upTo` steps back; two calls at once are one after the other. */
   async function older(upTo) {
+    while (loading) await loading;
     const to = Math.min(upTo, STEPS.length);
-    if (!now?.out || next || isWhole || level >= to || now.out.offset() === null) return;
-    level = to;
+    if (!now?.out || isWhole || level >= to || now.out.offset() === null) return;
+    loading = load(to);
+    await loading;
+    loading = null;
+  }
+
+  /** Draws it out of sight, and shows it where the person is now. */
+  async function load(to) {
     const { term, out } = now;
     out.stop();
     await new Promise((done) => { term.write("", done); });
     const until = out.offset();
+    const near = Math.max(0, until - STEPS[to - 1]);
     told.notice("older", "Loading older output…");
     next = make(Math.max(mostLines(term.cols), LIVE_LINES), term.cols, term.rows);
     await new Promise((arrived) => {
-      const near = Math.max(0, until - STEPS[level - 1]);
       const progress = (offset) => {
         const part = Math.floor(100 * (offset - near) / Math.max(1, until - near));
         if (next) told.notice("older", `Loading older output… ${Math.min(part, 100)} %`);
       };
-      const from = { near };
-      next.out = follow(socket, session.id, next.term, { from, until, arrived, progress, held });
-      isWhole = near === 0;
+      next.out = follow(socket, session.id, next.term, {
+        from: { near }, until, arrived, progress, held, cleared: forget,
+      });
     });
+    [level, isWhole] = [to, near === 0];
     if (next) swap();
   }
 

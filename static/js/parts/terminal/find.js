@@ -14,7 +14,7 @@ export function find({ ready, back }) {
   const count = h("span", { class: "meta find-count", role: "status" });
   const field = h("input", {
     type: "search", "aria-label": "Find in the output", placeholder: "Find in the output",
-    autocomplete: "off", spellcheck: "false", oninput: () => go(true, true), onkeydown: keys,
+    autocomplete: "off", spellcheck: "false", oninput: () => go(false), onkeydown: keys,
   });
   const exact = h("button", { type: "button", class: "quiet", "aria-pressed": "false",
     title: "Match capital letters", onclick: flip }, "Aa");
@@ -48,7 +48,7 @@ export function find({ ready, back }) {
   function flip() {
     const is = exact.getAttribute("aria-pressed") !== "true";
     exact.setAttribute("aria-pressed", String(is));
-    go(true, true);
+    go(false);
   }
 
   async function addon() {
@@ -64,12 +64,13 @@ export function find({ ready, back }) {
     return search;
   }
 
-  async function go(forward, incremental = false) {
+  /** From the end of the output upwards, as long as nobody goes down. */
+  async function go(forward) {
     const loaded = await addon().catch(() => toast("The search could not be loaded."));
     if (!loaded) return;
     if (!field.value) loaded.clearDecorations();
     const options = {
-      caseSensitive: exact.getAttribute("aria-pressed") === "true", incremental,
+      caseSensitive: exact.getAttribute("aria-pressed") === "true",
       decorations: {
         matchBackground: token("--screen-match"), matchOverviewRuler: token("--screen-match"),
         activeMatchBackground: token("--screen-match-on"),
@@ -84,7 +85,7 @@ export function find({ ready, back }) {
     if (event.key === "Escape") return close();
     if (event.key !== "Enter") return;
     event.preventDefault();
-    go(!event.shiftKey);
+    go(event.shiftKey);
   }
 
   function close() {

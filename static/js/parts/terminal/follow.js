@@ -7,13 +7,13 @@
  */
 
 import { GAP, gapEnd, OUTPUT, RESIZE, size, SNAPSHOT } from "../../lib/frames.js";
-import { isReading } from "./screen.js";
+import { isNearlyFull, isReading } from "./screen.js";
 
 /**
  * Bytes that xterm.js has not drawn yet. At the end of the output they are what a key waits for
- * before its echo is seen; on the way there only memory.
+ * before its echo is seen, on the way there only memory, and to who reads further up no use at all.
  */
-const BEHIND_BYTES = { end: 1 << 20, past: 16 << 20 };
+const BEHIND_BYTES = { end: 1 << 20, past: 16 << 20, read: 64 << 10 };
 /** xterm.js looks at the clock between two writes: of short lines a longer one takes a frame. */
 const WRITE_BYTES = 8 << 10;
 
@@ -21,20 +21,19 @@ const WRITE_BYTES = 8 << 10;
  * Follows `session:ID:pty` with `term`. `from` is "screen" or `{ near: OFFSET }`; with `until` it is
  * in the past until it has drawn up to that offset, and then calls `arrived()`. `progress(offset)`
  * is called with each piece drawn, `held(is)` when the page lets go of the output because a person
- * reads further up, and takes it again. Returns `{ begin(), offset(), resume(), stop() }`.
+ * reads further up, and takes it again, and `cleared()` when a picture has taken the place of all
+ * that was there. Returns `{ offset(), resume(), stop() }`.
  */
-export function follow(socket, id, term, { from, until = 0, arrived, progress, held }) {
+export function follow(socket, id, term, { from, until = 0, arrived, progress, held, cleared }) {
   let place = from;
   let isPast = Boolean(arrived);
-  let [begin, drawn, undrawn] = [null, null, 0];
+  let [hasBegun, drawn, undrawn] = [false, null, 0];
   let [isHeld, isOver] = [false, false];
   let drop = subscribe();
   return {
-    /** The offset of the first byte that the scrollback can hold, or null. */
-    begin: () => begin,
     /** How far it is drawn, or null. */
     offset: () => drawn,
-    /** Takes a fresh picture, where a person's reading had held it up. */
+    /** Goes on, where a person's reading had held it up. */
     resume,
     /** Lets go for good; what has come is drawn. */
     stop() {
@@ -60,7 +59,6 @@ export function follow(socket, id, term, { from, until = 0, arrived, progress, h
   function resume() {
     if (!isHeld || isOver) return;
     hold(false);
-    place = "screen";
     drop ??= subscribe();
   }
 
@@ -75,25 +73,25 @@ export function follow(socket, id, term, { from, until = 0, arrived, progress, h
     } else if (type === SNAPSHOT) {
       picture(offset, bytes);
     } else if (type === OUTPUT) {
-      begin ??= offset - bytes.length;
       draw(offset, bytes);
     }
   }
 
   /** A picture takes the place of all that is there: not under the eyes of who reads that. */
   function picture(offset, bytes) {
-    if (begin !== null && !isPast && isReading(term)) {
+    if (hasBegun && !isPast && isReading(term)) {
       letGo();
       hold(true);
       return;
     }
-    begin = offset;
+    if (hasBegun) cleared?.();
     // In the stream, so that the empty screen comes when its turn is.
     term.write("\x1bc");
     draw(offset, bytes);
   }
 
   function draw(offset, bytes) {
+    hasBegun = true;
     undrawn += bytes.length;
     place = offset;
     let at = 0;
@@ -101,11 +99,21 @@ export function follow(socket, id, term, { from, until = 0, arrived, progress, h
       term.write(bytes.subarray(at, at + WRITE_BYTES));
     }
     term.write(bytes.subarray(at), () => done(offset, bytes.length));
-    if (undrawn <= BEHIND_BYTES[isPast ? "past" : "end"] || !drop) return;
-    letGo();
-    if (isPast) return;
-    if (isReading(term)) hold(true);
-    else place = "screen";
+    if (drop) keepUp();
+  }
+
+  /** Lets go of what is more than can be drawn, or than a reader's lines would survive. */
+  function keepUp() {
+    if (isPast) {
+      if (undrawn > BEHIND_BYTES.past) letGo();
+    } else if (isReading(term)) {
+      if (undrawn <= BEHIND_BYTES.read && !isNearlyFull(term)) return;
+      letGo();
+      hold(true);
+    } else if (undrawn > BEHIND_BYTES.end) {
+      letGo();
+      place = "screen";
+    }
   }
 
   function done(offset, length) {

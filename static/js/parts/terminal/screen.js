@@ -13,6 +13,8 @@ const CELL_BYTES = 12;
 /** What a scrollback may take: 90,000 lines of 150 columns. */
 const SCROLLBACK_BYTES = 160 << 20;
 const MOST_LINES = 200_000;
+/** A few thousand lines may be on their way already. */
+const SPARE_LINES = 4000;
 
 /** The colour, typeface or size that the page has under this name. */
 export const token = (name) =>
@@ -83,6 +85,10 @@ export function isAtTop(term) {
   const { type, viewportY } = term.buffer.active;
   return type === "normal" && viewportY === 0 && term.modes.mouseTrackingMode === "none";
 }
+
+/** Whether little more fits in before lines fall out of it. */
+export const isNearlyFull = (term) =>
+  term.buffer.normal.length + SPARE_LINES >= term.options.scrollback + term.rows;
 
 /** Whether lines have fallen out of it. */
 export const isFull = (term) =>

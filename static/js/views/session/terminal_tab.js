@@ -26,7 +26,8 @@ export function terminalTab(ctx, session, tools) {
       "aria-label": "Find in the output", title: "Find in the output (Ctrl+Shift+F)" }, icon(GLASS)),
     menu("Terminal", "Aa", rows));
   const stop = phone();
-  const node = h("div", { class: "screen" }, notices.node, term.node,
+  term.node.append(notices.node);
+  const node = h("div", { class: "screen" }, term.node,
     h("p", { class: "way-out" }, "Ctrl+Shift+↑ leaves the terminal by keyboard"),
     h("div", { class: "below" }, keys.node, prompt));
   return {
