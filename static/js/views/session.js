@@ -1,7 +1,7 @@
 /** One session: how it stands, its open questions, and behind tabs all that is known of it. */
 
 import { get } from "../lib/api.js";
-import { h, list, say, show } from "../lib/dom.js";
+import { h, list, show } from "../lib/dom.js";
 import { approvalCard } from "../parts/approval_card.js";
 import { looking } from "../parts/looking.js";
 import { failed, loading } from "../parts/page.js";
@@ -50,7 +50,6 @@ export function session(ctx, id) {
     top.update(now);
     if (!parts && view.node.isConnected) fill(now);
     parts?.forEach((part) => part.update?.(now));
-    say(top.name, now.name ?? now.id.slice(0, 8));
   }
 
   function fill(now) {

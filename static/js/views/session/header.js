@@ -2,6 +2,7 @@
 
 import { post, put, remove } from "../../lib/api.js";
 import { h, list, say } from "../../lib/dom.js";
+import { oneLine } from "../../lib/format.js";
 import { badge } from "../../parts/badge.js";
 import { marks } from "../../parts/marks.js";
 import { menu } from "../../parts/menu.js";
@@ -13,7 +14,7 @@ const NAME_CHARS = 80;
 const TICK_MS = 1000;
 const PEN = "✎";
 
-/** `{ node, name, update(session), destroy() }`. */
+/** `{ node, update(session), destroy() }`. */
 export function header(ctx, id) {
   const state = stateBadge();
   const name = h("h1", { title: "Double-click to rename", ondblclick: edit });
@@ -36,12 +37,12 @@ export function header(ctx, id) {
       h("div", { class: "row-head" }, name, field, pen, state.node, badges),
       h("p", { class: "meta" }, where, since.node)),
     h("div", { class: "actions" }, buttons.node, more), alarm);
-  return { node, name, update, destroy: () => clearInterval(ticking) };
+  return { node, update, destroy: () => clearInterval(ticking) };
 
   function update(session) {
     now = session;
     say(name, nameOf(session));
-    say(where, `${session.provider} · ${session.cwd} · `);
+    say(where, `${session.provider} · ${oneLine(session.cwd)} · `);
     where.title = session.cwd;
     since.update(isLive(session) ? session.createdAt : session.endedAt ?? session.updatedAt);
     state.update(session);
