@@ -17,6 +17,7 @@ const LIBRARIES: &[(&str, &str)] = &[
     ("/vendor/xterm.mjs", "@xterm/xterm/lib/xterm.mjs"),
     ("/vendor/xterm.css", "@xterm/xterm/css/xterm.css"),
     ("/vendor/addon-fit.mjs", "@xterm/addon-fit/lib/addon-fit.mjs"),
+    ("/vendor/addon-search.mjs", "@xterm/addon-search/lib/addon-search.mjs"),
     ("/vendor/addon-unicode11.mjs", "@xterm/addon-unicode11/lib/addon-unicode11.mjs"),
     ("/vendor/addon-web-links.mjs", "@xterm/addon-web-links/lib/addon-web-links.mjs"),
 ];

@@ -42,8 +42,8 @@ export function onSignedOut(told) {
 /** GET. */
 export const get = (path) => call("GET", path);
 
-/** POST with a JSON body. */
-export const post = (path, body = {}) => call("POST", path, body);
+/** POST with a JSON body; `signal` can call it off. */
+export const post = (path, body = {}, signal = null) => call("POST", path, body, signal);
 
 /** PUT with a JSON body. */
 export const put = (path, body) => call("PUT", path, body);
@@ -69,21 +69,25 @@ export function signedIn(reply) {
   if (reply.device) device.set(reply.device);
 }
 
-async function call(method, path, body) {
-  const reply = await request(method, path, body);
+/** What is not JSON: the reply itself, as `fetch` gives it. */
+export const raw = (path) => request("GET", path);
+
+async function call(method, path, body, signal) {
+  const reply = await request(method, path, body, signal);
   return reply.json().catch(() => null);
 }
 
-async function request(method, path, body) {
+async function request(method, path, body, signal) {
   const headers = { Accept: "application/json" };
   if (proof.get()) headers["X-CodePiper-Proof"] = proof.get();
   if (body) headers["Content-Type"] = "application/json";
   let reply;
   try {
     reply = await fetch(`/api${path}`, {
-      method, headers, body: body && JSON.stringify(body), cache: "no-store",
+      method, headers, body: body && JSON.stringify(body), cache: "no-store", signal,
     });
   } catch {
+    if (signal?.aborted) throw new ApiError(0, { error: "taken back", code: "aborted" });
     throw new ApiError(0, { error: "the daemon cannot be reached", code: "unreachable" });
   }
   if (reply.ok) return reply;

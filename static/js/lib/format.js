@@ -52,6 +52,15 @@ export function lastPart(path) {
   return path.split("/").filter(Boolean).at(-1) ?? path;
 }
 
+/** Controls, and what changes the order of a text or takes no room in it. */
+const HIDDEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\u115f\u1160\u3164\uffa0]/gu;
+
+/** A text for one line of a list, in which what cannot be seen is named: "ab‹U+202E›txt". */
+export function oneLine(text) {
+  return text.replace(HIDDEN, (one) =>
+    (one === "\t" ? " " : `‹U+${one.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}›`));
+}
+
 /** A text of a few words with a capital letter in front. */
 export function sentence(text) {
   return text.charAt(0).toUpperCase() + text.slice(1);

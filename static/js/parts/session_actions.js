@@ -1,11 +1,12 @@
 /** What can be done to a session from its row and from its own view. */
 
 import { copy } from "../lib/clipboard.js";
-import { post, put, remove } from "../lib/api.js";
+import { get, post, put, remove } from "../lib/api.js";
 import { h } from "../lib/dom.js";
 import { danger } from "./danger.js";
 import { confirm, dialog } from "./dialog.js";
-import { field, form, words } from "./field.js";
+import { field, form, select, words } from "./field.js";
+import { fill } from "./page.js";
 import { isLive, nameOf } from "./state.js";
 import { toast } from "./toast.js";
 
@@ -26,7 +27,7 @@ export function actionsOf(ctx, session, gone) {
   }
   const lifted = Boolean(session.dangerousUntil);
   return [
-    renaming, copying, null,
+    renaming, copying, { label: "Notifications…", act: () => notices(session) }, null,
     session.frozen
       ? { label: "Thaw", act: now("thaw", "It goes on.") }
       : { label: "Freeze", act: now("freeze", "Frozen: its processes stand still.") },
@@ -67,6 +68,24 @@ export function rename(session, refresh) {
     refresh();
   }, name.node));
   name.input.select();
+}
+
+const NOTICES = [["", "As set for all sessions"], ["true", "Always"], ["false", "Never"]];
+
+/** Asks whether this session may notify. */
+function notices(session) {
+  const path = `/sessions/${session.id}/notifications/prefs`;
+  const place = h("div", {});
+  const asked = dialog(`Notifications of ${nameOf(session)}`, place);
+  fill(place, () => get(path), ({ prefs }) => {
+    const kept = prefs.enabled ?? "";
+    const choice = select("Tell me when it needs me", NOTICES, { value: String(kept) });
+    return form("Save", async () => {
+      const word = choice.input.value;
+      await put(path, { enabled: word === "" ? null : word === "true" });
+      asked.close();
+    }, choice.node);
+  });
 }
 
 /** Ends it nicely, after a question. */

@@ -1,6 +1,7 @@
 /** How a session stands, in a word and a colour; never in the colour alone. */
 
 import { h } from "../lib/dom.js";
+import { oneLine } from "../lib/format.js";
 
 const WORDS = {
   STARTING: ["starting", "busy"],
@@ -33,5 +34,5 @@ export function isLive(session) {
 
 /** What a person calls it. */
 export function nameOf(session) {
-  return session.name ?? session.id.slice(0, 8);
+  return session.name ? oneLine(session.name) : session.id.slice(0, 8);
 }

@@ -2,203 +2,208 @@
  * A session's terminal: xterm.js at the end of a topic of the socket.
  *
  * The daemon owns the terminal: it answers the programs' queries, says how large it is, and knows
- * where in the log this page stands. A page that cannot keep up lets go and takes a fresh picture.
+ * where in the log this page stands. The page opens on a picture of the screen; what was before
+ * that is drawn out of sight when somebody wants it, and then takes the picture's place.
  */
 
-import { FitAddon } from "/vendor/addon-fit.mjs";
-import { Unicode11Addon } from "/vendor/addon-unicode11.mjs";
-import { WebLinksAddon } from "/vendor/addon-web-links.mjs";
-import { Terminal } from "/vendor/xterm.mjs";
 import { h } from "../lib/dom.js";
-import { GAP, gapEnd, OUTPUT, RESIZE, size, SNAPSHOT } from "../lib/frames.js";
-import { pasteParts } from "../lib/paste.js";
+import { follow } from "./terminal/follow.js";
+import { find } from "./terminal/find.js";
+import { input, keyHandler } from "./terminal/input.js";
+import { room } from "./terminal/room.js";
+import { isAtTop, isFull, isReading, makeScreen, mostLines } from "./terminal/screen.js";
+import { touch } from "./terminal/touch.js";
 import { toast } from "./toast.js";
 
-const SCROLLBACK_LINES = 10_000;
-/** Bytes that xterm.js has not drawn yet, from where on a new picture is sooner there. */
-const BEHIND_BYTES = 8 << 20;
-/** The daemon takes 60 inputs a second: what is typed faster goes out together. */
-const INPUT_GAP_MS = 20;
-const RESIZE_GAP_MS = 100;
+/** Lines that a terminal keeps of what it was there for. */
+const LIVE_LINES = 10_000;
+/** Bytes of older output, one step after the other. The last is all that a log keeps. */
+const STEPS = [1 << 20, 8 << 20, 64 << 20];
 const TOUCH = window.matchMedia("(pointer: coarse)");
-const NARROW = window.matchMedia("(max-width: 700px)");
 
-/** `{ node, key(name), focus(), destroy() }` for a session. */
-export function terminal(socket, session) {
-  const term = open(session);
-  const fit = new FitAddon();
-  term.loadAddon(fit);
+/**
+ * `session` is as the API shows it. `told` are `notice(kind, text, action?)` for what is said above
+ * the terminal, where an empty text takes it back, and `ctrl()`, true where the next letter is meant
+ * together with Ctrl. Returns the node and what can be done.
+ */
+export function terminal(socket, session, told) {
   const host = h("div", { class: "tty" });
-  const id = session.id;
-  const place = follow(socket, id, term);
-  const type = paced((data) => socket.send({ op: "pty_input", sessionId: id, data }));
-  term.onData(type);
-  term.attachCustomKeyEventHandler((event) => keys(event, term, host));
-  host.addEventListener("paste", (event) => paste(event, socket, id), true);
-  const watching = new ResizeObserver(settled(() => ask()));
-  const unwatch = socket.state.watch((state) => {
-    term.options.disableStdin = state !== "open";
-    if (state === "open") ask();
-  });
+  const send = input(socket, session.id);
+  const isOver = () => !host.isConnected;
+  let [now, next] = [null, null];
+  let [level, isWhole, loading] = [0, false, null];
+  const size = room(host, ask, differs);
+  const search = find({ ready: () => older(2), back: () => now.term.focus() });
+  const stops = [
+    socket.state.watch((state) => {
+      if (now) now.term.options.disableStdin = state !== "open";
+      if (state === "open") size.fit();
+    }),
+    socket.hear("resize_ack", ({ sessionId }) => sessionId === session.id && size.answered()),
+  ];
+  host.addEventListener("paste", paste, true);
+  host.addEventListener("wheel", ({ deltaY }) => deltaY < 0 && above(), { passive: true });
+  touch(host, size);
   // The size of a letter is known once the terminal stands in the page.
   requestAnimationFrame(() => {
-    term.open(host);
-    watching.observe(host);
+    if (isOver()) return;
+    now = make(LIVE_LINES, session.ptyCols, session.ptyRows);
+    now.out = follow(socket, session.id, now.term, {
+      from: "screen", held, cleared: forget,
+    });
+    enter(now);
     // On a phone the focus would bring the keyboard up, over half of what was asked for.
-    if (!TOUCH.matches) term.focus();
+    if (!TOUCH.matches) now.term.focus();
   });
-
-  function ask() {
-    const room = host.isConnected && fit.proposeDimensions();
-    if (!(room?.cols > 1)) return;
-    socket.send({ op: "resize", sessionId: id, cols: room.cols, rows: room.rows });
-  }
 
   return {
-    node: host,
-    key: (name) => socket.send({ op: "pty_key", sessionId: id, key: name }),
-    focus: () => term.focus(),
+    node: h("div", { class: "tty-box" }, host, search.node),
+    send,
+    find: search.open,
+    fit,
+    font: (by) => size.font(size.fontSize() + by),
+    focus: () => now?.term.focus(),
+    older: () => older(STEPS.length),
+    selection: () => now?.term.getSelection() ?? "",
+    async selectAll() {
+      await older(2);
+      now.term.selectAll();
+      now.term.focus();
+      return now.term.getSelection();
+    },
     destroy() {
-      place.drop();
-      unwatch();
-      watching.disconnect();
-      term.dispose();
+      stops.forEach((stop) => stop());
+      size.stop();
+      for (const one of [now, next]) leave(one);
+      [now, next] = [null, null];
     },
   };
-}
 
-function open(session) {
-  const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-  const term = new Terminal({
-    allowProposedApi: true,
-    cols: session.ptyCols,
-    rows: session.ptyRows,
-    cursorBlink: true,
-    fontFamily: colour("--mono"),
-    fontSize: NARROW.matches ? 12 : 14,
-    scrollback: SCROLLBACK_LINES,
-    theme: {
-      background: colour("--screen"), foreground: colour("--screen-ink"),
-      cursor: colour("--screen-cursor"), selectionBackground: colour("--screen-selection"),
-    },
-  });
-  term.loadAddon(new Unicode11Addon());
-  term.unicode.activeVersion = "11";
-  term.loadAddon(new WebLinksAddon((_, address) => {
-    window.open(address, "_blank", "noopener,noreferrer");
-  }));
-  silence(term.parser);
-  return term;
-}
-
-/** What programs ask their terminal the daemon has answered: a second answer would be typed. */
-function silence(parser) {
-  const nothing = () => true;
-  const asks = (data) => data.includes("?");
-  for (const id of [
-    { final: "c" }, { prefix: ">", final: "c" }, { prefix: "=", final: "c" },
-    { final: "n" }, { prefix: "?", final: "n" }, { prefix: ">", final: "q" }, { final: "t" },
-    { intermediates: "$", final: "p" }, { prefix: "?", intermediates: "$", final: "p" },
-  ]) parser.registerCsiHandler(id, nothing);
-  for (const number of [4, 10, 11, 12]) parser.registerOscHandler(number, asks);
-  parser.registerDcsHandler({ intermediates: "$", final: "q" }, nothing);
-}
-
-/** Keeps `term` at the end of the session's output. */
-function follow(socket, id, term) {
-  let from = "screen";
-  let undrawn = 0;
-  let drop = subscribe();
-
-  function subscribe() {
-    return socket.subscribe(`session:${id}:pty`, { options: () => ({ from }), frame });
-  }
-
-  function frame({ type, offset, bytes }) {
-    if (type === RESIZE) {
-      const { cols, rows } = size(bytes);
-      // Behind what is not drawn yet, which was made for the size before.
-      term.write("", () => term.resize(cols, rows));
-      return;
-    }
-    if (type === GAP) {
-      term.write("\r\n\x1b[7m some output is gone \x1b[m\r\n");
-      from = gapEnd(bytes);
-      return;
-    }
-    // A picture is painted on an empty screen. In the stream, so that it comes when its turn is.
-    if (type === SNAPSHOT) term.write("\x1bc");
-    if (type === OUTPUT || type === SNAPSHOT) {
-      draw(bytes);
-      from = offset;
-    }
-  }
-
-  function draw(bytes) {
-    undrawn += bytes.length;
-    term.write(bytes, () => {
-      undrawn -= bytes.length;
-      if (undrawn === 0 && !drop) drop = subscribe();
+  function make(lines, cols, rows) {
+    const place = h("div", { class: "tty-place" });
+    const term = makeScreen({
+      cols, rows, lines, fontSize: size.fontSize(), hovered: (address) => { host.title = address; },
     });
-    if (undrawn > BEHIND_BYTES && drop) {
-      drop();
-      drop = null;
-      from = "screen";
-    }
+    return { term, place, out: null };
   }
 
-  return { drop: () => drop?.() };
-}
+  /** Puts it into the page, for the person to see and to type into. */
+  function enter(one) {
+    const { term, place } = one;
+    host.append(place);
+    term.open(place);
+    term.options.disableStdin = socket.state.get() !== "open";
+    term.onData((data) => (told.ctrl() && /^[a-z@[\]\\^_ ]$/i.test(data)
+      ? send.key(data === " " ? "ctrl+space" : `ctrl+${data.toLowerCase()}`) : send.type(data)));
+    term.attachCustomKeyEventHandler(keyHandler(term, session.provider !== "command", {
+      leave: () => host.closest("main").querySelector("h1, a, button")?.focus(),
+      find: search.open,
+      older: above,
+      newLine: send.type,
+    }));
+    // Down again, it takes up what it had let go of.
+    term.onScroll(() => isReading(term) || one.out.resume());
+    size.use(term);
+    search.use(term);
+  }
 
-function keys(event, term, host) {
-  const pressed = event.type === "keydown" && event.ctrlKey && event.key;
-  // Tab belongs to the program, so there has to be another way out by keyboard.
-  if (pressed === "ArrowUp" && event.shiftKey) {
+  function leave(one) {
+    one?.out?.stop();
+    one?.term.dispose();
+    one?.place.remove();
+  }
+
+  function ask({ cols, rows }) {
+    socket.send({ op: "resize", sessionId: session.id, cols, rows });
+  }
+
+  function differs(actual) {
+    told.notice("size", actual && `Sized by another viewer: ${actual.cols} × ${actual.rows}`,
+      actual && { label: "Fit to me", act: fit });
+  }
+
+  function fit() {
+    size.fit();
+    send.claim();
+  }
+
+  function held(is) {
+    told.notice("held", is && "There is newer output below", is && {
+      label: "Go there", act: () => now.term.scrollToBottom(),
+    });
+    if (!is) now.term.scrollToBottom();
+  }
+
+  /** The person wants to go further up than there is. */
+  function above() {
+    if (now && isAtTop(now.term)) older(level + 1);
+  }
+
+  /** A picture has taken the place of what was there. */
+  function forget() {
+    [level, isWhole] = [0, false];
+  }
+
+  /** Has what was before, up to `upTo` steps back; two calls at once are one after the other. */
+  async function older(upTo) {
+    while (loading) await loading;
+    const to = Math.min(upTo, STEPS.length);
+    if (!now?.out || isWhole || level >= to || now.out.offset() === null) return;
+    loading = load(to);
+    await loading;
+    loading = null;
+  }
+
+  /** Draws it out of sight, and shows it where the person is now. */
+  async function load(to) {
+    const { term, out } = now;
+    out.stop();
+    await new Promise((done) => { term.write("", done); });
+    const until = out.offset();
+    const near = Math.max(0, until - STEPS[to - 1]);
+    told.notice("older", "Loading older output…");
+    next = make(Math.max(mostLines(term.cols), LIVE_LINES), term.cols, term.rows);
+    await new Promise((arrived) => {
+      const progress = (offset) => {
+        const part = Math.floor(100 * (offset - near) / Math.max(1, until - near));
+        if (next) told.notice("older", `Loading older output… ${Math.min(part, 100)} %`);
+      };
+      next.out = follow(socket, session.id, next.term, {
+        from: { near }, until, arrived, progress, held, cleared: forget,
+      });
+    });
+    [level, isWhole] = [to, near === 0];
+    if (next) swap();
+  }
+
+  function swap() {
+    const [old, fresh] = [now, next];
+    const { buffer } = old.term;
+    const up = buffer.active.baseY - buffer.active.viewportY;
+    const selected = old.term.getSelectionPosition();
+    const hadFocus = old.place.contains(document.activeElement);
+    const shift = fresh.term.buffer.active.baseY - buffer.active.baseY;
+    [now, next] = [fresh, null];
+    enter(fresh);
+    fresh.term.scrollLines(-up);
+    if (selected) select(fresh.term, selected, shift);
+    if (hadFocus) fresh.term.focus();
+    leave(old);
+    const isCut = isFull(fresh.term);
+    isWhole ||= isCut;
+    const lines = fresh.term.buffer.normal.length.toLocaleString();
+    told.notice("older", "");
+    if (isCut) toast(`These are the last ${lines} lines. The whole log can be downloaded.`);
+  }
+
+  function paste(event) {
     event.preventDefault();
-    host.closest("main").querySelector("h1, a, button")?.focus();
-    return false;
-  }
-  // With a selection Ctrl-C copies, as everywhere in a browser.
-  return !(pressed === "c" && term.hasSelection());
-}
-
-/** Numbers them; what makes random ids is there only over TLS or on loopback. */
-let pastes = 0;
-
-function paste(event, socket, sessionId) {
-  event.preventDefault();
-  event.stopPropagation();
-  const parts = pasteParts(event.clipboardData.getData("text/plain"));
-  if (parts === null) return toast("That is too much for one paste. Put it into a file.");
-  const requestId = `paste-${pastes += 1}`;
-  for (const [chunkIndex, data] of parts.entries()) {
-    socket.send({
-      op: "pty_paste", sessionId, requestId, chunkIndex, chunkCount: parts.length, data,
-    });
+    event.stopPropagation();
+    send.paste(event.clipboardData.getData("text/plain"));
   }
 }
 
-/** Sends the first piece at once, and what comes within the gap after it together. */
-function paced(send) {
-  let waiting = "";
-  let timer = null;
-  function flush() {
-    timer = null;
-    if (!waiting) return;
-    send(waiting);
-    waiting = "";
-    timer = setTimeout(flush, INPUT_GAP_MS);
-  }
-  return (data) => {
-    waiting += data;
-    if (timer === null) flush();
-  };
-}
-
-function settled(act) {
-  let timer = null;
-  return () => {
-    clearTimeout(timer);
-    timer = setTimeout(act, RESIZE_GAP_MS);
-  };
+function select(term, { start, end }, shift) {
+  const length = (end.y - start.y) * term.cols + end.x - start.x;
+  term.select(start.x, start.y + shift, length);
 }

@@ -1,56 +1,78 @@
-/** One session: its open questions, and its terminal. */
+/** One session: how it stands, its open questions, and behind tabs all that is known of it. */
 
 import { get } from "../lib/api.js";
 import { h, list, show } from "../lib/dom.js";
-import { shortPath } from "../lib/format.js";
 import { approvalCard } from "../parts/approval_card.js";
-import { keybar } from "../parts/keybar.js";
-import { isLive, nameOf, stateBadge } from "../parts/state.js";
-import { terminal } from "../parts/terminal.js";
+import { looking } from "../parts/looking.js";
+import { failed, loading } from "../parts/page.js";
+import { tabs } from "../parts/tabs.js";
+import { activity } from "./session/activity.js";
+import { details } from "./session/details.js";
+import { header } from "./session/header.js";
+import { policies } from "./session/policies.js";
+import { terminalTab } from "./session/terminal_tab.js";
 
 /** The view of the session `id`. */
 export function session(ctx, id) {
-  const state = stateBadge();
-  const [name, meta, alarm] = [
-    h("h1", {}), h("p", { class: "meta" }), h("p", { class: "alarm", hidden: true }),
-  ];
+  const top = header(ctx, id);
   const questions = h("div", { class: "questions" });
-  const screen = h("div", { class: "screen" }, h("p", { class: "meta" }, "Loading…"));
-  const head = h("header", { class: "session-head" },
-    h("a", { href: "#/sessions", class: "back", "aria-label": "All sessions" }, "←"),
-    h("div", {}, h("div", { class: "row-head" }, name, state.node), meta), alarm);
+  const room = h("div", { class: "session-room" }, loading());
   const view = {
-    node: h("div", { class: "view session" }, head, questions, screen),
+    node: h("div", { class: "view session dense" }, top.node, questions, room),
     title: "Session",
     destroy: () => stops.forEach((stop) => stop()),
   };
   const follow = list(questions, (approval) => approval.id,
     (approval) => approvalCard(approval, ctx.approvals.refresh, true));
-  let live = null;
+  let [parts, known] = [null, null];
   const stops = [
+    looking(ctx.socket, id),
     ctx.approvals.watch((all) => follow((all ?? []).filter((one) => one.sessionId === id))),
     ctx.sessions.watch((all) => update(all?.find((one) => one.id === id))),
-    () => live?.destroy(),
+    top.destroy,
+    () => parts?.forEach((part) => part.destroy?.()),
   ];
-  // The list may be on its way, and this address may name what it does not hold.
-  get(`/sessions/${encodeURIComponent(id)}`).then((found) => update(found.session), (error) => {
-    if (!live) show(screen, h("p", { class: "problem" }, error.message));
-  });
+  load();
   return view;
+
+  // The list may be on its way, and this address may name what it does not hold.
+  async function load() {
+    try {
+      update((await get(`/sessions/${encodeURIComponent(id)}`)).session);
+    } catch (error) {
+      if (!known) show(room, failed(error, error.status === 404 ? null : load));
+    }
+  }
 
   function update(now) {
     if (!now) return;
-    name.textContent = nameOf(now);
-    meta.textContent = `${now.provider} · ${shortPath(now.cwd)}`;
-    meta.title = now.cwd;
-    state.update(now);
-    alarm.hidden = !now.alarm;
-    alarm.textContent = now.alarm ?? "";
-    screen.classList.toggle("over", !isLive(now));
-    if (live || !head.isConnected) return;
-    live = terminal(ctx.socket, now);
-    show(screen, live.node,
-      h("p", { class: "way-out" }, "Ctrl+Shift+↑ leaves the terminal by keyboard"),
-      keybar(live.key));
+    known = now;
+    top.update(now);
+    if (!parts && view.node.isConnected) fill(now);
+    parts?.forEach((part) => part.update?.(now));
+  }
+
+  function fill(now) {
+    const made = new Map();
+    const make = (name, part) => ({
+      id: name, label: part.label, make: () => {
+        made.set(name, part.make());
+        made.get(name).update?.(known);
+        return made.get(name).node;
+      },
+    });
+    const tools = h("div", { class: "tab-tools" });
+    const bar = tabs("Session", [
+      make("terminal", { label: "Terminal", make: () => terminalTab(ctx, now, tools) }),
+      make("activity", { label: "Activity", make: () => activity(ctx, now) }),
+      make("policies", { label: "Policies", make: () => policies(ctx, now) }),
+      make("details", { label: "Details", make: () => details(ctx, now) }),
+    ], (name) => {
+      tools.hidden = name !== "terminal";
+      made.get(name)?.shown?.();
+    });
+    parts = { forEach: (act) => made.forEach(act) };
+    show(room, h("div", { class: "tab-line" }, bar.bar, tools), bar.panels);
+    bar.select("terminal");
   }
 }

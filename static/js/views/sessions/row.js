@@ -1,7 +1,7 @@
 /** One session in the list: what it is, how it stands, what it last said or asks for. */
 
 import { h, list, say } from "../../lib/dom.js";
-import { lastPart, span } from "../../lib/format.js";
+import { lastPart, oneLine, span } from "../../lib/format.js";
 import { menu } from "../../parts/menu.js";
 import { marks } from "../../parts/marks.js";
 import { actionsOf } from "../../parts/session_actions.js";
@@ -33,15 +33,15 @@ export function row(ctx) {
     say(name, nameOf(session));
     name.title = nameOf(session);
     name.setAttribute("href", `#/sessions/${session.id}`);
-    const text = lineOf(session, asks);
+    const text = oneLine(lineOf(session, asks));
     say(line, text);
     line.title = text;
-    line.classList.toggle("asks", asks.length > 0);
+    node.classList.toggle("asking", asks.length > 0);
     follow(marks(session));
     answer.hidden = asks.length === 0;
     answer.setAttribute("href", `#/sessions/${session.id}`);
     say(answer, asks.length > 1 ? `Answer ${asks.length}` : "Answer");
-    say(where, `${session.provider} · ${lastPart(session.cwd)}`);
+    say(where, `${session.provider} · ${oneLine(lastPart(session.cwd))}`);
     where.title = session.cwd;
     age.update(isLive(session) ? session.createdAt : session.endedAt ?? session.updatedAt);
     more.setAttribute("aria-label", `Actions for ${nameOf(session)}`);

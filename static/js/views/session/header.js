@@ -1,0 +1,117 @@
+/** The head of a session: its name, how it stands, and what can be done with it. */
+
+import { post, put, remove } from "../../lib/api.js";
+import { h, list, say } from "../../lib/dom.js";
+import { oneLine } from "../../lib/format.js";
+import { badge } from "../../parts/badge.js";
+import { marks } from "../../parts/marks.js";
+import { menu } from "../../parts/menu.js";
+import { actionsOf, done, resume, stop } from "../../parts/session_actions.js";
+import { isLive, nameOf, stateBadge } from "../../parts/state.js";
+import { time } from "../../parts/time.js";
+
+const NAME_CHARS = 80;
+const TICK_MS = 1000;
+const PEN = "✎";
+
+/** `{ node, update(session), destroy() }`. */
+export function header(ctx, id) {
+  const state = stateBadge();
+  const name = h("h1", { title: "Double-click to rename", ondblclick: edit });
+  const pen = h("button", { class: "quiet pen", "aria-label": "Rename", title: "Rename",
+    onclick: edit }, PEN);
+  const field = h("input", { class: "rename", "aria-label": "Name", maxlength: NAME_CHARS,
+    hidden: true, onkeydown: keys, onblur: () => leave(true) });
+  const [where, since] = [h("span", { class: "session-path" }), time()];
+  const alarm = h("p", { class: "alarm", hidden: true });
+  const badges = h("span", { class: "session-badges" });
+  const follow = list(badges, ({ title, word }) => title ?? word, mark);
+  const buttons = quick();
+  let now = null;
+  const more = menu("More actions", "⋯", () => actionsOf(ctx, now, gone));
+  // The countdown of dangerous mode has to be right in its last minute.
+  const ticking = setInterval(() => now?.dangerousUntil && update(now), TICK_MS);
+  const node = h("header", { class: "session-head" },
+    h("a", { href: "#/sessions", class: "back", "aria-label": "All sessions" }, "←"),
+    h("div", { class: "session-title" },
+      h("div", { class: "row-head" }, name, field, pen, state.node, badges),
+      h("p", { class: "meta" }, where, since.node)),
+    h("div", { class: "actions" }, buttons.node, more), alarm);
+  return { node, update, destroy: () => clearInterval(ticking) };
+
+  function update(session) {
+    now = session;
+    say(name, nameOf(session));
+    say(where, `${session.provider} · ${oneLine(session.cwd)} · `);
+    where.title = session.cwd;
+    since.update(isLive(session) ? session.createdAt : session.endedAt ?? session.updatedAt);
+    state.update(session);
+    follow(marks(session).filter(({ word }) => word !== "alarm"));
+    alarm.hidden = !session.alarm;
+    say(alarm, session.alarm ?? "");
+    buttons.update(session);
+  }
+
+  /** What is wanted most, one press away. */
+  function quick() {
+    const path = `/sessions/${encodeURIComponent(id)}`;
+    const refresh = () => ctx.sessions.refresh();
+    const button = (label, wanted, act, tone) => {
+      const one = h("button", { class: tone, hidden: true, onclick: act }, label);
+      return { node: one, update: (session) => { one.hidden = !wanted(session); } };
+    };
+    const all = [
+      button("End dangerous mode", (session) => Boolean(session.dangerousUntil),
+        () => done(remove(`${path}/dangerous`), "Policy decides again.", refresh), "danger"),
+      button("Freeze", (session) => isLive(session) && !session.frozen,
+        () => done(post(`${path}/freeze`), "", refresh), "roomy"),
+      button("Thaw", (session) => isLive(session) && session.frozen,
+        () => done(post(`${path}/thaw`), "", refresh), "primary"),
+      button("Stop", isLive, () => stop(now, refresh), "danger roomy"),
+      button("Resume", (session) => !isLive(session), () => resume(now, refresh), "primary"),
+    ];
+    return {
+      node: all.map((one) => one.node),
+      update: (session) => all.forEach((one) => one.update(session)),
+    };
+  }
+
+  function gone() {
+    location.hash = "#/sessions";
+  }
+
+  function edit() {
+    field.value = now?.name ?? "";
+    editing(true);
+    field.focus();
+    field.select();
+  }
+
+  function editing(is) {
+    field.hidden = !is;
+    name.hidden = is;
+    pen.hidden = is;
+  }
+
+  function keys(event) {
+    if (event.isComposing || !["Enter", "Escape"].includes(event.key)) return;
+    event.preventDefault();
+    leave(event.key === "Enter");
+    pen.focus();
+  }
+
+  function leave(keep) {
+    if (field.hidden) return;
+    editing(false);
+    const wanted = field.value.trim();
+    if (!keep || wanted === (now.name ?? "")) return;
+    const path = `/sessions/${encodeURIComponent(id)}/name`;
+    done(put(path, { name: wanted || null }), "", () => ctx.sessions.refresh());
+  }
+}
+
+/** A badge whose words may change, like a countdown. */
+function mark({ word, tone, title }) {
+  const node = badge(word, tone, title);
+  return { node, update: (now) => say(node, now.word) };
+}
