@@ -10,9 +10,12 @@ use crate::browser::world::verdict;
 use crate::support::daemon::Daemon;
 use crate::support::inside::Inside;
 use crate::support::wait::SOON;
+use crate::support::wait::wait_for;
 use crate::support::wait::wait_until;
+use crate::support::webhook::Webhook;
 use serde_json::Value;
 use serde_json::json;
+use std::fs;
 
 fn nothing(_: &mut Daemon<'_>, order: &Value) -> Value {
     panic!("this story asks for nothing, and not for {order}")
@@ -81,4 +84,50 @@ fn a_first_visit_takes_less_than_200_kb() {
     let mut daemon = Daemon::start(&world.space);
     let shell = daemon.start_session(&["bash", "--norc"]);
     world.tell(&mut daemon, "load", &[("SHELL_ID", &shell)], nothing);
+}
+
+#[test]
+fn a_question_finds_its_person_on_the_screen_behind_a_closed_page_and_elsewhere() {
+    let world = World::new();
+    let mut daemon = Daemon::start(&world.space);
+    daemon.uncage();
+    let fast = json!({"notificationDwellSeconds": 0});
+    daemon.request("PUT", "/settings/daemon", Some(&fast)).ok();
+    let kept = world.space.root.join("told");
+    let script = format!("#!/bin/sh\ncat >> {}\n", kept.display());
+    let program = world.space.write_program("record", &script);
+    let (phone, team) = (Webhook::new(), Webhook::new());
+    for channel in [
+        json!({"name": "desk", "kind": "command", "program": program}),
+        json!({"name": "phone", "kind": "webhook", "body": "ntfy", "url": phone.url("topic"),
+            "allowPrivate": true}),
+        json!({"name": "team", "kind": "webhook", "body": "slack", "url": team.url("T0/B0"),
+            "allowPrivate": true, "afterMinutes": 0.02}),
+    ] {
+        daemon.post("/notifications/channels", &channel);
+    }
+    let headless = json!({"provider": "claude-code", "args": ["-p", "hi"]});
+    let claude = Inside::start_as(&world.space, &daemon, "agent", &headless);
+    let facts = [("AGENT_ID", &*claude.id)];
+    world.tell(&mut daemon, "closed", &facts, |daemon, order| {
+        let before = newest_notice(daemon)["id"].clone();
+        let asked = order["command"].as_str().expect("text");
+        call(&claude, asked);
+        let notice = wait_for("the notice", SOON, || {
+            Some(newest_notice(daemon)).filter(|newest| newest["id"] != before)
+        });
+        if notice["readSource"] == "on screen" || asked == "touch elsewhere" {
+            return json!({"notice": notice});
+        }
+        let line = wait_for("the program to be told", SOON, || {
+            fs::read_to_string(&kept).ok().filter(|text| text.ends_with('\n'))
+        });
+        let program: Value = serde_json::from_str(line.trim()).expect("JSON");
+        json!({"notice": notice, "program": program, "webhook": phone.next().json(),
+            "escalation": team.next().json()})
+    });
+}
+
+fn newest_notice(daemon: &Daemon<'_>) -> Value {
+    daemon.get("/notifications")["notifications"][0].clone()
 }
