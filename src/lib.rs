@@ -86,7 +86,7 @@
 //! | approvals | 1 | approvals that end by themselves; mostly asleep | news, 256 | looks in time |
 //! | proof | at most 1 | proofs of the gate ([`service::proof`]) | starts, 64 | `Busy` |
 //! | proof-model | 1 a proof | a scripted model on loopback, 16 connections | none | dropped |
-//! | replay, audit-check | at most 1 each | a reading of much ([`service::alone`]) | none | `Busy` |
+//! | replay, audit-check | at most 1 each | one long reading ([`service::alone`]) | none | `Busy` |
 //! | download | at most 2 | a reply that is made while it is sent | none | `Busy` |
 //! | look | at most 4 | a look at directories, perhaps of a slow file system | none | `Busy` |
 //! | login | 1 | hashes of passwords, one after the other | attempts, 8 | 429 |

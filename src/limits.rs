@@ -281,7 +281,8 @@ pub const WORKERS: usize = 4;
 /// Further requests of peers that have one under way; a connection has one at a time, so that none
 /// is turned away: behind a loopback address, which is one peer, there are many.
 pub const JOBS: usize = CONNECTIONS;
-/// Paths of one request that a cookie may stand under: each is a header of the reply that clears it.
+/// Paths of one request that a cookie may stand under: each is a header of the reply that clears
+/// it.
 pub const COOKIE_PATHS: usize = 16;
 /// Requests parked until something happens (a state, an event, a person).
 pub const PARKED: usize = 256;

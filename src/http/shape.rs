@@ -30,9 +30,9 @@ use std::path::Path;
 /// dangerousUntil?, pendingApprovals, asks?, turns, queued, billingMode, forkedFrom?, sandbox:
 /// {requested, verified, partial, grants}, metadata}`. What is not known is absent, never null.
 /// `gateProof` is `proven`, `unclear`, `disproved`, `none` or `n/a`. `pendingApprovals` is how many
-/// questions of it are open, and `asks` is `{approvalId, call, more}`, the oldest approval for which
-/// a call is held up with no dialog of the agent's. `forkedFrom` is the agent's conversation that it
-/// began with a copy of.
+/// questions of it are open, and `asks` is `{approvalId, call, more}`, the oldest approval for
+/// which a call is held up with no dialog of the agent's. `forkedFrom` is the agent's conversation
+/// that it began with a copy of.
 pub fn session(service: &Service, row: &Session) -> Value {
     let live = service.records.live(&row.id);
     let view = live.as_ref().map(|live| live.view());

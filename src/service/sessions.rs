@@ -7,6 +7,7 @@ use crate::keeper::peer;
 use crate::limits;
 use crate::model::event::NewEvent;
 use crate::model::session::Session;
+use crate::model::session::State;
 use crate::output;
 use crate::service::Service;
 use crate::service::live::Command;
@@ -69,6 +70,10 @@ impl Service {
         let Some(live) = self.records.live(&row.id) else { return row.ended_ms };
         if let Some(known) = live.view().since_ms {
             return Some(known);
+        }
+        // No event tells of a start: it is the last change.
+        if row.state == State::Starting {
+            return Some(row.updated_ms);
         }
         let found = self.store().read(|conn| events::newest_at(conn, &row.id, "state")).ok()?;
         let since = found.unwrap_or(row.created_ms);

@@ -42,12 +42,14 @@ fn interactive<'a>(space: &'a Space, name: &str) -> (Daemon<'a>, Inside) {
     (daemon, inside)
 }
 
-/// The pending approvals, once there are so many.
+/// The pending approvals, once there are so many, and their sessions say so too.
 #[track_caller]
 fn pending(daemon: &Daemon<'_>, count: usize) -> Vec<Value> {
     wait_for(&format!("{count} approvals"), SOON, || {
         let found = daemon.get("/approvals")["approvals"].as_array().cloned().unwrap();
-        (found.len() == count).then_some(found)
+        let sessions = daemon.get("/sessions")["sessions"].as_array().cloned().unwrap();
+        let told: u64 = sessions.iter().filter_map(|s| s["pendingApprovals"].as_u64()).sum();
+        (found.len() == count && told == count as u64).then_some(found)
     })
 }
 

@@ -78,11 +78,11 @@ fn an_export_is_the_command_lines_byte_for_byte() {
         let name = format!("attachment; filename=\"audit.{format}\"");
         assert_eq!(got.header("Content-Disposition"), Some(name.as_str()));
         assert_eq!(got.header("Transfer-Encoding"), Some("chunked"));
-        assert_eq!(unchunked(&got.body), told);
+        assert_eq!(String::from_utf8_lossy(&got.body), told);
     }
     let csv =
         daemon.request("GET", &format!("/audit/export?format=csv&sessionId={id}&tool=Bash"), None);
-    let csv = unchunked(&csv.body);
+    let csv = String::from_utf8(csv.body).expect("text");
     assert_eq!(csv.lines().count(), 4, "{csv}");
     assert!(csv.lines().next().expect("a head").starts_with("seq,timestamp,"), "{csv}");
     let head = daemon.request("HEAD", "/audit/export", None);
@@ -90,23 +90,6 @@ fn an_export_is_the_command_lines_byte_for_byte() {
     for query in ["format=xml", "limit=3", "since=1", "kind=odd"] {
         let refused = daemon.request("GET", &format!("/audit/export?{query}"), None);
         assert_eq!(refused.status, 400, "{query}: {}", refused.text());
-    }
-}
-
-/// A body without the marks of its chunks.
-fn unchunked(mut body: &[u8]) -> String {
-    let mut text = Vec::new();
-    loop {
-        let line = body.windows(2).position(|two| two == b"\r\n").expect("a chunk's length");
-        let length = std::str::from_utf8(&body[..line]).expect("a number");
-        let length = usize::from_str_radix(length, 16).expect("a number");
-        body = &body[line + 2..];
-        if length == 0 {
-            assert_eq!(body, b"\r\n", "the end");
-            return String::from_utf8(text).expect("text");
-        }
-        text.extend_from_slice(&body[..length]);
-        body = &body[length + 2..];
     }
 }
 

@@ -156,3 +156,23 @@ fn with_proof(api: &Api, request: &Request) -> Result<Option<WebSession>> {
     let found = with_cookie(api, request)?.filter(|session| session.proves(proof));
     Ok(found.inspect(|session| api.web_session_used(session)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_can_tell_that_its_cookie_was_doubled_and_ask_again() {
+        let reply = |cookies: &str| {
+            let mut request = Request::sample(Door::Web, Method::Get, "/api/sessions", "");
+            request.headers.push(("cookie".into(), cookies.into()));
+            String::from_utf8(unauthorized(&request).render(true, false)).unwrap()
+        };
+        let doubled = reply("codepiper_session=a; codepiper_session=b");
+        assert!(doubled.starts_with("HTTP/1.1 401 "), "{doubled}");
+        assert!(doubled.contains(r#""code":"cookie_doubled""#), "{doubled}");
+        assert!(doubled.contains("Set-Cookie: codepiper_session=; Path=/api; Max-Age=0"));
+        let single = reply("codepiper_session=a");
+        assert!(single.contains(r#""code":"unauthorized""#) && !single.contains("Set-Cookie"));
+    }
+}

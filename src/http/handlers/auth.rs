@@ -30,10 +30,10 @@ use crate::service::login::Opened;
 use serde_json::Value;
 use serde_json::json;
 
-/// `{setupRequired, authenticated, onboardingPending, cookieDoubled?}`; whoever is logged in, on the
-/// way there or local also gets `{mfaEnabled, mfaSetupRequired, recoveryCodesLeft}`. `cookieDoubled`
-/// is true where a cookie of ours came twice, so that neither counts: another page of this host has
-/// set its like. The reply takes that away; ask again.
+/// `{setupRequired, authenticated, onboardingPending, cookieDoubled?}`; whoever is logged in, on
+/// the way there or local also gets `{mfaEnabled, mfaSetupRequired, recoveryCodesLeft}`.
+/// `cookieDoubled` is true where a cookie of ours came twice, so that neither counts: another page
+/// of this host has set its like. The reply takes that away; ask again.
 pub fn status(api: &Api, request: &Request, _: &Params) -> Result<Reply> {
     let status = api.login_status()?;
     let is = |kind| caller(api, request, kind).map(|found| found.is_some());

@@ -13,9 +13,9 @@ use crate::http::router::Params;
 use serde_json::Value;
 use serde_json::json;
 
-/// `{levels: [{level, available, why?}], auto, setting}`, the loosest first: which this host has, as
-/// far as is known without a try; `auto` is what the newest session got that named none, with what
-/// it lacks, or null; `setting` is what holds for a start that names none.
+/// `{levels: [{level, available, why?}], auto, setting}`, the loosest first: which this host has,
+/// as far as is known without a try; `auto` is what the newest session got that named none, with
+/// what it lacks, or null; `setting` is what holds for a start that names none.
 pub fn levels(api: &Api, _: &Request, _: &Params) -> Result<Reply> {
     Ok(Reply::json(200, &api.offered_levels()?))
 }

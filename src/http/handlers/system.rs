@@ -38,8 +38,8 @@ pub fn version(api: &Api, _: &Request, _: &Params) -> Result<Reply> {
 
 /// `{providers: [{id, label, runtime, capabilities, billingModes, apiKeys, supportsProjectSettings,
 /// installed?, program?, version?, gateProof?, problem?}]}`. `installed` is absent where a person
-/// names the program; `gateProof` is `proven`, `unclear`, `disproved` or `none`; `problem` says what
-/// keeps sessions from starting.
+/// names the program; `gateProof` is `proven`, `unclear`, `disproved` or `none`; `problem` says
+/// what keeps sessions from starting.
 pub fn providers(api: &Api, _: &Request, _: &Params) -> Result<Reply> {
     Ok(Reply::json(200, &json!({"providers": api.offered_providers()})))
 }
