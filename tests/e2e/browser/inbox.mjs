@@ -30,6 +30,7 @@ export async function nothingBySlip({ page, url, text }) {
   await open(page, url);
   await page.reload();
   const found = card(page, text);
+  const titled = await found.getAttribute("aria-labelledby");
   const deny = answer(found, "Deny");
   await deny.waitFor();
   const early = await deny.evaluate((button) => {
@@ -40,15 +41,16 @@ export async function nothingBySlip({ page, url, text }) {
   assert.ok(early, "it was ready before anybody could look");
   // By keyboard it waits as well, and nothing has the focus by itself.
   assert.equal(await page.evaluate(() => document.activeElement.closest(".answers")), null);
-  await page.waitForFunction((id) => !document.getElementById(id).closest("article")
-    .classList.contains("arming"), await found.getAttribute("aria-labelledby"));
+  const arming = (wanted) => page.waitForFunction(([id, waits]) =>
+    document.getElementById(id).closest("article").hasAttribute("data-arming") === waits,
+  [titled, wanted]);
+  await arming(false);
   assert.equal(await found.count(), 1);
   assert.equal(await deny.isEnabled(), true);
   // What moves it makes it wait again.
   await page.evaluate(() => document.querySelector(".cards").before(
     Object.assign(document.createElement("p"), { textContent: "moved", className: "notice" })));
-  await page.waitForFunction((id) => document.getElementById(id).closest("article")
-    .classList.contains("arming"), await found.getAttribute("aria-labelledby"));
+  await arming(true);
   assert.equal(await deny.getAttribute("aria-disabled"), "true", `within ${ARM_MS} ms`);
 }
 
