@@ -86,7 +86,7 @@ export async function denyWithReason({ page, url, text, reason }) {
 export async function approveForAWhile({ page, url, text }) {
   await open(page, url);
   const found = card(page, text);
-  const posted = page.waitForRequest((request) => /\/approvals\/\d+\/approve$/.test(request.url()));
+  const posted = page.waitForRequest(/\/approvals\/\d+\/approve$/);
   await answer(found, "Approve for 30 minutes").click();
   const { forSeconds, boundSha256 } = (await posted).postDataJSON();
   assert.equal(forSeconds, 1800);
@@ -95,7 +95,7 @@ export async function approveForAWhile({ page, url, text }) {
   await found.waitFor({ state: "detached" });
 }
 
-/** Approves once; an answer from elsewhere is told before its card goes (`elsewhere()` gives it). */
+/** An answer from elsewhere (`elsewhere()` gives it) is told before its card goes. */
 export async function toldFromElsewhere({ page, url, text, elsewhere, words }) {
   await open(page, url);
   const found = card(page, text);
