@@ -42,8 +42,8 @@ export function onSignedOut(told) {
 /** GET. */
 export const get = (path) => call("GET", path);
 
-/** POST with a JSON body. */
-export const post = (path, body = {}) => call("POST", path, body);
+/** POST with a JSON body; `signal` can call it off. */
+export const post = (path, body = {}, signal = null) => call("POST", path, body, signal);
 
 /** PUT with a JSON body. */
 export const put = (path, body) => call("PUT", path, body);
@@ -69,27 +69,37 @@ export function signedIn(reply) {
   if (reply.device) device.set(reply.device);
 }
 
-async function call(method, path, body) {
-  const reply = await request(method, path, body);
+/** What is not JSON: the reply itself, `{ headers, arrayBuffer() }`. */
+export async function raw(path) {
+  const reply = await send("GET", path);
+  if (!reply.ok) throw await refusal(reply);
+  return reply;
+}
+
+async function call(method, path, body, signal) {
+  const reply = await send(method, path, body, signal);
+  if (!reply.ok) throw await refusal(reply);
   return reply.json().catch(() => null);
 }
 
-async function request(method, path, body) {
+async function send(method, path, body, signal) {
   const headers = { Accept: "application/json" };
   if (proof.get()) headers["X-CodePiper-Proof"] = proof.get();
   if (body) headers["Content-Type"] = "application/json";
-  let reply;
   try {
-    reply = await fetch(`/api${path}`, {
-      method, headers, body: body && JSON.stringify(body), cache: "no-store",
+    return await fetch(`/api${path}`, {
+      method, headers, body: body && JSON.stringify(body), cache: "no-store", signal,
     });
   } catch {
+    if (signal?.aborted) throw new ApiError(0, { error: "taken back", code: "aborted" });
     throw new ApiError(0, { error: "the daemon cannot be reached", code: "unreachable" });
   }
-  if (reply.ok) return reply;
+}
+
+async function refusal(reply) {
   const answer = await reply.json().catch(() => null);
   if (reply.status === 401) signedOut();
-  throw new ApiError(reply.status, answer, Number(reply.headers.get("Retry-After")) || 0);
+  return new ApiError(reply.status, answer, Number(reply.headers.get("Retry-After")) || 0);
 }
 
 /** Why a file is not kept by a page: it is put together in memory first. */
@@ -100,7 +110,7 @@ export class TooLargeError extends Error {}
  * download of the browser's own would lack the proof of the login.
  */
 export async function file(path, most, got = () => {}) {
-  const reply = await request("GET", path);
+  const reply = await raw(path);
   const reader = reply.body.getReader();
   const chunks = [];
   let bytes = 0;

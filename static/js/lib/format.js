@@ -18,11 +18,6 @@ export function duration(seconds) {
   return `${Math.ceil(seconds / 60)} minutes`;
 }
 
-/** "1 line", "2 lines". */
-export function many(count, word) {
-  return `${count} ${word}${count === 1 ? "" : "s"}`;
-}
-
 /** The last two parts of a path, for where the whole has no room. */
 export function shortPath(path) {
   const parts = path.split("/").filter(Boolean);
@@ -32,4 +27,9 @@ export function shortPath(path) {
 /** A text of a few words with a capital letter in front. */
 export function sentence(text) {
   return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
+/** "1 line", "2 lines". */
+export function many(count, word) {
+  return `${count} ${word}${count === 1 ? "" : "s"}`;
 }
