@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { changes, counts, diff, hunks } from "../../static/js/lib/diff.js";
 import { parse } from "../../static/js/lib/env_file.js";
-import { folded, isHidden, pieces, shown, warnings } from "../../static/js/lib/visible.js";
+import { chunks, folded, isHidden, pieces, shown, warnings } from "../../static/js/lib/visible.js";
 import { ending, groupAsks, keepKeys } from "../../static/js/parts/asks.js";
 import { groups, risks } from "../../static/js/parts/risk.js";
 
@@ -33,6 +33,15 @@ test("letters of another alphabet are told only where they pass for Latin ones",
   assert.match(warnings("a\u{202e}b")[0], /U\+202E/);
   assert.match(warnings("\u{200b}".repeat(30))[0], /U\+200B\./);
   assert.deepEqual(warnings("echo hello 日本語"), []);
+});
+
+test("a long text is looked through at once, and told in few words", () => {
+  const tail = "\u{202e}\u{200b}" + "\u{2060}\u{2061}\u{2062}".repeat(1e5);
+  const long = "ab".repeat(2_000_000) + tail;
+  assert.match(warnings(long)[0], /U\+202E, U\+200B, U\+2060, U\+2061, U\+2062\.$/);
+  const parts = chunks("😀".repeat(5) + "a", 3);
+  assert.deepEqual([parts.join(""), parts[0]], ["😀😀😀😀😀a", "😀"]);
+  assert.deepEqual(chunks("", 3), [""]);
 });
 
 test("equal lines in a row are one with a count, unless they are few", () => {

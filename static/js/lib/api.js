@@ -69,54 +69,35 @@ export function signedIn(reply) {
   if (reply.device) device.set(reply.device);
 }
 
-/** What is not JSON: the reply itself, as `fetch` gives it. */
-export const raw = (path) => request("GET", path);
+/** What is not JSON: the reply itself, `{ headers, arrayBuffer() }`. */
+export async function raw(path) {
+  const reply = await send("GET", path);
+  if (!reply.ok) throw await refusal(reply);
+  return reply;
+}
 
 async function call(method, path, body, signal) {
-  const reply = await request(method, path, body, signal);
+  const reply = await send(method, path, body, signal);
+  if (!reply.ok) throw await refusal(reply);
   return reply.json().catch(() => null);
 }
 
-async function request(method, path, body, signal) {
+async function send(method, path, body, signal) {
   const headers = { Accept: "application/json" };
   if (proof.get()) headers["X-CodePiper-Proof"] = proof.get();
   if (body) headers["Content-Type"] = "application/json";
-  let reply;
   try {
-    reply = await fetch(`/api${path}`, {
+    return await fetch(`/api${path}`, {
       method, headers, body: body && JSON.stringify(body), cache: "no-store", signal,
     });
   } catch {
     if (signal?.aborted) throw new ApiError(0, { error: "taken back", code: "aborted" });
     throw new ApiError(0, { error: "the daemon cannot be reached", code: "unreachable" });
   }
-  if (reply.ok) return reply;
-  const answer = await reply.json().catch(() => null);
-  if (reply.status === 401) signedOut();
-  throw new ApiError(reply.status, answer, Number(reply.headers.get("Retry-After")) || 0);
 }
 
-/** Why a file is not kept by a page: it is put together in memory first. */
-export class TooLargeError extends Error {}
-
-/**
- * A file of the daemon's as a Blob, at most `most` bytes; `got(bytes)` is told how far it is. A
- * download of the browser's own would lack the proof of the login.
- */
-export async function file(path, most, got = () => {}) {
-  const reply = await request("GET", path);
-  const reader = reply.body.getReader();
-  const chunks = [];
-  let bytes = 0;
-  for (;;) {
-    const { done, value } = await reader.read();
-    if (done) return new Blob(chunks, { type: reply.headers.get("Content-Type") ?? "" });
-    bytes += value.length;
-    if (bytes > most) {
-      await reader.cancel();
-      throw new TooLargeError(`more than ${most} bytes`);
-    }
-    chunks.push(value);
-    got(bytes);
-  }
+async function refusal(reply) {
+  const answer = await reply.json().catch(() => null);
+  if (reply.status === 401) signedOut();
+  return new ApiError(reply.status, answer, Number(reply.headers.get("Retry-After")) || 0);
 }

@@ -29,7 +29,8 @@ export function say(node, text) {
 
 /** Puts these nodes in the place of all that `parent` holds. */
 export function show(parent, ...children) {
-  parent.replaceChildren(...children.flat(Infinity).filter(Boolean));
+  parent.replaceChildren();
+  appendAll(parent, children.flat(Infinity).filter(Boolean));
 }
 
 /** Puts the cursor into the first field, or where there is none the reader to the heading. */
@@ -71,6 +72,11 @@ function fill(node, props, children) {
     else node.setAttribute(name, value === true ? "" : value);
   }
   const isThere = (child) => child !== null && child !== undefined && child !== false;
-  node.append(...children.flat(Infinity).filter(isThere));
+  appendAll(node, children.flat(Infinity).filter(isThere));
   return node;
+}
+
+/** One by one: a call takes only so many arguments, and strangers' text may come to more nodes. */
+function appendAll(parent, children) {
+  for (const child of children) parent.append(child);
 }

@@ -36,11 +36,6 @@ export function moment(at) {
   return new Date(at).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "medium" });
 }
 
-/** "1 line", "2 lines". */
-export function many(count, word) {
-  return `${count} ${word}${count === 1 ? "" : "s"}`;
-}
-
 /** The last two parts of a path, for where the whole has no room. */
 export function shortPath(path) {
   const parts = path.split("/").filter(Boolean);
@@ -77,4 +72,9 @@ export function device(agent) {
   const [browser, system] = [found(BROWSERS), found(SYSTEMS)];
   if (!browser) return agent.slice(0, 40) || "unknown";
   return system ? `${browser} on ${system}` : browser;
+}
+
+/** "1 line", "2 lines". */
+export function many(count, word) {
+  return `${count} ${word}${count === 1 ? "" : "s"}`;
 }

@@ -9,10 +9,13 @@
 const RUNS = { unseen: 12, seen: 40 };
 
 // Fillers and blanks that are neither white space nor control to Unicode come first.
-const HIDDEN = new RegExp("[\\u{ad}\\u{34f}\\u{61c}\\u{115f}\\u{1160}\\u{17b4}\\u{17b5}"
+const CLASS = "[\\u{ad}\\u{34f}\\u{61c}\\u{115f}\\u{1160}\\u{17b4}\\u{17b5}"
   + "\\u{180b}-\\u{180f}\\u{200b}-\\u{200f}\\u{202a}-\\u{202e}\\u{2060}-\\u{206f}\\u{2800}"
   + "\\u{3164}\\u{feff}\\u{ffa0}\\u{fff0}-\\u{fffb}\\u{1d173}-\\u{1d17a}\\u{e0000}-\\u{e0fff}"
-  + "\\p{Cc}\\p{White_Space}]", "u");
+  + "\\p{Cc}\\p{White_Space}]";
+const HIDDEN = new RegExp(CLASS, "u");
+/** The same but for what a tab, a newline and a blank are, for a search through a long text. */
+const EACH_HIDDEN = new RegExp(`(?![\\t\\n ])${CLASS}`, "gu");
 
 /** Letters that are drawn like Latin ones, where they stand beside Latin ones in one word. */
 const FOREIGN = /[\p{Script=Cyrillic}\p{Script=Greek}\p{Script=Armenian}\p{Script=Cherokee}]/u;
@@ -102,24 +105,31 @@ function foreign(text) {
 
 /** What a person must know of `text` before believing their eyes: sentences, or none. */
 export function warnings(text) {
-  const found = { hidden: new Set(), foreign: new Set() };
-  for (const piece of pieces(text)) {
-    if (piece.kind === "hidden") found.hidden.add(piece.text);
-    if (piece.kind === "run" && piece.text.startsWith("U+")) {
-      found.hidden.add(piece.text.split(" ")[0]);
-    }
-    if (piece.kind === "foreign") found.foreign.add(`${piece.text} is ${codePoint(piece.text)}`);
-  }
+  const hidden = first(text.matchAll(EACH_HIDDEN), ([c]) => codePoint(c));
+  const letters = first(foreign(text), (at) => {
+    const c = String.fromCodePoint(text.codePointAt(at));
+    return `${c} is ${codePoint(c)}`;
+  });
   const said = [];
-  if (found.hidden.size) {
+  if (hidden.size) {
     said.push("Has characters that cannot be seen, or that change how the rest looks: "
-      + `${few(found.hidden)}.`);
+      + `${few(hidden)}.`);
   }
-  if (found.foreign.size) {
+  if (letters.size) {
     said.push("Has letters of another alphabet that look like Latin ones: "
-      + `${few(found.foreign)}.`);
+      + `${few(letters)}.`);
   }
   return said;
+}
+
+/** The first few different ones, and one more where there are more. */
+function first(all, say) {
+  const found = new Set();
+  for (const one of all) {
+    found.add(say(one));
+    if (found.size > 6) break;
+  }
+  return found;
 }
 
 const few = (set) => [...set].slice(0, 6).join(", ") + (set.size > 6 ? ", and more" : "");
@@ -134,4 +144,16 @@ export function folded(lines, same = (a, b) => a === b) {
   }
   const apart = ({ text, count }) => Array.from({ length: count }, () => ({ text, count: 1 }));
   return groups.flatMap((group) => (group.count > 4 ? [group] : apart(group)));
+}
+
+/** `text` in parts of at most `most` units, none ending inside a character. */
+export function chunks(text, most) {
+  const all = [];
+  for (let from = 0; from < text.length;) {
+    let end = Math.min(from + most, text.length);
+    if (end < text.length && /[\ud800-\udbff]/.test(text[end - 1])) end -= 1;
+    all.push(text.slice(from, end));
+    from = end;
+  }
+  return all.length ? all : [""];
 }

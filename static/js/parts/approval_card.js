@@ -62,8 +62,7 @@ export function approvalCard(item, answered, isHere = false) {
     if (asks.length && now.length > asks.length) guard.again();
     asks = now;
     count.hidden = asks.length < 2;
-    count.textContent = `asked ${asks.length} times`;
-    count.title = "The same call, each answered by one press";
+    count.textContent = `asked ${asks.length} times, answered as one`;
     if (next.ended) end(next.ended);
     else if (!over.hidden) reopen();
   }

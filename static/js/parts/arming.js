@@ -11,10 +11,16 @@ const ARM_MS = 700;
 const MOVE_PX = 3;
 
 const guarded = new Set();
-const sizes = new ResizeObserver(() => guarded.forEach((look) => look()));
+const sizes = new ResizeObserver(() => look());
 document.addEventListener("visibilitychange", () => {
-  if (document.visibilityState === "visible") guarded.forEach((look) => look(true));
+  if (document.visibilityState === "visible") look(true);
 });
+
+/** First all places, then what follows from them: each in turn would lay the page out each time. */
+function look(anyway = false) {
+  const found = [...guarded].map((card) => [card, card.measure()]);
+  found.forEach(([card, place]) => card.moved(place, anyway));
+}
 
 /**
  * Guards the buttons in `node`, which must be there already: `{ press(act), again() }`, where
@@ -31,7 +37,8 @@ export function arming(node, buttons) {
     // A key that is held down from something else is no answer.
     if (event.repeat && event.key === "Enter") event.preventDefault();
   }, true);
-  guarded.add(look);
+  const card = { measure: () => (node.isConnected ? where(node) : null), moved };
+  guarded.add(card);
   sizes.observe(node);
   again();
   return { press, again };
@@ -40,13 +47,11 @@ export function arming(node, buttons) {
     ready = false;
     clearTimeout(timer);
     buttons.forEach((button) => button.setAttribute("aria-disabled", "true"));
-    // The bar that fills begins anew.
-    node.classList.remove("arming");
-    void node.offsetWidth;
-    node.classList.add("arming");
+    // Another name of the same animation: the bar that fills begins anew.
+    node.dataset.arming = node.dataset.arming === "1" ? "2" : "1";
     timer = setTimeout(() => {
       ready = true;
-      node.classList.remove("arming");
+      delete node.dataset.arming;
       buttons.forEach((button) => button.removeAttribute("aria-disabled"));
     }, ARM_MS);
   }
@@ -57,18 +62,17 @@ export function arming(node, buttons) {
     };
   }
 
-  function look(anyway = false) {
-    if (!node.isConnected) {
+  function moved(now, anyway) {
+    if (!now) {
       if (place) forget();
       return;
     }
     if (!place) watchAround();
-    const now = where(node);
     const far = (a, b) => Math.abs(a - b) > MOVE_PX;
     // Scrolling moves it on the screen alone, and what the browser makes good on the page alone.
-    const moved = place && (far(now.x, place.x)
+    const hasMoved = place && (far(now.x, place.x)
       || (far(now.onScreen, place.onScreen) && far(now.onPage, place.onPage)));
-    if (!place || moved || anyway) again();
+    if (!place || hasMoved || anyway) again();
     place = now;
   }
 
@@ -78,7 +82,7 @@ export function arming(node, buttons) {
 
   function forget() {
     clearTimeout(timer);
-    guarded.delete(look);
+    guarded.delete(card);
     sizes.unobserve(node);
   }
 }

@@ -3,6 +3,9 @@
 /** The fields that say most of a call, by tools' own names for them. */
 const MAIN = ["command", "file_path", "path", "url", "pattern", "query"];
 
+/** What a line of a list has room for; the row itself has the whole. */
+const LINE_CHARS = 300;
+
 const DECIDERS = {
   rule: "a rule", default: "the default", "self-protection": "codepiper's own protection",
   person: "a person", terminal: "the terminal", grant: "a grant", dangerous: "dangerous mode",
@@ -20,7 +23,8 @@ export const KINDS = [
 export function callLine({ toolName, args }) {
   if (!toolName) return "";
   const main = MAIN.map((name) => args?.[name]).find((value) => typeof value === "string");
-  return `${toolName} ${main ?? JSON.stringify(args ?? {})}`;
+  const line = `${toolName} ${main ?? JSON.stringify(args ?? {})}`;
+  return line.length > LINE_CHARS ? `${line.slice(0, LINE_CHARS)}…` : line;
 }
 
 /** Who decided, and through which door. */

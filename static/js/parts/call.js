@@ -7,11 +7,13 @@
 import { h } from "../lib/dom.js";
 import { many } from "../lib/format.js";
 import { changes, counts, hunks } from "../lib/diff.js";
-import { folded } from "../lib/visible.js";
+import { chunks, folded } from "../lib/visible.js";
 import { eyes, visible } from "./visible_text.js";
 
-/** Lines that are drawn at once; the rest comes on demand. */
-const AT_ONCE = 400;
+/** Lines, and characters, that are drawn at once; the rest comes on demand. */
+const AT_ONCE = { lines: 400, chars: 20_000 };
+/** A longer line is drawn in parts. */
+const LONG = 4000;
 /** From so many lines on a box scrolls, and says how long it is. */
 const TALL = 18;
 /** Up to so many characters a field stands beside its name. */
@@ -27,7 +29,8 @@ export function call(content) {
 function piece({ kind, name, text }) {
   switch (kind) {
     case "command": return command(text);
-    case "path": return h("p", { class: "call-path" }, visible(text, false), eyes(text));
+    case "path": return text.length > LONG ? field("path", text)
+      : h("p", { class: "call-path" }, visible(text, false), eyes(text));
     case "diff": return change(text);
     default: return field(name, text);
   }
@@ -46,7 +49,7 @@ function field(name, text) {
 export function command(text) {
   const lines = folded(text.split("\n"));
   const draw = (line, at) => h("span", { class: "line" }, visible(line.text), often(line),
-    at < lines.length - 1 && visible("\n"));
+    !line.cut && at < lines.length - 1 && visible("\n"));
   return h("div", { class: "piece" }, eyes(text), lined(lines, draw, "command"));
 }
 
@@ -95,7 +98,8 @@ function fold({ lines }) {
 }
 
 /** A box of lines: the first ones at once, the rest when asked for. */
-function lined(lines, draw, kind = "plain") {
+function lined(whole, draw, kind = "plain") {
+  const lines = whole.flatMap(parts);
   const box = h("pre", { class: `lines ${kind}`, tabindex: "0" });
   const foot = h("div", { class: "lines-foot" });
   const more = h("button", { type: "button", class: "text", onclick: () => add() });
@@ -103,18 +107,20 @@ function lined(lines, draw, kind = "plain") {
   let done = 0;
   add();
   if (lines.length > TALL) {
-    foot.append(h("span", {}, `${lines.length} lines`), tall);
+    foot.append(h("span", {}, many(whole.length, "line")), tall);
     tall.textContent = "Show without scrolling";
   }
   return [box, foot.hasChildNodes() && foot];
 
   function add() {
-    const next = lines.slice(done, done + AT_ONCE);
-    box.append(...next.map((line, at) => draw(line, done + at)));
-    done += next.length;
+    const from = done;
+    for (let chars = 0; done < lines.length && done - from < AT_ONCE.lines; done += 1) {
+      if (chars > AT_ONCE.chars) break;
+      box.append(draw(lines[done], done));
+      chars += lines[done].text?.length ?? 0;
+    }
     if (done < lines.length) {
-      more.textContent = `Show the next ${Math.min(AT_ONCE, lines.length - done)} of ${
-        lines.length - done} more`;
+      more.textContent = `Show more: ${many(lines.length - done, "line")} below`;
       foot.append(more);
     } else more.remove();
   }
@@ -123,4 +129,11 @@ function lined(lines, draw, kind = "plain") {
     box.classList.add("whole");
     tall.remove();
   }
+}
+
+/** A line that is very long in parts, of which all but the last one are `cut`. */
+function parts(line) {
+  if (line.kind === "fold" || line.text.length <= LONG) return [line];
+  const all = chunks(line.text, LONG);
+  return all.map((text, at) => ({ ...line, text, cut: at < all.length - 1 }));
 }

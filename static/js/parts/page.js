@@ -52,7 +52,7 @@ export function fill(place, load, draw) {
 
 const STOPS = "a[href], button, input, select, textarea";
 
-/** What stands anew in the place of what had the focus has it; else the heading, if there is one. */
+/** What stands anew in the place of what had the focus has it; else the heading has. */
 function keepingFocus(place, act) {
   const at = [...place.querySelectorAll(STOPS)].indexOf(document.activeElement);
   const had = document.activeElement;

@@ -1,7 +1,8 @@
 /** A copy of the audit log's rows as a file. */
 
-import { TooLargeError, file, withQuery } from "../lib/api.js";
+import { withQuery } from "../lib/api.js";
 import { h } from "../lib/dom.js";
+import { TooLargeError, file } from "../lib/file.js";
 import { save } from "../lib/save.js";
 import { dialog } from "../parts/dialog.js";
 import { form, select } from "../parts/field.js";

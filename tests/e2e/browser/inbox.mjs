@@ -30,6 +30,7 @@ export async function nothingBySlip({ page, url, text }) {
   await open(page, url);
   await page.reload();
   const found = card(page, text);
+  const titled = await found.getAttribute("aria-labelledby");
   const deny = answer(found, "Deny");
   await deny.waitFor();
   const early = await deny.evaluate((button) => {
@@ -40,15 +41,16 @@ export async function nothingBySlip({ page, url, text }) {
   assert.ok(early, "it was ready before anybody could look");
   // By keyboard it waits as well, and nothing has the focus by itself.
   assert.equal(await page.evaluate(() => document.activeElement.closest(".answers")), null);
-  await page.waitForFunction((id) => !document.getElementById(id).closest("article")
-    .classList.contains("arming"), await found.getAttribute("aria-labelledby"));
+  const arming = (wanted) => page.waitForFunction(([id, waits]) =>
+    document.getElementById(id).closest("article").hasAttribute("data-arming") === waits,
+  [titled, wanted]);
+  await arming(false);
   assert.equal(await found.count(), 1);
   assert.equal(await deny.isEnabled(), true);
   // What moves it makes it wait again.
   await page.evaluate(() => document.querySelector(".cards").before(
     Object.assign(document.createElement("p"), { textContent: "moved", className: "notice" })));
-  await page.waitForFunction((id) => document.getElementById(id).closest("article")
-    .classList.contains("arming"), await found.getAttribute("aria-labelledby"));
+  await arming(true);
   assert.equal(await deny.getAttribute("aria-disabled"), "true", `within ${ARM_MS} ms`);
 }
 
@@ -84,7 +86,7 @@ export async function denyWithReason({ page, url, text, reason }) {
 export async function approveForAWhile({ page, url, text }) {
   await open(page, url);
   const found = card(page, text);
-  const posted = page.waitForRequest((request) => /\/approvals\/\d+\/approve$/.test(request.url()));
+  const posted = page.waitForRequest(/\/approvals\/\d+\/approve$/);
   await answer(found, "Approve for 30 minutes").click();
   const { forSeconds, boundSha256 } = (await posted).postDataJSON();
   assert.equal(forSeconds, 1800);
@@ -93,7 +95,7 @@ export async function approveForAWhile({ page, url, text }) {
   await found.waitFor({ state: "detached" });
 }
 
-/** Approves once; an answer from elsewhere is told before its card goes (`elsewhere()` gives it). */
+/** An answer from elsewhere (`elsewhere()` gives it) is told before its card goes. */
 export async function toldFromElsewhere({ page, url, text, elsewhere, words }) {
   await open(page, url);
   const found = card(page, text);
