@@ -11,8 +11,8 @@ const WAIT_MS = 120;
 let made = 0;
 
 /**
- * `find(text)` is a promise of `{ rows, note? }`, where rows are `{ value, label, hint?, goesOn? }`:
- * one that `goesOn` is taken and looked into, as a directory is. `chosen(value)` is told of what
+ * `find(text)` is a promise of `{ rows, note? }`, and a row `{ value, label, hint?, goesOn? }`: one
+ * that `goesOn` is taken and looked into, as a directory is. `chosen(value)` is told of what
  * was taken or typed. Returns `{ node, input, hint }` as every field.
  */
 export function combobox(label, props, hintText, { find, chosen }) {

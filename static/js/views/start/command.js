@@ -49,7 +49,9 @@ export function extraArguments(args) {
 }
 
 function line(label, props) {
-  return field(label, { autocomplete: "off", autocapitalize: "off", spellcheck: "false", ...props });
+  return field(label, {
+    autocomplete: "off", autocapitalize: "off", spellcheck: "false", ...props,
+  });
 }
 
 function whole(input, words) {
