@@ -9,8 +9,16 @@ use std::io::Write as _;
 use std::path::Path;
 use std::path::PathBuf;
 
-/// Pages have short addresses; any other file of `static/` is served under its own path.
-const PAGES: &[(&str, &str)] = &[("/", "static/index.html"), ("/login", "static/login.html")];
+/// What has an address of its own; the files of `static/js` and `static/css` have their paths.
+const PAGES: &[(&str, &str)] = &[
+    ("/", "static/index.html"),
+    ("/login", "static/login.html"),
+    ("/manifest.webmanifest", "static/manifest.webmanifest"),
+    ("/icon.svg", "static/icon.svg"),
+    ("/icon-maskable.svg", "static/icon-maskable.svg"),
+    // Beside the pages, because it can only stand in for what lies below it.
+    ("/sw.js", "static/sw.js"),
+];
 
 /// What the pages use of the libraries in `static/package.json`.
 const LIBRARIES: &[(&str, &str)] = &[
@@ -49,7 +57,7 @@ fn assets() -> Vec<(String, PathBuf)> {
     let owned = |(address, file): &(&str, &str)| (address.to_string(), PathBuf::from(file));
     let mut assets: Vec<_> = PAGES.iter().map(owned).collect();
     let own = ["static/js", "static/css"].into_iter().flat_map(|dir| files(Path::new(dir)));
-    for file in own.chain([PathBuf::from("static/icon.svg")]) {
+    for file in own {
         let address = file.strip_prefix("static").expect("it is in static").display();
         assets.push((format!("/{address}"), file.clone()));
     }
@@ -87,6 +95,7 @@ fn kind(file: &Path) -> &'static str {
         Some("css") => "text/css; charset=utf-8",
         Some("js" | "mjs") => "text/javascript; charset=utf-8",
         Some("svg") => "image/svg+xml",
+        Some("webmanifest") => "application/manifest+json",
         _ => panic!("{}: no content type is known for it", file.display()),
     }
 }

@@ -26,10 +26,12 @@ static ASSETS: &[Asset] = include!(concat!(env!("OUT_DIR"), "/assets.rs"));
 /// The page that hosts xterm.js.
 const TERMINAL_PAGE: &str = "/";
 
-/// What a browser may do with a file of ours. `data:` is for the QR code alone.
+/// What a browser may do with a file of ours. `data:` is for the QR code alone, and the one policy
+/// of trusted types for the address of the service worker.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
 connect-src 'self'; img-src 'self' data:; font-src 'self'; manifest-src 'self'; base-uri 'none'; \
-form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types";
+form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; \
+trusted-types worker";
 
 /// The file that a request names; `None` where there is none, and at every door but the browser's.
 /// Browsers ask each time whether they have the newest, so that page and daemon are of one build.
@@ -121,7 +123,12 @@ mod tests {
         let again = ask(&format!("GET / HTTP/1.1\r\nIf-None-Match: \"x\", W/{}", tag(&page)));
         let again = again.unwrap();
         assert!(again.starts_with("HTTP/1.1 304 ") && again.ends_with("\r\n\r\n"), "{again}");
-        assert!(ask("GET /js/main.js HTTP/1.1").unwrap().contains("\r\nContent-Type: text/java"));
+        for (path, kind) in
+            [("/js/main.js", "text/java"), ("/manifest.webmanifest", "application/m")]
+        {
+            let reply = ask(&format!("GET {path} HTTP/1.1")).unwrap();
+            assert!(reply.contains(&format!("\r\nContent-Type: {kind}")), "{path}: {reply}");
+        }
     }
 
     #[test]

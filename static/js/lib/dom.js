@@ -22,7 +22,7 @@ export function icon(path) {
   }, [line]);
 }
 
-/** Makes a node say `text`; one that says it already is left alone, and with it a selection in it. */
+/** Makes a node say `text`; one that does so is left alone, and with it what is selected there. */
 export function say(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }

@@ -52,8 +52,8 @@ const HIDDEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\u115f\u1160\u3164\uffa0]/gu;
 
 /** A text for one line of a list, in which what cannot be seen is named: "ab‹U+202E›txt". */
 export function oneLine(text) {
-  return text.replace(HIDDEN, (one) =>
-    (one === "\t" ? " " : `‹U+${one.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}›`));
+  const name = (one) => one.codePointAt(0).toString(16).toUpperCase().padStart(4, "0");
+  return text.replace(HIDDEN, (one) => (one === "\t" ? " " : `‹U+${name(one)}›`));
 }
 
 /** A text of a few words with a capital letter in front. */

@@ -4,6 +4,8 @@
  */
 
 const BARE = /^[\w@%+=:,./-]+$/;
+/** What a backslash makes plain between double quotes. */
+const ESCAPED = ['"', "\\", "$", "`"];
 /** What a shell would do more with than pass it on; the one that runs here does not. */
 const NEEDS_SHELL = /[|&;<>()$`*?[\]{}~#!]/;
 
@@ -21,7 +23,7 @@ export function split(text) {
     const next = text[at + 1];
     if (quote) {
       if (one === quote) quote = "";
-      else if (quote === '"' && one === "\\" && next && '"\\$`'.includes(next)) word += text[at += 1];
+      else if (quote === '"' && one === "\\" && ESCAPED.includes(next)) word += text[at += 1];
       else word += one;
     } else if (one === "'" || one === '"') {
       quote = one;

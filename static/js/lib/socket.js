@@ -53,7 +53,7 @@ export class Socket {
     };
   }
 
-  /** Calls `told(message)` for each answer with this `op`, until the returned function is called. */
+  /** Calls `told(message)` for each answer with this `op`; returns how to stop. */
   hear(op, told) {
     const ears = this.#ears.get(op) ?? new Set();
     this.#ears.set(op, ears.add(told));

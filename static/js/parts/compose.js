@@ -1,11 +1,13 @@
 /**
- * A box to write a prompt in, with all that a phone's keyboard can do: it is a plain field, and what
- * is in it goes out whole, as one paste.
+ * A box to write a prompt in, with all that a phone's keyboard can do: it is a plain field, and
+ * what is in it goes out whole, as one paste.
  */
 
 import { post } from "../lib/api.js";
 import { h } from "../lib/dom.js";
 import { words } from "./field.js";
+
+const TOUCH = window.matchMedia("(pointer: coarse)");
 
 /**
  * The box of a session; `paste(text)` puts a text into its terminal without an Enter. With `queues`
@@ -14,13 +16,14 @@ import { words } from "./field.js";
 export function compose(id, { paste, queues }) {
   const problem = h("p", { class: "problem", role: "alert", hidden: true });
   const text = h("textarea", {
-    rows: "1", "aria-label": "Prompt", placeholder: "Write to it; Ctrl+Enter sends",
+    rows: "1", "aria-label": "Prompt",
+    placeholder: TOUCH.matches ? "Write to it" : "Write to it; Ctrl+Enter sends",
     enterkeyhint: "enter", autocapitalize: "sentences", oninput: tidy, onkeydown: keys,
   });
-  const later = queues && h("button", {
+  const later = queues ? h("button", {
     type: "button", class: "quiet", "aria-pressed": "false", onclick: flip,
     title: "Waits until the agent has finished what it does now",
-  }, "When idle");
+  }, "When idle") : null;
   const put = h("button", {
     type: "button", class: "quiet", onclick: putIn, title: "Into the terminal, without Enter",
   }, "Paste");

@@ -136,9 +136,13 @@ export async function resume(session, refresh) {
 }
 
 /** Why a start failed, and what the program had printed. */
-export function failure(error) {
-  const { output } = error.body ?? {};
+function failure(error) {
   return h("div", { class: "form" }, h("p", { class: "problem", role: "alert" }, words(error)),
-    output && [h("p", { class: "meta" }, "The program said:"),
-      h("pre", { tabindex: "0" }, output)]);
+    error.body?.output && printed(error));
+}
+
+/** What a program had printed that did not start. */
+export function printed(error) {
+  return [h("p", { class: "meta" }, "The program said:"),
+    h("pre", { tabindex: "0" }, error.body.output)];
 }

@@ -6,92 +6,117 @@ import { token } from "./screen.js";
 
 const MOST = 1000;
 
-/**
- * `{ node, open(), use(term) }`; `ready()` is awaited before the first search, to have there what
- * can be found, and `back()` called when the search ends.
- */
-export function find({ ready, back }) {
-  const count = h("span", { class: "meta find-count", role: "status" });
-  const field = h("input", {
+/** See the head of this file; `node` is the field with its buttons. */
+export class Find {
+  #ready;
+  #back;
+  #term = null;
+  #search = null;
+  #isReady = false;
+  #count = h("span", { class: "meta find-count", role: "status" });
+  #field = h("input", {
     type: "search", "aria-label": "Find in the output", placeholder: "Find in the output",
-    autocomplete: "off", spellcheck: "false", oninput: () => go(false), onkeydown: keys,
+    autocomplete: "off", spellcheck: "false", oninput: () => this.#go(false),
+    onkeydown: (event) => this.#keys(event),
   });
-  const exact = h("button", { type: "button", class: "quiet", "aria-pressed": "false",
-    title: "Match capital letters", onclick: flip }, "Aa");
-  const step = (label, text, forward) => h("button", {
-    type: "button", class: "quiet", "aria-label": label, title: label, onclick: () => go(forward),
-  }, text);
-  const node = h("div", { class: "find", role: "search", hidden: true }, field, count, exact,
-    step("The match above", "↑", false), step("The match below", "↓", true),
-    h("button", { type: "button", class: "quiet", "aria-label": "Close", onclick: close }, "✕"));
-  let [term, search, isReady] = [null, null, false];
-  return { node, open, use };
+  #exact = button("Match capital letters", "Aa", () => this.#flip(), { "aria-pressed": "false" });
+  node = h("div", { class: "find", role: "search", hidden: true },
+    this.#field, this.#count, this.#exact,
+    button("The match above", "↑", () => this.#go(false)),
+    button("The match below", "↓", () => this.#go(true)),
+    button("Close", "✕", () => this.#close()));
+
+  /**
+   * `ready()` is awaited before the first search, to have there what can be found, and `back()`
+   * called when the search ends.
+   */
+  constructor({ ready, back }) {
+    this.#ready = ready;
+    this.#back = back;
+  }
 
   /** The terminal that is looked through from now on. */
-  function use(next) {
-    term = next;
-    search = null;
+  use(term) {
+    this.#term = term;
+    this.#search = null;
   }
 
-  async function open() {
-    node.hidden = false;
-    field.select();
-    field.focus();
-    if (isReady) return;
-    isReady = true;
-    say(count, "loading older output…");
-    await ready();
-    say(count, "");
-    if (field.value) go(false);
+  /** Shows the field, with the cursor in it. */
+  async open() {
+    this.node.hidden = false;
+    this.#field.select();
+    this.#field.focus();
+    if (this.#isReady) return;
+    this.#isReady = true;
+    say(this.#count, "loading…");
+    await this.#ready();
+    say(this.#count, "");
+    if (this.#field.value) this.#go(false);
   }
 
-  function flip() {
-    const is = exact.getAttribute("aria-pressed") !== "true";
-    exact.setAttribute("aria-pressed", String(is));
-    go(false);
+  #close() {
+    this.#search?.clearDecorations();
+    this.#term?.clearSelection();
+    this.node.hidden = true;
+    this.#back();
   }
 
-  async function addon() {
-    if (search) return search;
+  #flip() {
+    this.#exact.setAttribute("aria-pressed", String(!this.#isExact()));
+    this.#go(false);
+  }
+
+  #isExact() {
+    return this.#exact.getAttribute("aria-pressed") === "true";
+  }
+
+  async #addon() {
     const { SearchAddon } = await import("/vendor/addon-search.mjs");
-    search = new SearchAddon({ highlightLimit: MOST });
-    term.loadAddon(search);
-    search.onDidChangeResults(({ resultIndex, resultCount }) => {
-      if (!field.value) return say(count, "");
-      const many = resultCount >= MOST ? `${MOST} or more` : String(resultCount);
-      say(count, resultIndex >= 0 ? `${resultIndex + 1} of ${many}` : resultCount ? many : "none");
-    });
-    return search;
+    if (this.#search) return;
+    this.#search = new SearchAddon({ highlightLimit: MOST });
+    this.#term.loadAddon(this.#search);
+    this.#search.onDidChangeResults((found) => say(this.#count, this.#words(found)));
+  }
+
+  #words({ resultIndex, resultCount }) {
+    if (!this.#field.value) return "";
+    const many = resultCount >= MOST ? `${MOST} or more` : String(resultCount);
+    if (resultIndex >= 0) return `${resultIndex + 1} of ${many}`;
+    return resultCount ? many : "none";
   }
 
   /** From the end of the output upwards, as long as nobody goes down. */
-  async function go(forward) {
-    const loaded = await addon().catch(() => toast("The search could not be loaded."));
-    if (!loaded) return;
-    if (!field.value) loaded.clearDecorations();
-    const options = {
-      caseSensitive: exact.getAttribute("aria-pressed") === "true",
-      decorations: {
-        matchBackground: token("--screen-match"), matchOverviewRuler: token("--screen-match"),
-        activeMatchBackground: token("--screen-match-on"),
-        activeMatchColorOverviewRuler: token("--screen-match-on"),
-      },
-    };
-    if (forward) loaded.findNext(field.value, options);
-    else loaded.findPrevious(field.value, options);
+  async #go(isDown) {
+    try {
+      if (!this.#search) await this.#addon();
+    } catch {
+      return toast("The search could not be loaded.");
+    }
+    const options = { caseSensitive: this.#isExact(), decorations: colours() };
+    if (!this.#field.value) this.#search.clearDecorations();
+    return isDown ? this.#search.findNext(this.#field.value, options)
+      : this.#search.findPrevious(this.#field.value, options);
   }
 
-  function keys(event) {
-    if (event.key === "Escape") return close();
+  #keys(event) {
+    if (event.isComposing) return;
+    if (event.key === "Escape") this.#close();
     if (event.key !== "Enter") return;
     event.preventDefault();
-    go(event.shiftKey);
+    this.#go(event.shiftKey);
   }
+}
 
-  function close() {
-    search?.clearDecorations();
-    term.clearSelection();
-    node.hidden = true;
-    back();
-  }
+function button(label, text, act, props = {}) {
+  return h("button", {
+    type: "button", class: "quiet", "aria-label": label, title: label, onclick: act, ...props,
+  }, text);
+}
+
+function colours() {
+  const [match, active] = [token("--screen-match"), token("--screen-match-on")];
+  return {
+    matchBackground: match, matchOverviewRuler: match,
+    activeMatchBackground: active, activeMatchColorOverviewRuler: active,
+  };
 }

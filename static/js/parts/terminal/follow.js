@@ -17,112 +17,132 @@ const BEHIND_BYTES = { end: 1 << 20, past: 16 << 20, read: 64 << 10 };
 /** xterm.js looks at the clock between two writes: of short lines a longer one takes a frame. */
 const WRITE_BYTES = 8 << 10;
 
-/**
- * Follows `session:ID:pty` with `term`. `from` is "screen" or `{ near: OFFSET }`; with `until` it is
- * in the past until it has drawn up to that offset, and then calls `arrived()`. `progress(offset)`
- * is called with each piece drawn, `held(is)` when the page lets go of the output because a person
- * reads further up, and takes it again, and `cleared()` when a picture has taken the place of all
- * that was there. Returns `{ offset(), resume(), stop() }`.
- */
-export function follow(socket, id, term, { from, until = 0, arrived, progress, held, cleared }) {
-  let place = from;
-  let isPast = Boolean(arrived);
-  let [hasBegun, drawn, undrawn] = [false, null, 0];
-  let [isHeld, isOver] = [false, false];
-  let drop = subscribe();
-  return {
-    /** How far it is drawn, or null. */
-    offset: () => drawn,
-    /** Goes on, where a person's reading had held it up. */
-    resume,
-    /** Lets go for good; what has come is drawn. */
-    stop() {
-      isOver = true;
-      letGo();
-    },
-  };
+/** See the head of this file. */
+export class Follower {
+  #socket;
+  #topic;
+  #term;
+  #told;
+  #place;
+  #until;
+  #isPast;
+  #drop = null;
+  #hasBegun = false;
+  #drawn = null;
+  #undrawn = 0;
+  #isHeld = false;
+  #isOver = false;
 
-  function subscribe() {
-    return socket.subscribe(`session:${id}:pty`, { options: () => ({ from: place }), frame });
+  /**
+   * Follows session `id` with `term`. `from` is "screen" or `{ near: OFFSET }`; where `told` has
+   * `arrived()`, it is in the past until it has drawn up to the offset `until`, and calls that
+   * then. Of `told` are called, too: `progress(offset)` with each piece drawn, `held(is)` when the
+   * page lets go of the output because a person reads further up, and takes it again, and
+   * `cleared()` when a picture has taken the place of all that was there. Each may be missing.
+   */
+  constructor(socket, id, term, { from, until = 0, ...told }) {
+    this.#socket = socket;
+    this.#topic = `session:${id}:pty`;
+    this.#term = term;
+    this.#told = told;
+    this.#place = from;
+    this.#until = until;
+    this.#isPast = Boolean(told.arrived);
+    this.#subscribe();
   }
 
-  function letGo() {
-    drop?.();
-    drop = null;
+  /** How far it is drawn, or null. */
+  get offset() {
+    return this.#drawn;
   }
 
-  function hold(is) {
-    isHeld = is;
-    held?.(is);
+  /** Goes on, where a person's reading had held it up. */
+  resume() {
+    if (!this.#isHeld || this.#isOver) return;
+    this.#hold(false);
+    if (!this.#drop) this.#subscribe();
   }
 
-  function resume() {
-    if (!isHeld || isOver) return;
-    hold(false);
-    drop ??= subscribe();
+  /** Lets go for good; what has come is drawn. */
+  stop() {
+    this.#isOver = true;
+    this.#letGo();
   }
 
-  function frame({ type, offset, bytes }) {
+  #subscribe() {
+    this.#drop = this.#socket.subscribe(this.#topic, {
+      options: () => ({ from: this.#place }), frame: (frame) => this.#frame(frame),
+    });
+  }
+
+  #letGo() {
+    this.#drop?.();
+    this.#drop = null;
+  }
+
+  #hold(is) {
+    if (is) this.#letGo();
+    this.#isHeld = is;
+    this.#told.held?.(is);
+  }
+
+  #frame({ type, offset, bytes }) {
+    const term = this.#term;
     if (type === RESIZE) {
       const { cols, rows } = size(bytes);
       // Behind what is not drawn yet, which was made for the size before.
       term.write("", () => term.resize(cols, rows));
     } else if (type === GAP) {
       term.write("\r\n\x1b[7m some output is gone \x1b[m\r\n");
-      place = gapEnd(bytes);
+      this.#place = gapEnd(bytes);
     } else if (type === SNAPSHOT) {
-      picture(offset, bytes);
+      this.#picture(offset, bytes);
     } else if (type === OUTPUT) {
-      draw(offset, bytes);
+      this.#draw(offset, bytes);
     }
   }
 
   /** A picture takes the place of all that is there: not under the eyes of who reads that. */
-  function picture(offset, bytes) {
-    if (hasBegun && !isPast && isReading(term)) {
-      letGo();
-      hold(true);
-      return;
-    }
-    if (hasBegun) cleared?.();
+  #picture(offset, bytes) {
+    if (this.#hasBegun && !this.#isPast && isReading(this.#term)) return this.#hold(true);
+    if (this.#hasBegun) this.#told.cleared?.();
     // In the stream, so that the empty screen comes when its turn is.
-    term.write("\x1bc");
-    draw(offset, bytes);
+    this.#term.write("\x1bc");
+    return this.#draw(offset, bytes);
   }
 
-  function draw(offset, bytes) {
-    hasBegun = true;
-    undrawn += bytes.length;
-    place = offset;
+  #draw(offset, bytes) {
+    this.#hasBegun = true;
+    this.#undrawn += bytes.length;
+    this.#place = offset;
     let at = 0;
     for (; bytes.length - at > WRITE_BYTES; at += WRITE_BYTES) {
-      term.write(bytes.subarray(at, at + WRITE_BYTES));
+      this.#term.write(bytes.subarray(at, at + WRITE_BYTES));
     }
-    term.write(bytes.subarray(at), () => done(offset, bytes.length));
-    if (drop) keepUp();
+    this.#term.write(bytes.subarray(at), () => this.#done(offset, bytes.length));
+    if (this.#drop) this.#keepUp();
   }
 
   /** Lets go of what is more than can be drawn, or than a reader's lines would survive. */
-  function keepUp() {
-    if (isPast) {
-      if (undrawn > BEHIND_BYTES.past) letGo();
-    } else if (isReading(term)) {
-      if (undrawn <= BEHIND_BYTES.read && !isNearlyFull(term)) return;
-      letGo();
-      hold(true);
-    } else if (undrawn > BEHIND_BYTES.end) {
-      letGo();
-      place = "screen";
+  #keepUp() {
+    const behind = (what) => this.#undrawn > BEHIND_BYTES[what];
+    if (this.#isPast) {
+      if (behind("past")) this.#letGo();
+    } else if (isReading(this.#term)) {
+      if (behind("read") || isNearlyFull(this.#term)) this.#hold(true);
+    } else if (behind("end")) {
+      this.#letGo();
+      this.#place = "screen";
     }
   }
 
-  function done(offset, length) {
-    undrawn -= length;
-    drawn = offset;
-    progress?.(offset);
-    if (undrawn === 0 && !drop && !isHeld && !isOver) drop = subscribe();
-    if (!isPast || offset < until) return;
-    isPast = false;
-    arrived();
+  #done(offset, length) {
+    this.#undrawn -= length;
+    this.#drawn = offset;
+    this.#told.progress?.(offset);
+    if (this.#undrawn === 0 && !this.#drop && !this.#isHeld && !this.#isOver) this.#subscribe();
+    if (!this.#isPast || offset < this.#until) return;
+    this.#isPast = false;
+    this.#told.arrived();
   }
 }

@@ -14,89 +14,115 @@ const TOUCH = window.matchMedia("(pointer: coarse)");
 const NARROW = window.matchMedia("(max-width: 700px)");
 
 /** The size of letters that was chosen in this browser. */
-export function fontSize() {
+function keptFont() {
   const kept = Number(localStorage.getItem(FONT));
   const usual = NARROW.matches ? FONTS.narrow : FONTS.usual;
   return kept >= FONTS.least && kept <= FONTS.most ? kept : usual;
 }
 
-/**
- * Watches `host`, which holds the terminal. `ask(size)` is called for a size that this page would
- * have, `differs(actual)` with the session's size where that is another one, else with null.
- * `{ use(term), answered(ack), fit(), font(size), stop() }`.
- */
-export function room(host, ask, differs) {
-  let [term, fitting, font] = [null, null, fontSize()];
-  let asked = null;
-  let timer = null;
-  const stops = [];
-  const watching = new ResizeObserver(() => {
-    clearTimeout(timer);
-    timer = setTimeout(settle, SETTLE_MS);
-  });
-  watching.observe(host);
-  return {
-    use,
-    /** The daemon has said whose size counts. */
-    answered: () => compare(),
-    /** Asks again, also for what was asked before. */
-    fit() {
-      asked = null;
-      settle(true);
-    },
-    /** Other letters, and the size that goes with them. */
-    font(size) {
-      font = Math.min(Math.max(Math.round(size), FONTS.least), FONTS.most);
-      localStorage.setItem(FONT, String(font));
-      asked = null;
-      settle(true);
-    },
-    fontSize: () => font,
-    stop() {
-      watching.disconnect();
-      clearTimeout(timer);
-      stops.forEach((stop) => stop());
-    },
-  };
+/** See the head of this file. */
+export class Room {
+  #host;
+  #ask;
+  #differs;
+  #font = keptFont();
+  #term = null;
+  #fitting = null;
+  #asked = null;
+  #timer = null;
+  #watching;
+
+  /**
+   * Watches `host`, which holds the terminal. `ask(size)` is called for a size that this page would
+   * have, `differs(actual)` with the session's size where that is another one, else with null.
+   */
+  constructor(host, ask, differs) {
+    this.#host = host;
+    this.#ask = ask;
+    this.#differs = differs;
+    this.#watching = new ResizeObserver(() => {
+      clearTimeout(this.#timer);
+      this.#timer = setTimeout(() => this.#settle(), SETTLE_MS);
+    });
+    // Its own edge: scroll bars in it come and go with the session's size, which is not its own.
+    this.#watching.observe(host, { box: "border-box" });
+  }
 
   /** The terminal that stands in the host from now on. */
-  function use(next) {
-    term = next;
-    fitting = new FitAddon();
-    term.loadAddon(fitting);
-    const listening = term.onResize(() => compare());
-    stops.push(() => listening.dispose());
-    settle();
+  use(term) {
+    this.#term = term;
+    this.#fitting = new FitAddon();
+    term.loadAddon(this.#fitting);
+    // It ends with the terminal.
+    term.onResize(() => this.compare());
+    term.onCursorMove(() => this.#showCursor());
+    this.#settle();
+  }
+
+  /** Asks again, also for what was asked before. */
+  fit() {
+    this.#asked = null;
+    this.#settle();
+  }
+
+  /** The size of letters, in pixels. */
+  get font() {
+    return this.#font;
+  }
+
+  /** Other letters, and the size that goes with them. */
+  set font(size) {
+    this.#font = Math.min(Math.max(Math.round(size), FONTS.least), FONTS.most);
+    localStorage.setItem(FONT, String(this.#font));
+    this.fit();
+  }
+
+  /** Compares the session's size with that of this page. */
+  compare() {
+    const [term, size, asked] = [this.#term, this.#here(), this.#asked];
+    if (!size || !asked) return;
+    const isOther = term.cols !== asked.cols || term.rows !== asked.rows;
+    this.#differs(isOther ? { cols: term.cols, rows: term.rows } : null);
+    // Letters that cannot be read are worse than a line that has to be scrolled.
+    const scales = isOther && term.cols > size.cols && !TOUCH.matches;
+    const scaled = Math.max(LEAST_FONT, Math.floor(this.#font * size.cols / term.cols));
+    const wanted = scales ? scaled : this.#font;
+    if (term.options.fontSize !== wanted) term.options.fontSize = wanted;
+  }
+
+  /** Watches no more. */
+  stop() {
+    this.#watching.disconnect();
+    clearTimeout(this.#timer);
   }
 
   /** What would fit in with letters of the chosen size, or null. */
-  function here() {
-    const found = term?.element?.isConnected && fitting.proposeDimensions();
+  #here() {
+    const term = this.#term;
+    const found = term?.element?.isConnected && this.#fitting.proposeDimensions();
     if (!(found?.cols > 1)) return null;
-    const scale = term.options.fontSize / font;
+    const scale = term.options.fontSize / this.#font;
     return { cols: Math.floor(found.cols * scale), rows: Math.floor(found.rows * scale) };
   }
 
-  function settle(always = false) {
-    const size = here();
+  #settle() {
+    const [size, asked] = [this.#here(), this.#asked];
     if (!size) return;
     // A keyboard that comes up on a phone takes room for a moment, and is no other window.
-    const isKeyboard = TOUCH.matches && asked && asked.cols === size.cols;
-    if (always || !(isKeyboard || (asked?.cols === size.cols && asked.rows === size.rows))) {
-      asked = size;
-      ask(size);
+    const isSame = asked?.cols === size.cols && (TOUCH.matches || asked.rows === size.rows);
+    if (!isSame) {
+      this.#asked = size;
+      this.#ask(size);
     }
-    compare();
+    this.compare();
+    this.#showCursor();
   }
 
-  function compare() {
-    const size = here();
-    if (!size || !asked) return;
-    const isOther = term.cols !== asked.cols || term.rows !== asked.rows;
-    differs(isOther ? { cols: term.cols, rows: term.rows } : null);
-    // Letters that cannot be read are worse than a line that has to be scrolled.
-    const fits = isOther && term.cols > size.cols && !TOUCH.matches;
-    const wanted = fits ? Math.max(LEAST_FONT, Math.floor(font * size.cols / term.cols)) : font;
-    if (term.options.fontSize !== wanted) term.options.fontSize = wanted;
+  /** While a keyboard covers a part of the terminal, the cursor's line stays above it. */
+  #showCursor() {
+    const [host, term] = [this.#host, this.#term];
+    if (!TOUCH.matches || host.scrollHeight <= host.clientHeight) return;
+    const row = term.element.clientHeight / term.rows;
+    host.scrollTop = (term.buffer.active.cursorY + 2) * row - host.clientHeight;
   }
 }

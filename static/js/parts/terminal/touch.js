@@ -2,8 +2,8 @@
 
 const TAP_PX = 8;
 
-/** Watches `host`; `font(size)` is asked at the end of a pinch, `fontSize()` at its beginning. */
-export function touch(host, { font, fontSize }) {
+/** Watches `host`; at the end of a pinch `size.font` is another one. */
+export function touch(host, size) {
   let [last, moved, pinch] = [null, 0, null];
   host.addEventListener("touchstart", start, { passive: true });
   host.addEventListener("touchmove", move, { passive: false });
@@ -14,7 +14,7 @@ export function touch(host, { font, fontSize }) {
     moved = 0;
     last = event.touches[0];
     pinch = event.touches.length === 2
-      ? { from: apart(event.touches), size: fontSize(), to: fontSize() } : null;
+      ? { from: apart(event.touches), size: size.font, to: size.font } : null;
   }
 
   function move(event) {
@@ -48,7 +48,7 @@ export function touch(host, { font, fontSize }) {
   }
 
   function end() {
-    if (pinch && Math.round(pinch.to) !== pinch.size) font(pinch.to);
+    if (pinch && Math.round(pinch.to) !== pinch.size) size.font = pinch.to;
     [last, pinch] = [null, null];
   }
 }

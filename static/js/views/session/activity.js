@@ -21,7 +21,8 @@ export function activity(ctx, { id }) {
   const place = h("div", {}, loading());
   const more = h("button", { type: "button", hidden: true, onclick: older }, "Show older");
   const chips = GROUPS.map(([name, label]) => h("button", {
-    type: "button", class: "chip", "aria-pressed": String(name === "all"), onclick: () => pick(name),
+    type: "button", class: "chip", "aria-pressed": String(name === "all"),
+    onclick: () => pick(name),
   }, label));
   const follow = list(rows, ({ key }) => key, entry);
   const soon = oncePerFrame(draw);
@@ -102,7 +103,8 @@ function past(id) {
     ]);
     first?.events.forEach(add);
     second?.entries.forEach((row) => rows.set(row.seq, row));
-    return { events: first ? first.hasMore : true, rows: (second?.entries.length ?? PAGE) === PAGE };
+    const isFull = second === null || second.entries.length === PAGE;
+    return { events: first === null || first.hasMore, rows: isFull };
   }
 
   /** The newest of both; one at a time, and once more for who asked meanwhile. */

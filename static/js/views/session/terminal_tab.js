@@ -14,16 +14,19 @@ const GLASS = "M10.5 4a6.5 6.5 0 1 1 0 13 6.5 6.5 0 0 1 0-13zM15.5 15.5L20 20";
 
 /** `{ node, update(session), shown(), destroy() }`; its tools go into `tools`. */
 export function terminalTab(ctx, session, tools) {
+  let now = session;
   const notices = notes();
   const keys = keybar((name) => term.send.key(name));
-  const term = terminal(ctx.socket, session, { notice: notices.set, ctrl: keys.ctrl });
+  const term = terminal(ctx.socket, session, {
+    notice: notices.set, ctrl: keys.ctrl, isLive: () => isLive(now),
+  });
   const prompt = compose(session.id, {
     paste: term.send.paste, queues: session.provider !== "command",
   });
-  let now = session;
   show(tools,
     h("button", { type: "button", class: "quiet icon-button", onclick: term.find,
-      "aria-label": "Find in the output", title: "Find in the output (Ctrl+Shift+F)" }, icon(GLASS)),
+      "aria-label": "Find in the output", title: "Find in the output (Ctrl+Shift+F)" },
+    icon(GLASS)),
     menu("Terminal", "Aa", rows));
   const stop = phone();
   term.node.append(notices.node);
