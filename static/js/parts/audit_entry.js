@@ -25,7 +25,7 @@ export function auditEntry(entry, sessions) {
   const names = [...FIRST.filter((name) => name in entry), ...rest];
   const fact = (name) =>
     [h("dt", {}, NAMES[name] ?? name), h("dd", {}, value(entry, name, sessions))];
-  return h("div", { class: "entry" },
+  return h("div", { class: "audit-entry" },
     h("p", { class: "verdict" }, entry.decision && verdict(entry.decision),
       h("b", {}, visible(entry.reason, false))),
     h("p", { class: "meta" }, timed(entry.timestamp, whole(entry.timestamp))),
@@ -33,9 +33,9 @@ export function auditEntry(entry, sessions) {
     entry.effects?.length > 0 && [h("h3", {}, "What it does"),
       h("ul", { class: "plain-list" }, entry.effects.map((effect) =>
         h("li", {}, h("code", {}, visible(effect, false)))))],
-    h("dl", { class: "facts" }, names.map(fact)),
+    h("dl", { class: "row-facts" }, names.map(fact)),
     h("details", {}, h("summary", {}, "Numbers and hashes"),
-      h("dl", { class: "facts" }, [...LAST, "hash", "mac"].filter((name) => name in entry)
+      h("dl", { class: "row-facts" }, [...LAST, "hash", "mac"].filter((name) => name in entry)
         .map(fact))));
 }
 
@@ -45,7 +45,7 @@ function input({ args, toolName }) {
   const shell = typeof args.command === "string" ? args.command : null;
   const rest = Object.entries(args).filter(([name]) => shell === null || name !== "command");
   return h("div", { class: "call" }, shell !== null && command(shell),
-    rest.length > 0 && h("dl", { class: "facts" }, rest.map(([name, text]) =>
+    rest.length > 0 && h("dl", { class: "row-facts" }, rest.map(([name, text]) =>
       [h("dt", {}, visible(name, false)), h("dd", {}, argument(text))])));
 }
 
@@ -67,7 +67,7 @@ function details(args) {
   const shown = lines.length ? others : args;
   return [
     lines.length > 0 && h("pre", { class: "lines diff", tabindex: "0" }, lines),
-    h("dl", { class: "facts" }, Object.entries(shown).map(([name, text]) =>
+    h("dl", { class: "row-facts" }, Object.entries(shown).map(([name, text]) =>
       [h("dt", {}, visible(name, false)), h("dd", {}, argument(text))])),
   ];
 }

@@ -33,7 +33,7 @@ export function filters(ctx, changed) {
   }
   const reset = h("button", { type: "button", class: "text", onclick: clear }, "Show all");
   const node = h("form", {
-    class: "filters", role: "search", "aria-label": "Rows", onsubmit: (event) => {
+    class: "row-filters", role: "search", "aria-label": "Rows", onsubmit: (event) => {
       event.preventDefault();
       tell();
     },

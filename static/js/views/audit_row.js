@@ -7,7 +7,7 @@ import { fill, head } from "../parts/page.js";
 
 /** The view of row `seq`. */
 export function auditRow(ctx, seq) {
-  const place = h("div", { class: "panel" });
+  const place = h("div", { class: "stack" });
   const load = async () => (await get(`/audit/${encodeURIComponent(seq)}`)).entry;
   fill(place, load, (entry) => {
     const beside = (number, text) =>

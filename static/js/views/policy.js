@@ -21,7 +21,7 @@ import { rules } from "./policy_rules.js";
 /** The view of the policy `id`. */
 export function policy(ctx, id) {
   const path = `/policies/${encodeURIComponent(id)}`;
-  const place = h("div", { class: "panel" });
+  const place = h("div", { class: "stack" });
   let draft = null;
   let at = "rules";
   const load = async () => (await get(path)).policy;

@@ -36,7 +36,7 @@ export function rules(policy, saved) {
         : "It comes from the session's repository."),
   });
   window.addEventListener("beforeunload", hold);
-  const node = h("div", { class: "panel" },
+  const node = h("div", { class: "stack" },
     kept && own && h("p", { class: "notice" }, "What you typed here before is not saved yet."),
     editor.node);
   return { node, text: () => editor.input.value, isChanged, keep, forget };

@@ -15,7 +15,7 @@ import { visible } from "../parts/visible_text.js";
 /** The view of the set `id`. */
 export function policySet(ctx, id) {
   const path = `/policy-sets/${encodeURIComponent(id)}`;
-  const place = h("div", { class: "panel" });
+  const place = h("div", { class: "stack" });
   const load = async () => {
     const [{ policySet: set }, { policies }] = await Promise.all([get(path), get("/policies")]);
     return { set, policies };
