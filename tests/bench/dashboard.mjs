@@ -32,7 +32,7 @@ async function visits() {
     const page = await browser.open({ storageState });
     const start = performance.now();
     await page.goto(`${url}/#/sessions`);
-    await page.locator(".row").first().waitFor();
+    await page.locator(".session-row").first().waitFor();
     samples.push(performance.now() - start);
     await page.context().close();
   }
@@ -43,7 +43,7 @@ async function visits() {
 async function updates() {
   const page = await browser.open({ storageState });
   await page.goto(`${url}/#/sessions`);
-  await page.locator(".row").first().waitFor();
+  await page.locator(".session-row").first().waitFor();
   await page.evaluate(watchFrames);
   await order("rename");
   const { gaps, tasks } = await page.evaluate(() => window.seen);

@@ -108,6 +108,7 @@ fn a_question_finds_its_person_on_the_screen_behind_a_closed_page_and_elsewhere(
     }
     let headless = json!({"provider": "claude-code", "args": ["-p", "hi"]});
     let claude = Inside::start_as(&world.space, &daemon, "agent", &headless);
+    claude.greet("f247f362-4fbd-4e57-94f6-073b3cd68e4f", &json!({}));
     let facts = [("AGENT_ID", &*claude.id)];
     world.tell(&mut daemon, "closed", &facts, |daemon, order| {
         let before = newest_notice(daemon)["id"].clone();

@@ -39,6 +39,10 @@ const row = again.locator(".notice-row", { hasText: "agent is waiting" }).first(
 for (const channel of ["desk", "phone", "team"]) {
   await row.getByText(channel).first().waitFor();
 }
+await again.getByRole("tab", { name: /Questions/ }).click();
+const card = again.getByRole("article").filter({ hasText: "touch unseen" });
+await card.getByRole("button", { name: "Approve once" }).click();
+await card.waitFor({ state: "detached" });
 await again.goto(`${url}/#/policies`);
 await again.getByRole("heading", { name: "Policies" }).waitFor();
 await ask("touch elsewhere");

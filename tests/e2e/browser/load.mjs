@@ -11,7 +11,7 @@ const MOST_BYTES = 200_000;
 const browser = await launch(url);
 const { storageState } = await enter(url, bootstrap);
 await visit("the login page", "/login", "h1", undefined);
-await visit("the list of sessions", "/#/sessions", ".row", storageState);
+await visit("the list of sessions", "/#/sessions", ".session-row", storageState);
 await visit("a terminal", `/#/sessions/${shell}`, ".xterm-rows", storageState);
 await browser.close();
 assert.deepEqual(browser.complaints, []);

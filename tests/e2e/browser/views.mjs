@@ -13,7 +13,7 @@ const SIZES = [[1440, 900], [360, 740]];
 
 /** Address, name of the picture, and what is there once the view is. */
 const VIEWS = [
-  ["/#/sessions", "sessions", ".row"],
+  ["/#/sessions", "sessions", ".session-row"],
   [`/#/sessions/${shell}`, "terminal", ".xterm-rows"],
   [`/#/sessions/${agent}`, "terminal-asks", ".approval"],
   ["/#/inbox", "inbox", ".approval"],
