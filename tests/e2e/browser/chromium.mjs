@@ -7,7 +7,7 @@ import { mkdirSync } from "node:fs";
 const { chromium } = createRequire(import.meta.url)(process.env.PLAYWRIGHT);
 
 /** What the browser says of replies that a scenario provokes: a wrong password is no fault. */
-const PROVOKED = /^Failed to load resource: .* 40[013] .*\/api\/auth\//;
+const PROVOKED = /^Failed to load resource: .* (40[013] .*\/api\/auth\/|422 .*\/api\/sessions)/;
 
 /** The browser; `url` is where the daemon is. */
 export async function launch(url) {
