@@ -29,7 +29,7 @@ export function combobox(label, props, hintText, { find, chosen }) {
   const frame = h("div", { class: "combobox" });
   input.replaceWith(frame);
   frame.append(input, h("div", { class: "options-box" }, options, note));
-  let [rows, at, asked, timer] = [[], -1, 0, null];
+  let [rows, at, asked, timer, isLooking] = [[], -1, 0, null, false];
   input.addEventListener("input", () => look(WAIT_MS));
   input.addEventListener("click", () => look(0));
   input.addEventListener("blur", () => {
@@ -41,6 +41,7 @@ export function combobox(label, props, hintText, { find, chosen }) {
 
   function look(wait) {
     clearTimeout(timer);
+    isLooking = true;
     timer = setTimeout(async () => {
       asked += 1;
       const turn = asked;
@@ -51,6 +52,7 @@ export function combobox(label, props, hintText, { find, chosen }) {
   }
 
   function open(found) {
+    isLooking = false;
     rows = found.rows;
     at = -1;
     show(options, rows.map((row, index) => h("div", {
@@ -92,6 +94,12 @@ export function combobox(label, props, hintText, { find, chosen }) {
   function keys(event) {
     if (event.isComposing) return;
     const count = rows.length;
+    if (event.key === "Escape" && (count > 0 || isLooking)) {
+      // The dialog around it stays.
+      event.preventDefault();
+      event.stopPropagation();
+      return close();
+    }
     if (event.key === "ArrowDown" && count === 0) return look(0);
     if (count === 0) return;
     if (event.key === "ArrowDown" || event.key === "ArrowUp") {
@@ -99,11 +107,6 @@ export function combobox(label, props, hintText, { find, chosen }) {
       // Over the end there is the text itself.
       const step = event.key === "ArrowDown" ? 1 : -1;
       mark((at + 1 + step + count + 1) % (count + 1) - 1);
-    } else if (event.key === "Escape") {
-      // The dialog around it stays.
-      event.preventDefault();
-      event.stopPropagation();
-      close();
     } else if ((event.key === "Enter" || event.key === "Tab") && at >= 0) {
       event.preventDefault();
       take(rows[at]);

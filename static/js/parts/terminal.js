@@ -10,7 +10,7 @@ import { h } from "../lib/dom.js";
 import { Find } from "./terminal/find.js";
 import { input, keyHandler } from "./terminal/input.js";
 import { Room } from "./terminal/room.js";
-import { isAtTop } from "./terminal/screen.js";
+import { isAtTop, isScrolled } from "./terminal/screen.js";
 import { ENOUGH, EVERYTHING, Stage } from "./terminal/stage.js";
 import { touch } from "./terminal/touch.js";
 
@@ -37,7 +37,7 @@ export function terminal(socket, session, told) {
   const above = () => stage.term && isAtTop(stage.term) && stage.more();
   host.addEventListener("paste", paste, true);
   host.addEventListener("wheel", ({ deltaY }) => deltaY < 0 && above(), { passive: true });
-  touch(host, size);
+  touch(host, size, drag);
   // The size of a letter is known once the terminal stands in the page.
   requestAnimationFrame(() => {
     if (!host.isConnected) return;
@@ -71,6 +71,18 @@ export function terminal(socket, session, told) {
     }));
     size.use(term);
     find.use(term);
+  }
+
+  /** Scrollback scrolls; to a program that has the whole screen a finger is a wheel. */
+  function drag(pixels, { clientX, clientY }) {
+    if (!stage.term) return;
+    if (isScrolled(stage.term)) {
+      stage.scroll(pixels);
+      return;
+    }
+    host.querySelector(".xterm-screen")?.dispatchEvent(new WheelEvent("wheel", {
+      deltaY: pixels, bubbles: true, cancelable: true, clientX, clientY,
+    }));
   }
 
   function connected(state) {

@@ -8,7 +8,7 @@ const { chromium } = createRequire(import.meta.url)(process.env.PLAYWRIGHT);
 
 /** What the browser says of replies that a scenario provokes: a wrong password is no fault. */
 const PROVOKED = new RegExp("^Failed to load resource: .* (40[013] .*/api/auth/"
-  + "|409 .*/api/policies/|400 .*/api/env-sets)");
+  + "|409 .*/api/policies/|400 .*/api/env-sets|422 .*/api/sessions)");
 
 /** The browser; `url` is where the daemon is. */
 export async function launch(url) {

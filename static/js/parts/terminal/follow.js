@@ -7,13 +7,14 @@
  */
 
 import { GAP, gapEnd, OUTPUT, RESIZE, size, SNAPSHOT } from "../../lib/frames.js";
-import { isNearlyFull, isReading } from "./screen.js";
+import { isReading, linesLeft } from "./screen.js";
 
 /**
  * Bytes that xterm.js has not drawn yet. At the end of the output they are what a key waits for
- * before its echo is seen, on the way there only memory, and to who reads further up no use at all.
+ * before its echo is seen, on the way there only memory.
  */
-const BEHIND_BYTES = { end: 1 << 20, past: 16 << 20, read: 64 << 10 };
+const BEHIND_BYTES = { end: 1 << 20, past: 16 << 20 };
+const NEW_LINE = 10;
 /** xterm.js looks at the clock between two writes: of short lines a longer one takes a frame. */
 const WRITE_BYTES = 8 << 10;
 
@@ -30,6 +31,7 @@ export class Follower {
   #hasBegun = false;
   #drawn = null;
   #undrawn = 0;
+  #undrawnLines = 0;
   #isHeld = false;
   #isOver = false;
 
@@ -104,40 +106,43 @@ export class Follower {
 
   /** A picture takes the place of all that is there: not under the eyes of who reads that. */
   #picture(offset, bytes) {
-    if (this.#hasBegun && !this.#isPast && isReading(this.#term)) return this.#hold(true);
+    if (this.#hasBegun && !this.#isPast && isReading(this.#term)) {
+      this.#hold(true);
+      return;
+    }
     if (this.#hasBegun) this.#told.cleared?.();
+    this.#hasBegun = false;
     // In the stream, so that the empty screen comes when its turn is.
     this.#term.write("\x1bc");
-    return this.#draw(offset, bytes);
+    this.#draw(offset, bytes);
   }
 
   #draw(offset, bytes) {
+    const lines = this.#isPast ? 0 : linesIn(bytes, this.#term.cols);
+    // The lines that somebody reads would fall out at the top.
+    const room = linesLeft(this.#term) - this.#undrawnLines;
+    if (this.#hasBegun && !this.#isPast && lines > room && isReading(this.#term)) {
+      this.#hold(true);
+      return;
+    }
     this.#hasBegun = true;
     this.#undrawn += bytes.length;
+    this.#undrawnLines += lines;
     this.#place = offset;
     let at = 0;
     for (; bytes.length - at > WRITE_BYTES; at += WRITE_BYTES) {
       this.#term.write(bytes.subarray(at, at + WRITE_BYTES));
     }
-    this.#term.write(bytes.subarray(at), () => this.#done(offset, bytes.length));
-    if (this.#drop) this.#keepUp();
+    this.#term.write(bytes.subarray(at), () => this.#done(offset, bytes.length, lines));
+    const most = BEHIND_BYTES[this.#isPast ? "past" : "end"];
+    if (!this.#drop || this.#undrawn <= most) return;
+    this.#letGo();
+    if (!this.#isPast) this.#place = "screen";
   }
 
-  /** Lets go of what is more than can be drawn, or than a reader's lines would survive. */
-  #keepUp() {
-    const behind = (what) => this.#undrawn > BEHIND_BYTES[what];
-    if (this.#isPast) {
-      if (behind("past")) this.#letGo();
-    } else if (isReading(this.#term)) {
-      if (behind("read") || isNearlyFull(this.#term)) this.#hold(true);
-    } else if (behind("end")) {
-      this.#letGo();
-      this.#place = "screen";
-    }
-  }
-
-  #done(offset, length) {
+  #done(offset, length, lines) {
     this.#undrawn -= length;
+    this.#undrawnLines -= lines;
     this.#drawn = offset;
     this.#told.progress?.(offset);
     if (this.#undrawn === 0 && !this.#drop && !this.#isHeld && !this.#isOver) this.#subscribe();
@@ -145,4 +150,11 @@ export class Follower {
     this.#isPast = false;
     this.#told.arrived();
   }
+}
+
+/** At most so many lines are in `bytes`. */
+function linesIn(bytes, cols) {
+  let count = Math.ceil(bytes.length / cols);
+  for (const byte of bytes) count += byte === NEW_LINE;
+  return count;
 }

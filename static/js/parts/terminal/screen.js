@@ -13,8 +13,6 @@ const CELL_BYTES = 12;
 /** What a scrollback may take: 90,000 lines of 150 columns. */
 const SCROLLBACK_BYTES = 160 << 20;
 const MOST_LINES = 200_000;
-/** A few thousand lines may be on their way already. */
-const SPARE_LINES = 4000;
 
 /** The colour, typeface or size that the page has under this name. */
 export const token = (name) =>
@@ -80,16 +78,13 @@ function silence(parser) {
 /** Whether a person has scrolled up in it. */
 export const isReading = (term) => term.buffer.active.viewportY < term.buffer.active.baseY;
 
-/** Whether it shows the first line that it has, and scrolling up means scrolling up. */
-export function isAtTop(term) {
-  const { type, viewportY } = term.buffer.active;
-  return type === "normal" && viewportY === 0 && term.modes.mouseTrackingMode === "none";
-}
+/** Whether a wheel scrolls it; a program may have taken the wheel, or the whole screen. */
+export const isScrolled = (term) =>
+  term.buffer.active.type === "normal" && term.modes.mouseTrackingMode === "none";
 
-/** Whether little more fits in before lines fall out of it. */
-export const isNearlyFull = (term) =>
-  term.buffer.normal.length + SPARE_LINES >= term.options.scrollback + term.rows;
+/** Whether it is scrolled up to the first line that it has. */
+export const isAtTop = (term) => isScrolled(term) && term.buffer.active.viewportY === 0;
 
-/** Whether lines have fallen out of it. */
-export const isFull = (term) =>
-  term.buffer.normal.length >= term.options.scrollback + term.rows;
+/** How many more lines fit in before the first ones fall out of it. */
+export const linesLeft = (term) =>
+  term.options.scrollback + term.rows - term.buffer.normal.length;

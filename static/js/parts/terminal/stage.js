@@ -6,7 +6,7 @@
 import { h } from "../../lib/dom.js";
 import { toast } from "../toast.js";
 import { Follower } from "./follow.js";
-import { isFull, isReading, makeScreen, mostLines } from "./screen.js";
+import { isAtTop, isReading, linesLeft, makeScreen, mostLines } from "./screen.js";
 
 /** Lines that a terminal keeps of what it was there for. */
 const LIVE_LINES = 10_000;
@@ -28,6 +28,7 @@ export class Stage {
   #level = 0;
   #isWhole = false;
   #loading = null;
+  #pixels = 0;
 
   /**
    * In `host`, for the session `id`. Of `told` are called: `enters(term)` for each terminal that is
@@ -50,6 +51,16 @@ export class Stage {
     this.#now = this.#make(LIVE_LINES, cols, rows);
     this.#follow(this.#now, { from: "screen" });
     this.#enter(this.#now);
+  }
+
+  /** Scrolls by so many pixels; whole lines move, and the rest is kept for the next call. */
+  scroll(pixels) {
+    const { term } = this;
+    this.#pixels += pixels;
+    const lines = Math.trunc(this.#pixels * term.rows / term.element.clientHeight);
+    this.#pixels -= lines * term.element.clientHeight / term.rows;
+    if (lines < 0 && isAtTop(term)) this.more();
+    term.scrollLines(lines);
   }
 
   /** Loads one step more than there is. */
@@ -143,7 +154,7 @@ export class Stage {
     if (selected) select(fresh.term, selected, shift);
     if (hadFocus) fresh.term.focus();
     leave(old);
-    if (!isFull(fresh.term)) return;
+    if (linesLeft(fresh.term) > 0) return;
     this.#isWhole = true;
     const lines = fresh.term.buffer.normal.length.toLocaleString();
     toast(`These are the last ${lines} lines. The whole log can be downloaded.`);

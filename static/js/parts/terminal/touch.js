@@ -2,8 +2,11 @@
 
 const TAP_PX = 8;
 
-/** Watches `host`; at the end of a pinch `size.font` is another one. */
-export function touch(host, size) {
+/**
+ * Watches `host`; at the end of a pinch `size.font` is another one. `scroll(pixels, at)` is called
+ * for what a finger scrolls beyond the host's own edges.
+ */
+export function touch(host, size, scroll) {
   let [last, moved, pinch] = [null, 0, null];
   host.addEventListener("touchstart", start, { passive: true });
   host.addEventListener("touchmove", move, { passive: false });
@@ -31,20 +34,15 @@ export function touch(host, size) {
     event.preventDefault();
     last = now;
     host.scrollLeft += x;
-    scroll(y, now);
+    drag(y, now);
   }
 
   /** Our own box first, which is larger than what is seen while the keyboard is up. */
-  function scroll(y, at) {
+  function drag(y, at) {
     const before = host.scrollTop;
     host.scrollTop += y;
     const left = y - (host.scrollTop - before);
-    if (Math.abs(left) < 1) return;
-    // To xterm.js and to programs a finger is a wheel.
-    host.querySelector(".xterm-screen")?.dispatchEvent(new WheelEvent("wheel", {
-      deltaY: left, deltaMode: WheelEvent.DOM_DELTA_PIXEL, bubbles: true, cancelable: true,
-      clientX: at.clientX, clientY: at.clientY,
-    }));
+    if (left) scroll(left, at);
   }
 
   function end() {
