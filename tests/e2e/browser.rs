@@ -7,6 +7,7 @@ use crate::browser::world::World;
 use crate::browser::world::call;
 use crate::browser::world::open_dialog;
 use crate::browser::world::verdict;
+use crate::support::daemon::BINARY;
 use crate::support::daemon::Daemon;
 use crate::support::inside::Inside;
 use crate::support::wait::SOON;
@@ -126,6 +127,57 @@ fn a_question_finds_its_person_on_the_screen_behind_a_closed_page_and_elsewhere(
         let program: Value = serde_json::from_str(line.trim()).expect("JSON");
         json!({"notice": notice, "program": program, "webhook": phone.next().json(),
             "escalation": team.next().json()})
+    });
+}
+
+#[test]
+fn a_person_answers_makes_policies_and_checks_the_log_in_a_browser() {
+    let world = World::new();
+    let mut daemon = Daemon::start(&world.space);
+    daemon.uncage();
+    let fast = json!({"notificationDwellSeconds": 0});
+    daemon.request("PUT", "/settings/daemon", Some(&fast)).ok();
+    let headless = json!({"provider": "claude-code", "args": ["-p", "hi"]});
+    let claude = Inside::start_as(&world.space, &daemon, "agent", &headless);
+    let hidden = "echo ab\u{202e}txt.exe\u{200b} '<img src=x onerror=alert(1)>' first";
+    call(&claude, hidden);
+    for command in ["touch slip", "ls /", "touch elsewhere"] {
+        call(&claude, command);
+    }
+    let (yes, no) = (call(&claude, "touch approved"), call(&claude, "touch denied"));
+    wait_pending(&daemon, 6);
+    world.tell(&mut daemon, "rules_story", &[("HIDDEN", "first")], |daemon, order| {
+        let all = daemon.get("/approvals")["approvals"].clone();
+        let wanted = |one: &&Value| one["args"]["command"] == order["command"];
+        let one = all.as_array().and_then(|all| all.iter().find(wanted)).expect("it waits").clone();
+        let id = one["id"].to_string();
+        world.space.cli(&["deny", &id]).expect(0);
+        json!({})
+    });
+    assert_eq!(verdict(&claude, yes)["permissionDecision"], "allow");
+    assert_eq!(verdict(&claude, no)["permissionDecisionReason"], "not on a Friday");
+}
+
+#[test]
+fn a_person_lives_in_sessions_and_terminals_and_a_killed_daemon_loses_nothing_of_them() {
+    let world = World::new();
+    let mut daemon = Daemon::start(&world.space);
+    let shell = daemon.start_session(&["bash", "--norc"]);
+    name(&daemon, &shell, "shell");
+    for number in 0..30 {
+        daemon.start_session(&["bash", "-c", &format!("echo part {number}; exec cat")]);
+    }
+    let claude = Inside::start_claude(&world.space, &daemon, "agent");
+    claude.greet("f247f362-4fbd-4e57-94f6-073b3cd68e4f", &json!({}));
+    open_dialog(&claude, "Bash", &json!({"command": "touch <b>x</b>"}), "t1");
+    wait_pending(&daemon, 1);
+    let facts = [("SHELL_ID", &*shell), ("AGENT_ID", &*claude.id)];
+    world.tell(&mut daemon, "sessions_story", &facts, |daemon, order| {
+        match order["do"].as_str() {
+            Some("kill") => daemon.kill9(),
+            _ => daemon.start_binary(BINARY),
+        }
+        json!({})
     });
 }
 

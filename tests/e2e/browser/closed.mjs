@@ -2,18 +2,13 @@
 // person looks at something else.
 
 import assert from "node:assert/strict";
-import { createInterface } from "node:readline";
 import { launch } from "./chromium.mjs";
 import { enter } from "./enter.mjs";
+import { order } from "./order.mjs";
 
 const { URL: url, BOOTSTRAP: bootstrap, AGENT_ID: agent } = process.env;
-const answers = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
-
 /** Has the agent ask; what came of that, as the other side saw it. */
-async function ask(command) {
-  console.log(JSON.stringify({ do: "ask", command }));
-  return JSON.parse((await answers.next()).value);
-}
+const ask = (command) => order("ask", { command });
 
 const browser = await launch(url);
 const { storageState } = await enter(url, bootstrap);

@@ -25,7 +25,7 @@ export async function openTerminal(page, url, id) {
 }
 
 /** All that the terminal has, by its own "Select all" and the clipboard. */
-async function everything(page) {
+export async function everything(page) {
   await page.evaluate(() => navigator.clipboard.writeText(""));
   await page.getByRole("button", { name: "Terminal", exact: true }).click();
   await page.getByRole("menuitem", { name: "Select all" }).click();

@@ -16,6 +16,8 @@ use std::process::Command;
 use std::process::Stdio;
 
 const TESTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/e2e");
+/// Where pictures of the views are kept for the eye.
+const SCREENS: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/screens");
 
 /// A space whose daemon has its web door open.
 pub struct World {
@@ -53,6 +55,7 @@ impl World {
         let mut story = Command::new("node")
             .arg(format!("{TESTS}/browser/{name}.mjs"))
             .env("PLAYWRIGHT", driver())
+            .env("SHOTS", SCREENS)
             .env("URL", format!("http://127.0.0.1:{}", self.ports[0]))
             .env("WS_URL", format!("ws://127.0.0.1:{}", self.ports[1]))
             .env("BOOTSTRAP", bootstrap["bootstrapPassword"].as_str().expect("text"))
