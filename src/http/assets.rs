@@ -25,6 +25,8 @@ static ASSETS: &[Asset] = include!(concat!(env!("OUT_DIR"), "/assets.rs"));
 
 /// The page that hosts xterm.js.
 const TERMINAL_PAGE: &str = "/";
+/// The service worker's file, to which its own policy applies.
+const WORKER: &str = "/sw.js";
 
 /// What a browser may do with a file of ours. `data:` is for the QR code alone, and the one policy
 /// of trusted types for the address of the service worker.
@@ -55,13 +57,16 @@ pub fn serve(request: &Request) -> Option<Reply> {
             Reply::bytes(200, asset.kind, asset.gzip.to_vec()).header("Content-Encoding", "gzip")
         }
     };
-    Some(
-        reply
-            .header("Cache-Control", "no-cache")
-            .header("Vary", "Accept-Encoding")
-            .header("ETag", asset.tag)
-            .header("Content-Security-Policy", policy(asset.path)),
-    )
+    let reply = reply
+        .header("Cache-Control", "no-cache")
+        .header("Vary", "Accept-Encoding")
+        .header("ETag", asset.tag);
+    // Whatever is no page and no worker keeps what every reply has, which allows nothing: it counts
+    // only where somebody opens the file by itself.
+    match asset.kind.starts_with("text/html") || asset.path == WORKER {
+        true => Some(reply.header("Content-Security-Policy", policy(asset.path))),
+        false => Some(reply),
+    }
 }
 
 /// xterm.js 6 writes `<style>` elements and style attributes, so its page has to allow them; style
@@ -153,6 +158,24 @@ mod tests {
         for (codings, status) in [("identity", 406), ("gzip;q=0", 406), ("br, gzip;q=0.5", 200)] {
             let reply = ask(&format!("GET / HTTP/1.1\r\nAccept-Encoding: {codings}")).unwrap();
             assert!(reply.starts_with(&format!("HTTP/1.1 {status} ")), "{codings}: {reply}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_no_page_allows_nothing_by_itself() {
+        for (path, allows) in [
+            ("/", true),
+            ("/login", true),
+            ("/sw.js", true),
+            ("/js/main.js", false),
+            ("/icon.svg", false),
+            ("/css/base.css", false),
+        ] {
+            let reply = ask(&format!("GET {path} HTTP/1.1")).unwrap();
+            let line = reply.lines().find(|line| line.starts_with("Content-Security-Policy: "));
+            let line = line.unwrap();
+            assert!(line.contains("default-src 'none'"), "{path}: {line}");
+            assert_eq!(line.contains("'self'"), allows, "{path}: {line}");
         }
     }
 

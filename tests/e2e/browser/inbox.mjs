@@ -79,7 +79,7 @@ export async function denyWithReason({ page, url, text, reason }) {
   await found.getByText("Denied here.").waitFor();
   await found.waitFor({ state: "detached" });
   const last = page.locator(".lately").getByRole("row").filter({ hasText: text });
-  await last.first().getByText("denied").waitFor();
+  await last.first().getByText("denied", { exact: true }).waitFor();
 }
 
 /** Approves for half an hour. */

@@ -88,7 +88,7 @@ export async function olderOutputIsFound({ open, url, shell }) {
   await page.context().close();
 }
 
-/** What somebody reads stays where it is while more comes in below, and the end is one press off. */
+/** What somebody reads stays while more comes in below, and the end is one press off. */
 export async function whatIsReadStays({ open, url, shell }) {
   const page = await open();
   await openTerminal(page, url, shell);
