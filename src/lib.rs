@@ -24,6 +24,10 @@
 //! ([`service::effective`]) → [`policy::evaluate`] → one durable row → answer. What has run is
 //! compared with what was decided ([`service::guard`]).
 //!
+//! What a person should hear of: change of a session → in the same transaction a row → the thread
+//! `notices`, once it still holds → page by WebSocket, and a program or webhook of the person's
+//! ([`service::notices`]).
+//!
 //! A secret: client → [`service::env_sets`] → sealed in a row; at a start [`service::environment`]
 //! opens it, and it goes by [`keeper::launch`] to the program's environment and nowhere else; what
 //! is written down passes [`model::redact`], which knows it for as long as the session runs.
@@ -84,6 +88,9 @@
 //! | watch | 1 | changes of the files that hooks stand on | the kernel's | looks at all |
 //! | waits | 1 | deadlines of parked requests; sleeps while there are none | 256 | `Busy` |
 //! | approvals | 1 | approvals that end by themselves; mostly asleep | news, 256 | looks in time |
+//! | notices | 1 | notices and deliveries that are due; mostly asleep | a ring, 1 | looks anyway |
+//! | notice-send | at most 3 | one try of one delivery | ends, 3 | cannot be |
+//! | notice-test | at most 2 | tests of channels | none | `Busy` |
 //! | proof | at most 1 | proofs of the gate ([`service::proof`]) | starts, 64 | `Busy` |
 //! | proof-model | 1 a proof | a scripted model on loopback, 16 connections | none | dropped |
 //! | replay, audit-check | at most 1 each | one long reading ([`service::alone`]) | none | `Busy` |

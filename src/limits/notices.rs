@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-/// Notices that are kept; the oldest go first. Weeks of a busy person, and a list that loads at once.
+/// Notices that are kept; the oldest go first. Weeks of a busy person, and a list that loads at
+/// once.
 pub const KEPT: i64 = 1000;
 /// Notices in one reply.
 pub const PAGE: u64 = 200;
@@ -60,8 +61,6 @@ pub const WEBHOOK_WAIT: Duration = Duration::from_secs(20);
 pub const WEBHOOK_CONNECT: Duration = Duration::from_secs(10);
 /// How long the system may take to find a host's addresses.
 pub const RESOLVE_WAIT: Duration = Duration::from_secs(10);
-/// Bytes of what it finds: a dozen addresses.
-pub const RESOLVE_BYTES: usize = 16 * 1024;
 /// Addresses of one host that `curl` is given; it tries a few.
 pub const ADDRESSES: usize = 8;
 /// Bytes that are read of what a user's program or `curl` prints; the rest is thrown away.

@@ -220,8 +220,8 @@ pub fn minutes(text: &str) -> Option<u32> {
     Some(number(hours, 24)? * 60 + number(minutes, 60)?)
 }
 
-/// Minutes from `now` until the end of quiet hours `from` to `to`, all in minutes of the day; `None`
-/// outside of them. They may go over midnight; two equal times are a whole day.
+/// Minutes from `now` until the end of quiet hours `from` to `to`, all in minutes of the day;
+/// `None` outside of them. They may go over midnight; two equal times are a whole day.
 pub fn quiet_for(now: u32, from: u32, to: u32) -> Option<u32> {
     const DAY: u32 = 24 * 60;
     let (since, span) = ((now + DAY - from) % DAY, (to + DAY - from - 1) % DAY + 1);

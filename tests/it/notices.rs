@@ -1,5 +1,5 @@
-//! The promise: a person hears once of what a session waits for or came to, unless they saw it; what
-//! is answered is read. Where it goes from there is tests/it/channels.rs.
+//! The promise: a person hears once of what a session waits for or came to, unless they saw it;
+//! what is answered is read. Where it goes from there is tests/it/channels.rs.
 
 use crate::approvals::event;
 use crate::support::daemon::Daemon;
@@ -159,7 +159,7 @@ fn switches_hold_for_a_session_for_a_kind_and_for_all() {
 #[test]
 fn what_comes_up_on_the_screen_is_read_already_and_so_is_what_an_attached_person_finds() {
     let space = Space::new();
-    let (daemon, inside) = headless(&space, 0);
+    let (_daemon, inside) = headless(&space, 0);
     let mut page = Socket::hello(&space);
     page.subscribe("notifications");
     page.say(json!({"op": "looking", "sessionId": inside.id}));

@@ -151,3 +151,46 @@ pub fn test_all(api: &Api, _: Request, _: &Params, answer: Answer) {
 fn one(status: u16, channel: &Channel) -> Reply {
     Reply::json(status, &json!({"channel": notice::channel(channel)}))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::time;
+    use crate::http::conn::Conn;
+    use crate::http::message::Door;
+    use crate::http::message::Peer;
+    use crate::service::login::stand::Stand;
+    use std::sync::Arc;
+
+    fn request(door: Door, body: &Value) -> Request {
+        let body = body.to_string();
+        let mut conn = Conn::new(door, time::now());
+        let head = "POST /notifications/channels HTTP/1.1\r\nHost: x\r\n";
+        let kind = "Content-Type: application/json\r\n";
+        let text = format!("{head}{kind}Content-Length: {}\r\n\r\n{body}", body.len());
+        let whole = conn.feed(text.as_bytes(), time::now()).unwrap();
+        Request::new(door, Arc::new(Peer { pid: 1, ..Peer::default() }), whole)
+    }
+
+    #[test]
+    fn a_browser_can_make_a_webhook_and_switch_a_command_and_say_nothing_of_what_is_run() {
+        let stand = Stand::new("channel-doors");
+        let (api, none) = (&stand.service, Params::default());
+        let run = json!({"name": "run", "kind": "command", "program": "/bin/cat"});
+        let refused = create(api, &request(Door::Web, &run), &none).err().unwrap();
+        assert_eq!(refused.code, crate::base::error::Code::Denied);
+        assert_eq!(create(api, &request(Door::Control, &run), &none).unwrap().status, 201);
+        let hook = json!({"name": "hook", "kind": "webhook", "url": "https://ntfy.sh/x"});
+        assert_eq!(create(api, &request(Door::Web, &hook), &none).unwrap().status, 201);
+        let change = |body: Value| {
+            let request = request(Door::Web, &body);
+            let wish = parse_change(&request.json().unwrap())?;
+            check_door(&request, wish.names_program())?;
+            api.change_channel("run", wish, "test").map(drop)
+        };
+        change(json!({"enabled": false})).unwrap();
+        assert!(change(json!({"program": "/bin/sh"})).is_err());
+        assert!(change(json!({"args": ["-c", "id"]})).is_err());
+        assert!(!api.find_channel("run").unwrap().enabled);
+    }
+}

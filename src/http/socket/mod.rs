@@ -49,7 +49,8 @@
 //! Sessions, events, approvals and notifications look as in the API. What is read is told by its
 //! number, by its session where that has none left, or alone where there is none at all. While a
 //! socket says that it is `looking` at a session, notifications of it come up as read and go to no
-//! channel; it does so until it says otherwise or ends. Of a removed session there is the `id` alone.
+//! channel; it does so until it says otherwise or ends. Of a removed session there is the `id`
+//! alone.
 //! Subscribe first and list then: what changes in between is told. A slow reader is told the newest
 //! state, once; only events come each.
 //!

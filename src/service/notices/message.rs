@@ -1,5 +1,5 @@
-//! What goes out of a notice: as JSON for programs and plain webhooks, and in the forms of services.
-//! Where to is not known here.
+//! What goes out of a notice: as JSON for programs and plain webhooks, and in the forms of
+//! services. Where to is not known here.
 
 use crate::base::time;
 use crate::model::channel::Body;

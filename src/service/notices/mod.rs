@@ -8,11 +8,12 @@
 //!                                                        channels <── deliveries ──┘
 //! ```
 //!
-//! Everything that waits is a row, so that a daemon that is killed loses none of it; a delivery that
-//! it was about to note is made once more, never left out.
+//! Everything that waits is a row, so that a daemon that is killed loses none of it; a delivery
+//! that it was about to note is made once more, never left out.
 //!
 //! 1. What a notice says MUST be free of the call's text, unless its channel was given that.
-//! 2. A notice of a session that somebody looks at, and one that was answered, MUST go to no channel.
+//! 2. A notice of a session that somebody looks at, and one that was answered, MUST go to no
+//!    channel.
 //! 3. A channel's URL, token, program and arguments MUST stay in this room, and come out of it only
 //!    on the standard input of what is started for them.
 
@@ -24,8 +25,10 @@ pub mod looking;
 pub mod message;
 pub mod post;
 pub mod raise;
+pub mod receipt;
 pub mod sealed;
 pub mod send;
+mod trial;
 pub mod url;
 pub mod webhook;
 

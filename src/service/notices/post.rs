@@ -1,37 +1,33 @@
-//! The thread of notices: what still holds when it is due becomes one, and each goes to the channels
-//! that want it, is tried again where that failed, and has its receipt.
+//! The thread of notices: what still holds when it is due becomes one, and each goes to the
+//! channels that want it, is tried again where that failed, and has its receipt.
 //!
 //! 1. Nothing MUST go out without its row, and no row MUST be let go before what became of it is
 //!    stored.
 //! 2. It MUST sleep while nothing is due.
 
-use crate::base::error::{Error, Result};
+use crate::base::error::Result;
 use crate::base::thread;
 use crate::base::time;
 use crate::limits::notices as limits;
-use crate::model::channel::Channel;
 use crate::model::notice::Delivery;
 use crate::model::notice::DeliveryState;
 use crate::model::notice::quiet_for;
 use crate::service::Service;
 use crate::service::notices::NoticeView;
 use crate::service::notices::ON_SCREEN;
-use crate::service::notices::message::Message;
 use crate::service::notices::raise;
+use crate::service::notices::receipt;
 use crate::service::notices::send::Sent;
 use crate::store::channels;
 use crate::store::deliveries;
 use crate::store::notices;
 use crate::store::notices::Dwell;
-use crate::store::tx::Tx;
 use crate::sys::clock;
 use crossbeam_channel::Receiver;
 use crossbeam_channel::Sender;
 use crossbeam_channel::bounded;
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -44,6 +40,9 @@ enum Key {
     Delivery(i64, String),
 }
 
+/// A delivery, and what became of the newest try.
+type End = (Delivery, Sent);
+
 /// See the file's head.
 struct Post {
     service: Arc<Service>,
@@ -52,29 +51,13 @@ struct Post {
     /// On their way, or done and not noted yet.
     under_way: Vec<Key>,
     /// What became of deliveries and could not be stored.
-    owed: Vec<(Delivery, Sent)>,
-    ends: (Sender<(Delivery, Sent)>, Receiver<(Delivery, Sent)>),
-}
-
-/// A place among the tests that are under way, given back when dropped.
-struct Place(Arc<AtomicUsize>);
-
-impl Place {
-    fn take(tests: &Arc<AtomicUsize>) -> Option<Place> {
-        let place = Place(tests.clone());
-        (tests.fetch_add(1, Ordering::SeqCst) < limits::TESTS).then_some(place)
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::SeqCst);
-    }
+    owed: Vec<End>,
+    ends: (Sender<End>, Receiver<End>),
 }
 
 /// Reports the end of a delivery, also where its thread has panicked.
 struct Report {
-    ends: Sender<(Delivery, Sent)>,
+    ends: Sender<End>,
     delivery: Delivery,
     sent: Sent,
 }
@@ -98,104 +81,6 @@ impl Service {
         let service = self.clone();
         thread::spawn("notices", move || Post::new(service).run()).map(drop)
     }
-
-    /// Sends a test by a channel now, in a thread of its own; `done` gets the receipt. Others under
-    /// way: `Busy`.
-    pub fn test_channel(
-        self: &Arc<Service>,
-        words: &str,
-        done: impl FnOnce(Result<Delivery>) + Send + 'static,
-    ) {
-        match self.find_channel(words) {
-            Ok(channel) => self.test_each(vec![channel], |all| {
-                let lost = || Error::internal("a test without its receipt");
-                done(all.and_then(|mut all| all.pop().ok_or_else(lost)));
-            }),
-            Err(error) => done(Err(error)),
-        }
-    }
-
-    /// The same by all channels that are on, one after the other.
-    pub fn test_channels(
-        self: &Arc<Service>,
-        done: impl FnOnce(Result<Vec<Delivery>>) + Send + 'static,
-    ) {
-        match self.channels() {
-            Ok(all) => self.test_each(all.into_iter().filter(|one| one.enabled).collect(), done),
-            Err(error) => done(Err(error)),
-        }
-    }
-
-    fn test_each(
-        self: &Arc<Service>,
-        channels: Vec<Channel>,
-        done: impl FnOnce(Result<Vec<Delivery>>) + Send + 'static,
-    ) {
-        let Some(place) = Place::take(&self.records.notices.tests) else {
-            return done(Err(Error::busy("other tests are under way; try again")));
-        };
-        let service = self.clone();
-        let spawned = thread::spawn("notice-test", move || {
-            let receipts = channels.iter().map(|channel| service.test(channel)).collect();
-            drop(place);
-            done(Ok(receipts));
-        });
-        if let Err(error) = spawned {
-            log::error!("{}", error.chain());
-        }
-    }
-
-    fn test(&self, channel: &Channel) -> Delivery {
-        let mut receipt = delivery(0, channel, time::unix_ms());
-        let sent = match self.send_by(channel, &Message::test(channel)) {
-            Sent::Retry(words) => Sent::Failed(words),
-            sent => sent,
-        };
-        settle(&mut receipt, &sent, time::unix_ms());
-        let last = receipt.clone();
-        if let Err(error) = self.store().write(move |tx| note_channel(tx, &last)) {
-            log::warn!("{}", error.chain());
-        }
-        receipt
-    }
-}
-
-fn delivery(notice: i64, channel: &Channel, due_ms: i64) -> Delivery {
-    Delivery {
-        notice,
-        channel: channel.id.clone(),
-        channel_name: channel.name.clone(),
-        state: DeliveryState::Waiting,
-        tries: 0,
-        due_ms,
-        at_ms: None,
-        detail: None,
-    }
-}
-
-/// Writes into a delivery what became of a try.
-fn settle(delivery: &mut Delivery, sent: &Sent, now_ms: i64) {
-    let tried = delivery.tries as usize;
-    delivery.tries += 1;
-    delivery.at_ms = Some(now_ms);
-    let (state, words) = match sent {
-        Sent::Done(words) => (DeliveryState::Sent, words),
-        Sent::Failed(words) => (DeliveryState::Failed, words),
-        Sent::Retry(words) => match limits::RETRIES.get(tried) {
-            Some(pause) => {
-                delivery.due_ms = now_ms + pause.as_millis() as i64;
-                (DeliveryState::Waiting, words)
-            }
-            None => (DeliveryState::Failed, words),
-        },
-    };
-    delivery.state = state;
-    delivery.detail = Some(words.clone()).filter(|words| !words.is_empty());
-}
-
-fn note_channel(tx: &Tx<'_>, done: &Delivery) -> Result<()> {
-    let at_ms = done.at_ms.unwrap_or(done.due_ms);
-    channels::note(tx, &done.channel, (done.state.word(), at_ms, done.detail.as_deref()))
 }
 
 impl Post {
@@ -206,14 +91,26 @@ impl Post {
 
     fn run(mut self) {
         let rung = self.service.records.notices.rung.clone();
+        let mut told = None;
         loop {
             while let Ok((delivery, sent)) = self.ends.1.try_recv() {
                 self.owed.push((delivery, sent));
             }
-            let next = self.settle_owed().and_then(|()| self.look()).unwrap_or_else(|error| {
-                log::error!("notices wait: {}", error.chain());
-                Some(time::now() + limits::STORE_RETRY)
-            });
+            let next = match self.settle_owed().and_then(|()| self.look()) {
+                Ok(next) => {
+                    told = None;
+                    next
+                }
+                Err(error) => {
+                    // A database that is damaged stays so: said once.
+                    let words = Some(error.chain());
+                    if words != told {
+                        log::error!("notices wait: {}", error.chain());
+                        told = words;
+                    }
+                    Some(time::now() + limits::STORE_RETRY)
+                }
+            };
             let ends = self.ends.1.clone();
             let wait = next.map_or(Duration::MAX, time::until);
             crossbeam_channel::select! {
@@ -228,11 +125,11 @@ impl Post {
     fn settle_owed(&mut self) -> Result<()> {
         while let Some((delivery, sent)) = self.owed.first() {
             let mut done = delivery.clone();
-            settle(&mut done, sent, time::unix_ms());
+            receipt::settle(&mut done, sent, time::unix_ms());
             let key = Key::Delivery(done.notice, done.channel.clone());
             self.service.store().write(move |tx| {
                 deliveries::note(tx, &done)?;
-                note_channel(tx, &done)
+                receipt::note_channel(tx, &done)
             })?;
             self.owed.remove(0);
             self.under_way.retain(|known| *known != key);
@@ -309,7 +206,7 @@ impl Post {
             let all = channels::list(tx)?;
             let takers = all.iter().filter(|channel| channel.takes(kind));
             takers.into_iter().try_for_each(|channel| {
-                deliveries::insert(tx, &delivery(id, channel, now + channel.after_ms))
+                deliveries::insert(tx, &receipt::waiting(id, channel, now + channel.after_ms))
             })
         })?;
         service.records.waits.notify(super::ANY);
@@ -362,39 +259,5 @@ impl Post {
             let left = Duration::from_secs(u64::from(minutes) * 60);
             time::now() + left.min(limits::QUIET_LOOK)
         }))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_delivery_is_tried_again_with_growing_pauses_and_then_given_up() {
-        let (state, at_ms, detail) = (DeliveryState::Waiting, None, None);
-        let (channel, channel_name) = ("c".to_string(), "name".to_string());
-        let mut one = Delivery {
-            notice: 1,
-            channel,
-            channel_name,
-            state,
-            tries: 0,
-            due_ms: 5,
-            at_ms,
-            detail,
-        };
-        let mut last = 0;
-        for pause in limits::RETRIES {
-            settle(&mut one, &Sent::Retry("down".into()), 1000);
-            assert_eq!(one.state, DeliveryState::Waiting);
-            assert_eq!(one.due_ms, 1000 + pause.as_millis() as i64);
-            assert!(one.due_ms > last, "they grow");
-            last = one.due_ms;
-        }
-        settle(&mut one, &Sent::Retry("down".into()), 1000);
-        assert_eq!((one.state, one.tries), (DeliveryState::Failed, 6));
-        assert_eq!(one.detail.as_deref(), Some("down"));
-        settle(&mut one, &Sent::Done(String::new()), 2000);
-        assert_eq!((one.state, one.at_ms, one.detail), (DeliveryState::Sent, Some(2000), None));
     }
 }

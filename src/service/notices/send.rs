@@ -64,6 +64,8 @@ impl Service {
             Way::Webhook { url, token } => {
                 let form = channel.body.unwrap_or(Body::Plain);
                 let topic = url.topic().unwrap_or_default().to_string();
+                // ntfy takes JSON at its root; at the topic it would be the message's text.
+                let url = if form == Body::Ntfy { url.root() } else { url };
                 let (body, token) = (message.body(form, &topic), token.as_ref());
                 let (body, allow_private) = (body.as_str(), channel.allow_private);
                 Ok(webhook::call(&Call { url: &url, body, token, allow_private }, &vars))
@@ -88,9 +90,12 @@ impl Service {
 
 /// What became of a user's program.
 fn judge(ran: &Ran) -> Sent {
-    let printed = [ran.stdout.trim(), ran.stderr.trim()].join("\n");
+    let ending = ran.ending();
+    let ending = if ran.status.success() { "" } else { ending.as_str() };
+    let words = [ending, ran.stdout.trim(), ran.stderr.trim()];
+    let words: Vec<&str> = words.into_iter().filter(|part| !part.is_empty()).collect();
     match ran.status.success() {
-        true => Sent::Done(printed),
-        false => Sent::Retry(format!("{}\n{printed}", ran.ending())),
+        true => Sent::Done(words.join("\n")),
+        false => Sent::Retry(words.join("\n")),
     }
 }

@@ -87,6 +87,11 @@ impl Url {
         self.origin() + &self.rest
     }
 
+    /// The same place without its path.
+    pub fn root(&self) -> Url {
+        Url { rest: "/".to_string(), ..self.clone() }
+    }
+
     /// The address that it names, where it names one.
     pub fn address(&self) -> Option<IpAddr> {
         self.host.parse().ok()
@@ -148,6 +153,7 @@ mod tests {
         let url = read("http://[::1]:8080/my_topic-1");
         assert_eq!((url.origin().as_str(), url.topic()), ("http://[::1]:8080", Some("my_topic-1")));
         assert_eq!(url.address(), Some("::1".parse().unwrap()));
+        assert_eq!(url.root().text(), "http://[::1]:8080/");
         assert_eq!(read("http://127.0.0.1:80").text(), "http://127.0.0.1:80/");
         assert_eq!(read("https://x?a=b").text(), "https://x/?a=b");
         assert_eq!(read("https://ntfy.sh").topic(), None);

@@ -1,9 +1,9 @@
 //! Calls a webhook with the system's `curl`, which has the TLS that this program has not.
 //!
-//! 1. Everything about the request MUST go to `curl` on standard input: arguments are in the process
-//!    list.
-//! 2. An address that is this host's or its network's MUST NOT be called unless that is allowed, and
-//!    what is called MUST be what was looked at: the address is pinned, nothing is followed.
+//! 1. Everything about the request MUST go to `curl` on standard input: arguments are in the
+//!    process list.
+//! 2. An address that is this host's or its network's MUST NOT be called unless that is allowed,
+//!    and what is called MUST be what was looked at: the address is pinned, nothing is followed.
 //! 3. No text MUST be able to end its line of the configuration.
 
 use crate::base::error::{Code, Error, Result};
