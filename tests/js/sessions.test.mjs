@@ -130,7 +130,7 @@ test("before the place where one half is missing nothing is told", () => {
 });
 
 test("a verdict has its rule or the person's name, and a call its first line", () => {
-  assert.equal(deciderOf({ decider: "rule", policyName: "standard", ruleId: "r" }), "standard · r");
+  assert.equal(deciderOf({ decider: "rule", policyName: "mine", ruleId: "r" }), "mine · r");
   assert.equal(deciderOf({ decider: "rule" }), "a rule");
   assert.equal(deciderOf({ decider: "terminal" }), "you, in the terminal");
   assert.equal(brief({ command: "a\nb" }), "a");

@@ -12,8 +12,8 @@ let made = 0;
 
 /**
  * `find(text)` is a promise of `{ rows, note? }`, and a row `{ value, label, hint?, goesOn? }`: one
- * that `goesOn` is taken and looked into, as a directory is. `chosen(value)` is told of what
- * was taken or typed. Returns `{ node, input, hint }` as every field.
+ * that `goesOn` is taken and looked into, as a directory is. `chosen(value)` is told of what was
+ * taken or typed. Returns `{ node, input, hint }` as every field.
  */
 export function combobox(label, props, hintText, { find, chosen }) {
   made += 1;
@@ -22,94 +22,118 @@ export function combobox(label, props, hintText, { find, chosen }) {
     role: "combobox", "aria-controls": id, "aria-expanded": "false", "aria-autocomplete": "list",
     autocomplete: "off", autocapitalize: "off", spellcheck: "false", ...props,
   }, hintText);
-  const { input } = box;
-  const options = h("div", { class: "options", id, role: "listbox", "aria-label": label,
-    hidden: true });
-  const note = h("p", { class: "options-note", hidden: true });
   const frame = h("div", { class: "combobox" });
-  input.replaceWith(frame);
-  frame.append(input, h("div", { class: "options-box" }, options, note));
-  let [rows, at, asked, timer, isLooking] = [[], -1, 0, null, false];
-  input.addEventListener("input", () => look(WAIT_MS));
-  input.addEventListener("click", () => look(0));
-  input.addEventListener("blur", () => {
-    close();
-    chosen(input.value);
-  });
-  input.addEventListener("keydown", keys);
+  box.input.replaceWith(frame);
+  const options = new Options(box.input, id, label, { find, chosen });
+  frame.append(box.input, options.node);
   return box;
+}
 
-  function look(wait) {
-    clearTimeout(timer);
-    isLooking = true;
-    timer = setTimeout(async () => {
-      asked += 1;
-      const turn = asked;
-      const found = await find(input.value).catch(() => ({ rows: [] }));
+/** The list below the field. */
+class Options {
+  #input;
+  #id;
+  #find;
+  #chosen;
+  #list;
+  #note = h("p", { class: "options-note", hidden: true });
+  #rows = [];
+  #at = -1;
+  #asked = 0;
+  #timer = null;
+  #isLooking = false;
+
+  constructor(input, id, label, { find, chosen }) {
+    this.#input = input;
+    this.#id = id;
+    this.#find = find;
+    this.#chosen = chosen;
+    this.#list = h("div", { class: "options", id, role: "listbox", "aria-label": label,
+      hidden: true });
+    this.node = h("div", { class: "options-box" }, this.#list, this.#note);
+    input.addEventListener("input", () => this.#look(WAIT_MS));
+    input.addEventListener("click", () => this.#look(0));
+    input.addEventListener("keydown", (event) => this.#keys(event));
+    input.addEventListener("blur", () => {
+      this.#close();
+      chosen(input.value);
+    });
+  }
+
+  #look(wait) {
+    clearTimeout(this.#timer);
+    this.#isLooking = true;
+    this.#timer = setTimeout(async () => {
+      this.#asked += 1;
+      const turn = this.#asked;
+      const found = await this.#find(this.#input.value).catch(() => ({ rows: [] }));
       // What an earlier text meant comes too late, and so does all when the field was left.
-      if (turn === asked && document.activeElement === input) open(found);
+      if (turn === this.#asked && document.activeElement === this.#input) this.#open(found);
     }, wait);
   }
 
-  function open(found) {
-    isLooking = false;
-    rows = found.rows;
-    at = -1;
-    show(options, rows.map((row, index) => h("div", {
-      class: "option", role: "option", id: `${id}-${index}`, "aria-selected": "false",
+  #open({ rows, note }) {
+    this.#isLooking = false;
+    this.#rows = rows;
+    this.#at = -1;
+    show(this.#list, rows.map((row, index) => this.#option(row, index)));
+    this.#note.textContent = note ?? "";
+    this.#note.hidden = !note;
+    this.#list.hidden = rows.length === 0;
+    this.#input.setAttribute("aria-expanded", String(rows.length > 0));
+    this.#input.removeAttribute("aria-activedescendant");
+  }
+
+  #option(row, index) {
+    return h("div", {
+      class: "option", role: "option", id: `${this.#id}-${index}`, "aria-selected": "false",
       // The press must not take the focus out of the field.
-      onpointerdown: (event) => event.preventDefault(), onclick: () => take(row),
+      onpointerdown: (event) => event.preventDefault(), onclick: () => this.#take(row),
     }, h("span", { class: "option-label" }, row.label),
-      row.hint && h("span", { class: "meta" }, row.hint))));
-    note.textContent = found.note ?? "";
-    note.hidden = !found.note;
-    options.hidden = rows.length === 0;
-    input.setAttribute("aria-expanded", String(rows.length > 0));
-    input.removeAttribute("aria-activedescendant");
+      row.hint && h("span", { class: "meta" }, row.hint));
   }
 
-  function close() {
-    clearTimeout(timer);
-    asked += 1;
-    open({ rows: [] });
+  #close() {
+    clearTimeout(this.#timer);
+    this.#asked += 1;
+    this.#open({ rows: [] });
   }
 
-  function mark(next) {
-    options.children[at]?.setAttribute("aria-selected", "false");
-    at = next;
-    const row = options.children[at];
-    if (!row) return input.removeAttribute("aria-activedescendant");
+  #mark(next) {
+    this.#list.children[this.#at]?.setAttribute("aria-selected", "false");
+    this.#at = next;
+    const row = this.#list.children[next];
+    if (!row) return this.#input.removeAttribute("aria-activedescendant");
     row.setAttribute("aria-selected", "true");
     row.scrollIntoView({ block: "nearest" });
-    input.setAttribute("aria-activedescendant", row.id);
+    return this.#input.setAttribute("aria-activedescendant", row.id);
   }
 
-  function take(row) {
-    input.value = row.value;
-    close();
-    chosen(row.value);
-    if (row.goesOn) look(0);
+  #take(row) {
+    this.#input.value = row.value;
+    this.#close();
+    this.#chosen(row.value);
+    if (row.goesOn) this.#look(0);
   }
 
-  function keys(event) {
+  #keys(event) {
     if (event.isComposing) return;
-    const count = rows.length;
-    if (event.key === "Escape" && (count > 0 || isLooking)) {
+    const count = this.#rows.length;
+    if (event.key === "Escape" && (count > 0 || this.#isLooking)) {
       // The dialog around it stays.
       event.preventDefault();
       event.stopPropagation();
-      return close();
-    }
-    if (event.key === "ArrowDown" && count === 0) return look(0);
-    if (count === 0) return;
-    if (event.key === "ArrowDown" || event.key === "ArrowUp") {
+      this.#close();
+    } else if (event.key === "ArrowDown" && count === 0) {
+      this.#look(0);
+    } else if (count > 0 && ["ArrowDown", "ArrowUp"].includes(event.key)) {
       event.preventDefault();
       // Over the end there is the text itself.
       const step = event.key === "ArrowDown" ? 1 : -1;
-      mark((at + 1 + step + count + 1) % (count + 1) - 1);
-    } else if ((event.key === "Enter" || event.key === "Tab") && at >= 0) {
+      this.#mark((this.#at + 1 + step + count + 1) % (count + 1) - 1);
+    } else if (["Enter", "Tab"].includes(event.key) && this.#at >= 0) {
       event.preventDefault();
-      take(rows[at]);
+      this.#take(this.#rows[this.#at]);
     }
   }
 }

@@ -18,7 +18,7 @@ export function compose(id, { paste, queues }) {
   const text = h("textarea", {
     rows: "1", "aria-label": "Prompt",
     placeholder: TOUCH.matches ? "Write to it" : "Write to it; Ctrl+Enter sends",
-    enterkeyhint: "enter", autocapitalize: "sentences", oninput: tidy, onkeydown: keys,
+    enterkeyhint: "enter", autocapitalize: "sentences", oninput: () => tidy(text), onkeydown: keys,
   });
   const later = queues ? h("button", {
     type: "button", class: "quiet", "aria-pressed": "false", onclick: flip,
@@ -54,7 +54,7 @@ export function compose(id, { paste, queues }) {
     under = null;
     text.readOnly = false;
     send.textContent = "Send";
-    tidy();
+    tidy(text);
     text.focus();
   }
 
@@ -67,7 +67,7 @@ export function compose(id, { paste, queues }) {
     if (!text.value || !paste(text.value)) return;
     text.value = "";
     problem.hidden = true;
-    tidy();
+    tidy(text);
   }
 
   function flip() {
@@ -80,10 +80,10 @@ export function compose(id, { paste, queues }) {
     event.preventDefault();
     node.requestSubmit();
   }
+}
 
-  /** As high as what is written, up to what the style sheet allows. */
-  function tidy() {
-    text.style.setProperty("height", "auto");
-    if (text.value) text.style.setProperty("height", `${text.scrollHeight + 2}px`);
-  }
+/** Makes a field as high as what is written, up to what the style sheet allows. */
+function tidy(text) {
+  text.style.setProperty("height", "auto");
+  if (text.value) text.style.setProperty("height", `${text.scrollHeight + 2}px`);
 }

@@ -28,16 +28,16 @@ export function terminal(socket, session, told) {
   const send = input(socket, session.id);
   const size = new Room(host, (wanted) => {
     if (told.isLive()) socket.send({ op: "resize", sessionId: session.id, ...wanted });
-  }, differs);
+  }, (found) => differs(told, found, fit));
   const stage = new Stage(host, socket, session.id, {
     enters, font: () => size.font, notice: told.notice,
   });
   const find = new Find({ ready: () => stage.older(ENOUGH), back: focus });
   const stops = [socket.state.watch(connected), socket.hear("resize_ack", () => size.compare())];
   const above = () => stage.term && isAtTop(stage.term) && stage.more();
-  host.addEventListener("paste", paste, true);
+  host.addEventListener("paste", (event) => pasted(send, event), true);
   host.addEventListener("wheel", ({ deltaY }) => deltaY < 0 && above(), { passive: true });
-  touch(host, size, drag);
+  touch(host, size, (pixels, at) => drag(stage, host, pixels, at));
   // The size of a letter is known once the terminal stands in the page.
   requestAnimationFrame(() => {
     if (!host.isConnected) return;
@@ -61,8 +61,7 @@ export function terminal(socket, session, told) {
 
   function enters(term) {
     term.options.disableStdin = socket.state.get() !== "open";
-    term.onData((data) => (told.ctrl() && CTRL.test(data)
-      ? send.key(`ctrl+${data === " " ? "space" : data.toLowerCase()}`) : send.type(data)));
+    term.onData((data) => typed(send, data, told.ctrl()));
     term.attachCustomKeyEventHandler(keyHandler(term, session.provider !== "command", {
       leave: () => host.closest("main").querySelector("h1, a, button")?.focus(),
       find: () => find.open(),
@@ -73,27 +72,9 @@ export function terminal(socket, session, told) {
     find.use(term);
   }
 
-  /** Scrollback scrolls; to a program that has the whole screen a finger is a wheel. */
-  function drag(pixels, { clientX, clientY }) {
-    if (!stage.term) return;
-    if (isScrolled(stage.term)) {
-      stage.scroll(pixels);
-      return;
-    }
-    host.querySelector(".xterm-screen")?.dispatchEvent(new WheelEvent("wheel", {
-      deltaY: pixels, bubbles: true, cancelable: true, clientX, clientY,
-    }));
-  }
-
   function connected(state) {
     if (stage.term) stage.term.options.disableStdin = state !== "open";
     if (state === "open") size.fit();
-  }
-
-  function differs(found) {
-    const actual = told.isLive() ? found : null;
-    told.notice("size", actual && `Sized by another viewer: ${actual.cols} × ${actual.rows}`,
-      actual && { label: "Fit to me", act: fit });
   }
 
   function fit() {
@@ -111,10 +92,34 @@ export function terminal(socket, session, told) {
     focus();
     return stage.term.getSelection();
   }
+}
 
-  function paste(event) {
-    event.preventDefault();
-    event.stopPropagation();
-    send.paste(event.clipboardData.getData("text/plain"));
+function pasted(send, event) {
+  event.preventDefault();
+  event.stopPropagation();
+  send.paste(event.clipboardData.getData("text/plain"));
+}
+
+/** Says whose size the session has, where it is not this page's. */
+function differs(told, found, fit) {
+  const actual = told.isLive() ? found : null;
+  told.notice("size", actual && `Sized by another viewer: ${actual.cols} × ${actual.rows}`,
+    actual && { label: "Fit to me", act: fit });
+}
+
+function typed(send, data, withCtrl) {
+  if (!withCtrl || !CTRL.test(data)) send.type(data);
+  else send.key(`ctrl+${data === " " ? "space" : data.toLowerCase()}`);
+}
+
+/** Scrollback scrolls; to a program that has the whole screen a finger is a wheel. */
+function drag(stage, host, pixels, { clientX, clientY }) {
+  if (!stage.term) return;
+  if (isScrolled(stage.term)) {
+    stage.scroll(pixels);
+    return;
   }
+  host.querySelector(".xterm-screen")?.dispatchEvent(new WheelEvent("wheel", {
+    deltaY: pixels, bubbles: true, cancelable: true, clientX, clientY,
+  }));
 }

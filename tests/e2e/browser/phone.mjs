@@ -23,12 +23,16 @@ export async function aPhoneTypesAndScrolls({ open, url, shell }) {
   });
   await openTerminal(page, url, shell);
   await page.waitForFunction(() => window.sent.some((text) => text.includes("\"resize\"")));
+  assert.equal((await sent(page, "looking")).at(-1).sessionId, shell);
   await keyboard(page);
   await prompt(page);
   await keys(page);
   await fingers(page);
   const wide = await page.evaluate(() => document.documentElement.scrollWidth);
   assert.ok(wide <= PHONE.viewport.width, `the page is ${wide} wide`);
+  await page.getByRole("link", { name: "All sessions" }).tap();
+  await page.getByRole("heading", { name: "Sessions" }).waitFor();
+  assert.equal((await sent(page, "looking")).at(-1).sessionId, null, "nobody looks any more");
   await page.context().close();
 }
 

@@ -17,31 +17,28 @@ const PEN = "✎";
 /** `{ node, update(session), destroy() }`. */
 export function header(ctx, id) {
   const state = stateBadge();
-  const name = h("h1", { title: "Double-click to rename", ondblclick: edit });
-  const pen = h("button", { class: "quiet pen", "aria-label": "Rename", title: "Rename",
-    onclick: edit }, PEN);
-  const field = h("input", { class: "rename", "aria-label": "Name", maxlength: NAME_CHARS,
-    hidden: true, onkeydown: keys, onblur: () => leave(true) });
+  const name = renaming(ctx, id);
   const [where, since] = [h("span", { class: "session-path" }), time()];
   const alarm = h("p", { class: "alarm", hidden: true });
   const badges = h("span", { class: "session-badges" });
   const follow = list(badges, ({ title, word }) => title ?? word, mark);
-  const buttons = quick();
   let now = null;
+  const buttons = quick(ctx, id, () => now);
+  const gone = () => { location.hash = "#/sessions"; };
   const more = menu("More actions", "⋯", () => actionsOf(ctx, now, gone));
   // The countdown of dangerous mode has to be right in its last minute.
   const ticking = setInterval(() => now?.dangerousUntil && update(now), TICK_MS);
   const node = h("header", { class: "session-head" },
     h("a", { href: "#/sessions", class: "back", "aria-label": "All sessions" }, "←"),
     h("div", { class: "session-title" },
-      h("div", { class: "row-head" }, name, field, pen, state.node, badges),
+      h("div", { class: "row-head" }, name.nodes, state.node, badges),
       h("p", { class: "meta" }, where, since.node)),
-    h("div", { class: "actions" }, buttons.node, more), alarm);
+    h("div", { class: "actions" }, buttons.map((one) => one.node), more), alarm);
   return { node, update, destroy: () => clearInterval(ticking) };
 
   function update(session) {
     now = session;
-    say(name, nameOf(session));
+    name.update(session);
     say(where, `${session.provider} · ${oneLine(session.cwd)} · `);
     where.title = session.cwd;
     since.update(isLive(session) ? session.createdAt : session.endedAt ?? session.updatedAt);
@@ -49,36 +46,25 @@ export function header(ctx, id) {
     follow(marks(session).filter(({ word }) => word !== "alarm"));
     alarm.hidden = !session.alarm;
     say(alarm, session.alarm ?? "");
-    buttons.update(session);
+    buttons.forEach((one) => one.update(session));
   }
+}
 
-  /** What is wanted most, one press away. */
-  function quick() {
-    const path = `/sessions/${encodeURIComponent(id)}`;
-    const refresh = () => ctx.sessions.refresh();
-    const button = (label, wanted, act, tone) => {
-      const one = h("button", { class: tone, hidden: true, onclick: act }, label);
-      return { node: one, update: (session) => { one.hidden = !wanted(session); } };
-    };
-    const all = [
-      button("End dangerous mode", (session) => Boolean(session.dangerousUntil),
-        () => done(remove(`${path}/dangerous`), "Policy decides again.", refresh), "danger"),
-      button("Freeze", (session) => isLive(session) && !session.frozen,
-        () => done(post(`${path}/freeze`), "", refresh), "roomy"),
-      button("Thaw", (session) => isLive(session) && session.frozen,
-        () => done(post(`${path}/thaw`), "", refresh), "primary"),
-      button("Stop", isLive, () => stop(now, refresh), "danger roomy"),
-      button("Resume", (session) => !isLive(session), () => resume(now, refresh), "primary"),
-    ];
-    return {
-      node: all.map((one) => one.node),
-      update: (session) => all.forEach((one) => one.update(session)),
-    };
-  }
-
-  function gone() {
-    location.hash = "#/sessions";
-  }
+/** The name, and the field that takes its place: `{ nodes, update(session) }`. */
+function renaming(ctx, id) {
+  const name = h("h1", { title: "Double-click to rename", ondblclick: edit });
+  const pen = h("button", { class: "quiet pen", "aria-label": "Rename", title: "Rename",
+    onclick: edit }, PEN);
+  const field = h("input", { class: "rename", "aria-label": "Name", maxlength: NAME_CHARS,
+    hidden: true, onkeydown: keys, onblur: () => leave(true) });
+  let now = null;
+  return {
+    nodes: [name, field, pen],
+    update(session) {
+      now = session;
+      say(name, nameOf(session));
+    },
+  };
 
   function edit() {
     field.value = now?.name ?? "";
@@ -108,6 +94,27 @@ export function header(ctx, id) {
     const path = `/sessions/${encodeURIComponent(id)}/name`;
     done(put(path, { name: wanted || null }), "", () => ctx.sessions.refresh());
   }
+}
+
+/** What is wanted most, one press away: `[{ node, update(session) }]`; `now()` is the session. */
+function quick(ctx, id, now) {
+  const path = `/sessions/${encodeURIComponent(id)}`;
+  const refresh = () => ctx.sessions.refresh();
+  return [
+    button("End dangerous mode", "danger", (session) => Boolean(session.dangerousUntil),
+      () => done(remove(`${path}/dangerous`), "Policy decides again.", refresh)),
+    button("Freeze", "roomy", (session) => isLive(session) && !session.frozen,
+      () => done(post(`${path}/freeze`), "", refresh)),
+    button("Thaw", "primary", (session) => isLive(session) && session.frozen,
+      () => done(post(`${path}/thaw`), "", refresh)),
+    button("Stop", "danger roomy", isLive, () => stop(now(), refresh)),
+    button("Resume", "primary", (session) => !isLive(session), () => resume(now(), refresh)),
+  ];
+}
+
+function button(label, tone, wanted, act) {
+  const node = h("button", { class: tone, hidden: true, onclick: act }, label);
+  return { node, update: (session) => { node.hidden = !wanted(session); } };
 }
 
 /** A badge whose words may change, like a countdown. */

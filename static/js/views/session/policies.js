@@ -21,7 +21,8 @@ export function policies(ctx, session) {
     found.policies.map(policy),
   ]);
   drawSets();
-  const own = h("button", { type: "button", onclick: edit }, "Edit its own policy");
+  const own = h("button", { type: "button", onclick: () => edit(session, path, again) },
+    "Edit its own policy");
   const plain = session.provider === "command" && h("p", { class: "notice" },
     "No policy decides in this session: it runs a command, which asks nobody. Its sandbox holds.");
   return {
@@ -69,27 +70,29 @@ export function policies(ctx, session) {
       again();
     }
   }
-
-  async function edit() {
-    const { policies: [known] } = await get(`${path}/policy`).catch((error) => {
-      toast(words(error));
-      return { policies: [null] };
-    });
-    if (known === null) return;
-    const text = area("Rules", {
-      class: "code-text", value: known ? linesOf(known) : "", rows: "12", spellcheck: "false",
-    }, "One a line: allow shell git status *. Or the JSON form.");
-    const asked = dialog(`Policy of ${nameOf(session)}`, form("Save", async () => {
-      const checked = await post("/policies/check", { text: text.input.value });
-      if (!checked.ok) throw new Error(checked.error);
-      const name = known?.name ?? `of ${nameOf(session)}`;
-      await put(`${path}/policy`, { policy: { name, rules: checked.rules } });
-      asked.close();
-      again();
-    }, h("p", {}, "These rules hold in this session alone, beside those of its sets."), text.node));
-    asked.node.classList.add("wide");
-  }
 }
+
+/** Asks for the rules of the session's own policy; `saved()` is called when they hold. */
+async function edit(session, path, saved) {
+  const { policies: [known] } = await get(`${path}/policy`).catch((error) => {
+    toast(words(error));
+    return { policies: [null] };
+  });
+  if (known === null) return;
+  const text = area("Rules", {
+    class: "code-text", value: known ? linesOf(known) : "", rows: "12", spellcheck: "false",
+  }, "One a line: allow shell git status *. Or the JSON form.");
+  const asked = dialog(`Policy of ${nameOf(session)}`, form("Save", async () => {
+    const checked = await post("/policies/check", { text: text.input.value });
+    if (!checked.ok) throw new Error(checked.error);
+    const name = known?.name ?? `of ${nameOf(session)}`;
+    await put(`${path}/policy`, { policy: { name, rules: checked.rules } });
+    asked.close();
+    saved();
+  }, h("p", {}, "These rules hold in this session alone, beside those of its sets."), text.node));
+  asked.node.classList.add("wide");
+}
+
 
 const linesOf = (policy) => policy.lines ?? JSON.stringify(policy.rules, null, 2);
 
