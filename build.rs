@@ -9,7 +9,7 @@ use std::io::Write as _;
 use std::path::Path;
 use std::path::PathBuf;
 
-/// What has an address of its own; the files of `static/js` and `static/css` have their paths.
+/// What has an address of its own; the files of `static/js` have their paths.
 const PAGES: &[(&str, &str)] = &[
     ("/", "static/index.html"),
     ("/login", "static/login.html"),
@@ -30,6 +30,19 @@ const LIBRARIES: &[(&str, &str)] = &[
     ("/vendor/addon-web-links.mjs", "@xterm/addon-web-links/lib/addon-web-links.mjs"),
 ];
 
+/// The style sheets of the pages, each of several files of `static/css` in this order: one request,
+/// and half the bytes.
+const STYLES: &[(&str, &[&str])] = &[
+    ("/css/login.css", &["tokens", "base", "parts", "login"]),
+    (
+        "/css/dashboard.css",
+        &[
+            "tokens", "base", "layout", "parts", "views", "settings", "calls", "inbox", "policies",
+            "audit", "env_sets", "sessions", "session", "start",
+        ],
+    ),
+];
+
 fn main() {
     let mut sources = BTreeSet::from([PathBuf::from("Cargo.lock"), PathBuf::from("schema.sql")]);
     sources.extend(files(Path::new("src")));
@@ -37,49 +50,57 @@ fn main() {
     println!("cargo:rerun-if-changed=schema.sql");
     println!("cargo:rerun-if-changed=Cargo.lock");
     let assets = assets();
-    for (_, file) in &assets {
+    for file in assets.iter().flat_map(|(_, files)| files) {
         println!("cargo:rerun-if-changed={}", file.display());
         sources.insert(file.clone());
+    }
+    for file in files(Path::new("static/css")) {
+        assert!(sources.contains(&file), "{}: no page has it, see STYLES", file.display());
     }
     // New files too.
     println!("cargo:rerun-if-changed=static/js");
     println!("cargo:rerun-if-changed=static/css");
     let version = std::env::var("CARGO_PKG_VERSION").expect("cargo sets it");
     println!("cargo:rustc-env=CODEPIPER_BUILD={version}-{}", hash(sources.iter()));
-    match assets.iter().all(|(_, file)| file.is_file()) {
+    match assets.iter().flat_map(|(_, files)| files).all(|file| file.is_file()) {
         true => pack(&assets),
         false => println!("cargo:error=the dashboard's libraries are missing: run `make assets`"),
     }
 }
 
-/// Each address of the dashboard and the file behind it.
-fn assets() -> Vec<(String, PathBuf)> {
-    let owned = |(address, file): &(&str, &str)| (address.to_string(), PathBuf::from(file));
-    let mut assets: Vec<_> = PAGES.iter().map(owned).collect();
-    let own = ["static/js", "static/css"].into_iter().flat_map(|dir| files(Path::new(dir)));
-    for file in own {
-        let address = file.strip_prefix("static").expect("it is in static").display();
-        assets.push((format!("/{address}"), file.clone()));
+/// Each address of the dashboard and the files behind it.
+fn assets() -> Vec<(String, Vec<PathBuf>)> {
+    let one = |address: &str, file: PathBuf| (address.to_string(), vec![file]);
+    let mut assets: Vec<_> =
+        PAGES.iter().map(|(address, file)| one(address, PathBuf::from(file))).collect();
+    for file in files(Path::new("static/js")) {
+        let address = file.strip_prefix("static").expect("it is in static").display().to_string();
+        assets.push(one(&format!("/{address}"), file));
     }
-    let library = |(address, file): &(&str, &str)| {
-        (address.to_string(), Path::new("static/node_modules").join(file))
-    };
-    assets.extend(LIBRARIES.iter().map(library));
+    for (address, names) in STYLES {
+        let file = |name: &&str| Path::new("static/css").join(format!("{name}.css"));
+        assets.push((address.to_string(), names.iter().map(file).collect()));
+    }
+    let modules = Path::new("static/node_modules");
+    assets.extend(LIBRARIES.iter().map(|(address, file)| one(address, modules.join(file))));
     assets
 }
 
-/// Writes each file compressed, and the table of them.
-fn pack(assets: &[(String, PathBuf)]) {
+/// Writes each asset compressed, and the table of them.
+fn pack(assets: &[(String, Vec<PathBuf>)]) {
     let out = PathBuf::from(std::env::var_os("OUT_DIR").expect("cargo sets it"));
     let mut table = String::from("&[\n");
-    for (number, (address, file)) in assets.iter().enumerate() {
+    for (number, (address, files)) in assets.iter().enumerate() {
         let packed = out.join(format!("asset-{number}.gz"));
         let level = flate2::Compression::best();
         let mut gzip = flate2::write::GzEncoder::new(Vec::new(), level);
-        gzip.write_all(&fs::read(file).expect("an asset can be read")).expect("memory takes it");
+        for file in files {
+            let bytes = fs::read(file).expect("an asset can be read");
+            gzip.write_all(&bytes).expect("memory takes it");
+        }
         let bytes = gzip.finish().expect("memory takes it");
         fs::write(&packed, bytes).expect("OUT_DIR can be written");
-        let (kind, tag) = (kind(file), hash([file].into_iter()));
+        let (kind, tag) = (kind(&files[0]), hash(files.iter()));
         let row = format!(
             "Asset {{ path: {address:?}, kind: {kind:?}, tag: {:?}, gzip: include_bytes!({packed:?}) }},",
             format!("\"{tag}\""),

@@ -27,7 +27,7 @@ const HAND = "M12 3l8 3v6c0 5-3.5 8-8 9-4.5-1-8-4-8-9V6zM12 8v5M12 16h.01";
 const ANSWERS = [
   ["Deny", "deny", {}],
   ["Approve once", "approve", {}],
-  ["For 30 min", "approve", { forSeconds: 1800 }, "Approve for 30 minutes"],
+  ["For 30 min", "approve", { forSeconds: 1800 }, "Approve for 30 min"],
   ["3 times", "approve", { times: 3 }, "Approve 3 times"],
 ];
 

@@ -4,7 +4,7 @@ import { h } from "../lib/dom.js";
 
 /** What is written on it, what the daemon calls it, and what it says to those who listen. */
 const KEYS = [
-  ["Esc", "escape", "Escape"], ["Tab", "tab", "Tab"], ["⇧Tab", "shift+tab", "Shift Tab"],
+  ["Esc", "escape", "Esc"], ["Tab", "tab", "Tab"], ["⇧Tab", "shift+tab", "Shift Tab"],
   ["^C", "ctrl+c", "Control C"], ["←", "left", "Left"], ["↑", "up", "Up"],
   ["↓", "down", "Down"], ["→", "right", "Right"], ["⏎", "enter", "Enter"],
 ];
@@ -16,7 +16,7 @@ const KEYS = [
 export function keybar(press) {
   const keep = { type: "button", onpointerdown: (event) => event.preventDefault() };
   const control = h("button", {
-    ...keep, "aria-label": "Control", "aria-pressed": "false", onclick: () => hold(!isDown()),
+    ...keep, "aria-pressed": "false", onclick: () => hold(!isDown()),
   }, "Ctrl");
   // The terminal keeps the focus, and with it the phone keeps its keyboard open.
   const node = h("div", { class: "keybar", role: "toolbar", "aria-label": "Keys" }, control,

@@ -1,33 +1,28 @@
 /** One session: how it stands, its open questions, and behind tabs all that is known of it. */
 
 import { get } from "../lib/api.js";
-import { h, list, show } from "../lib/dom.js";
-import { approvalCard } from "../parts/approval_card.js";
+import { h, show } from "../lib/dom.js";
+import { later } from "../parts/later.js";
 import { looking } from "../parts/looking.js";
 import { failed, loading } from "../parts/page.js";
 import { tabs } from "../parts/tabs.js";
-import { activity } from "./session/activity.js";
-import { details } from "./session/details.js";
 import { header } from "./session/header.js";
-import { policies } from "./session/policies.js";
 import { terminalTab } from "./session/terminal_tab.js";
 
 /** The view of the session `id`. */
 export function session(ctx, id) {
   const top = header(ctx, id);
-  const questions = h("div", { class: "questions" });
+  const questions = asks(ctx, id);
   const room = h("div", { class: "session-room" }, loading());
   const view = {
-    node: h("div", { class: "view session dense" }, top.node, questions, room),
+    node: h("div", { class: "view session dense" }, top.node, questions.node, room),
     title: "Session",
     destroy: () => stops.forEach((stop) => stop()),
   };
-  const follow = list(questions, (approval) => approval.id,
-    (approval) => approvalCard(approval, ctx.approvals.refresh, true));
   let [parts, known] = [null, null];
   const stops = [
     looking(ctx.socket, id),
-    ctx.approvals.watch((all) => follow((all ?? []).filter((one) => one.sessionId === id))),
+    questions.destroy,
     ctx.sessions.watch((all) => update(all?.find((one) => one.id === id))),
     top.destroy,
     () => parts?.forEach((part) => part.destroy?.()),
@@ -64,9 +59,12 @@ export function session(ctx, id) {
     const tools = h("div", { class: "tab-tools" });
     const bar = tabs("Session", [
       make("terminal", { label: "Terminal", make: () => terminalTab(ctx, now, tools) }),
-      make("activity", { label: "Activity", make: () => activity(ctx, now) }),
-      make("policies", { label: "Policies", make: () => policies(ctx, now) }),
-      make("details", { label: "Details", make: () => details(ctx, now) }),
+      make("activity", { label: "Activity", make: () => later(
+        () => import("./session/activity.js"), (file) => file.activity(ctx, now)) }),
+      make("policies", { label: "Policies", make: () => later(
+        () => import("./session/policies.js"), (file) => file.policies(ctx, now)) }),
+      make("details", { label: "Details", make: () => later(
+        () => import("./session/details.js"), (file) => file.details(ctx, now)) }),
     ], (name) => {
       tools.hidden = name !== "terminal";
       made.get(name)?.shown?.();
@@ -75,4 +73,23 @@ export function session(ctx, id) {
     show(room, h("div", { class: "tab-line" }, bar.bar, tools), bar.panels);
     bar.select("terminal");
   }
+}
+
+/** The session's open questions; what shows them is fetched with the first one. */
+function asks(ctx, sessionId) {
+  const node = h("div", { class: "questions" });
+  let cards = null;
+  const stop = ctx.approvals.watch((all) => {
+    if (cards || !all?.some((one) => one.sessionId === sessionId)) return;
+    cards = later(() => import("../parts/questions.js"),
+      (file) => file.questions(ctx, { sessionId }));
+    node.append(cards.node);
+  });
+  return {
+    node,
+    destroy() {
+      stop();
+      cards?.destroy();
+    },
+  };
 }

@@ -87,7 +87,7 @@ export async function approveForAWhile({ page, url, text }) {
   await open(page, url);
   const found = card(page, text);
   const posted = page.waitForRequest(/\/approvals\/\d+\/approve$/);
-  await answer(found, "Approve for 30 minutes").click();
+  await answer(found, "Approve for 30 min").click();
   const { forSeconds, boundSha256 } = (await posted).postDataJSON();
   assert.equal(forSeconds, 1800);
   assert.match(boundSha256, /^[0-9a-f]{64}$/);

@@ -63,7 +63,7 @@ async function prompt(page) {
 
 /** Ctrl stays down for one letter. */
 async function keys(page) {
-  const control = page.getByRole("button", { name: "Control", exact: true });
+  const control = page.getByRole("button", { name: "Ctrl", exact: true });
   await control.tap();
   assert.equal(await control.getAttribute("aria-pressed"), "true");
   await page.locator(".xterm-screen").tap();

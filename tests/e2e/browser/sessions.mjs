@@ -97,7 +97,7 @@ export async function aSessionIsStartedAndRemoved({ open, url }) {
   await command.fill("bash -c 'echo it is broken; exit 3'");
   await button(page, "Start").click();
   await page.getByRole("alert").filter({ hasText: "exit code 3" }).waitFor();
-  await page.locator("dialog pre").getByText("it is broken").waitFor();
+  await page.locator("dialog pre").filter({ hasText: "it is broken" }).waitFor();
   await command.fill("bash -c 'echo up; sleep 600'");
   await page.getByLabel("Name (optional)").fill("started here");
   await button(page, "Start").click();
