@@ -8,7 +8,6 @@ import { copied } from "../../parts/session_actions.js";
 import { isLive } from "../../parts/state.js";
 import { terminal } from "../../parts/terminal.js";
 import { toast } from "../../parts/toast.js";
-import { download } from "./download.js";
 
 const GLASS = "M10.5 4a6.5 6.5 0 1 1 0 13 6.5 6.5 0 0 1 0-13zM15.5 15.5L20 20";
 
@@ -46,13 +45,18 @@ export function terminalTab(ctx, session, tools) {
     },
   };
 
+  async function keep() {
+    const { download } = await import("./download.js");
+    download(now);
+  }
+
   function rows() {
     const chosen = term.selection();
     return [
       { label: "Copy selection", disabled: !chosen, act: () => copied(chosen) },
       { label: "Select all", hint: "Loads older output first", act: selectAll },
       { label: "Load older output", act: term.older },
-      { label: "Download the whole log", act: () => download(now) },
+      { label: "Download the whole log", act: keep },
       null,
       { label: "Fit to me", disabled: !isLive(now), act: term.fit,
         hint: "The session takes the size of this window" },
