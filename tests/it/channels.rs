@@ -20,7 +20,7 @@ use std::path::PathBuf;
 /// A program that keeps what it is told.
 fn recorder(space: &Space) -> (String, PathBuf) {
     let kept = space.root.join("told");
-    let script = format!("#!/bin/sh\ncat >> {0}\n{{ env; pwd; }} > {0}.env\n", kept.display());
+    let script = format!("#!/bin/sh\n{{ env; pwd; }} > {0}.env\ncat >> {0}\n", kept.display());
     (path_text(&space.write_program("record", &script)), kept)
 }
 

@@ -5,7 +5,7 @@
 //!    stored.
 //! 2. It MUST sleep while nothing is due.
 
-use crate::base::error::Result;
+use crate::base::error::{Code, Result};
 use crate::base::thread;
 use crate::base::time;
 use crate::limits::notices as limits;
@@ -190,7 +190,12 @@ impl Post {
     fn become_notice(&self, dwell: &Dwell) -> Result<()> {
         let service = &self.service;
         let (session, kind) = (dwell.session.clone(), dwell.kind);
-        let row = service.find(&session)?;
+        let row = match service.find(&session) {
+            Ok(row) => row,
+            // It has gone, and this with it.
+            Err(error) if error.code == Code::NotFound => return Ok(()),
+            Err(error) => return Err(error),
+        };
         let wanted = service.is_wanted(&session, kind)? && !service.is_proof(&row.id, &row.cwd);
         let watched = service.records.notices.is_watched(&session);
         let now = time::unix_ms();

@@ -13,6 +13,7 @@ use crate::model::session::Session;
 use crate::model::session::State;
 use crate::provider;
 use crate::service::notices::ANSWERED;
+use crate::store::approvals;
 use crate::store::notices;
 use crate::store::notices::Dwell;
 use crate::store::notices::Which;
@@ -104,6 +105,8 @@ pub fn moved(tx: &Tx<'_>, row: &Session, from: State, what: Change, worked: bool
     let over: &[Kind] = match from {
         State::NeedsPermission if row.state != from => &[Kind::Permission],
         State::NeedsInput if row.state != from => &[Kind::Input, Kind::TurnCompleted],
+        // What kept it from its work is over.
+        State::NeedsInput if matches!(what, Change::Heard | Change::Rests) => &[Kind::Input],
         _ => &[],
     };
     for kind in over {
@@ -129,8 +132,12 @@ fn raised_by(row: &Session, from: State, what: Change, worked: bool) -> Option<K
     }
 }
 
-/// A person has been asked about a call.
+/// A person has been asked about a call, and has not answered yet.
 pub fn asked(tx: &Tx<'_>, approval: &Approval) -> Result<()> {
+    let known = approvals::get(tx, approval.id)?;
+    if known.is_none_or(|known| known.answer.is_some()) {
+        return Ok(());
+    }
     let Some(row) = sessions::get(tx, &approval.session)? else { return Ok(()) };
     let dwell = dwell(tx, &row, Kind::Permission, None)?;
     notices::raise(tx, &Dwell { approval: Some(approval.id), ..dwell })
@@ -187,6 +194,57 @@ mod tests {
         assert_eq!(by(Starting, ended(3, false), Crashed, true), None);
         let gone = Change::KeeperGone { rebooted: true };
         assert_eq!(by(NeedsInput, gone, Crashed, false), Some(Kind::Crashed));
+    }
+
+    #[test]
+    fn what_was_answered_before_it_is_told_of_is_no_news_and_what_is_over_is_read() {
+        let stand = Stand::new("notice-moved");
+        let store = stand.service.store();
+        let row = Session {
+            provider: "claude-code".into(),
+            cwd: "/p".into(),
+            ..stand.service.blank("0b7e4c1e-9d43-4c5e-8f6a-0123456789ab")
+        };
+        let kept = row.clone();
+        store.write(move |tx| sessions::insert(tx, &kept)).unwrap();
+        let approval = Approval {
+            id: 7,
+            session: row.id.clone(),
+            decision: 1,
+            holder: "r".into(),
+            bound_sha256: [1; 32],
+            grant_sha256: [2; 32],
+            tool: "Bash".into(),
+            call_id: None,
+            agent_id: None,
+            input_sha256: [3; 32],
+            created_ms: 5,
+            expires_ms: 50,
+            answer: None,
+        };
+        let dwells = || store.read(notices::dwells).unwrap();
+        let gone = approval.clone();
+        store.write(move |tx| asked(tx, &gone)).unwrap();
+        assert!(dwells().is_empty(), "nobody waits for it any more");
+        let id = store.write(move |tx| {
+            let id = approvals::insert(tx, &approval)?;
+            asked(tx, &Approval { id, ..approval }).map(|()| id)
+        });
+        assert_eq!(dwells()[0].approval, Some(id.unwrap()));
+        let move_to = |state, reason: Option<&str>, from, what, worked| {
+            let row = Session { state, reason: reason.map(str::to_string), ..row.clone() };
+            store.write(move |tx| moved(tx, &row, from, what, worked)).unwrap();
+            dwells().iter().map(|d| d.kind).filter(|k| *k != Kind::Permission).collect::<Vec<_>>()
+        };
+        use State::*;
+        let stuck = Change::Stuck("why");
+        assert_eq!(move_to(NeedsInput, Some("why"), Running, stuck, false), [Kind::Input]);
+        assert!(dwells().iter().any(|dwell| dwell.body == "p: why."));
+        assert!(move_to(NeedsInput, None, NeedsInput, Change::Heard, false).is_empty());
+        let rests = move_to(NeedsInput, None, Running, Change::Rests, true);
+        assert_eq!(rests, [Kind::TurnCompleted]);
+        assert!(move_to(Running, None, NeedsInput, Change::Works, false).is_empty());
+        assert_eq!(dwells().len(), 1, "the approval is open still");
     }
 
     #[test]
