@@ -44,8 +44,8 @@ that stand unanswered and unread after that time. In quiet hours (the setting
 notificationQuietHours) all but crashes and alarms wait for their end.
 
 A program gets the notice as one line of JSON on standard input, a clean
-environment, and 30 seconds; exit code 0 means that it was delivered. It runs as
-you, outside of every sandbox: keep it where sessions cannot write.
+environment, and 30 seconds; exit code 0 means that it was delivered. It runs
+as you, outside of every sandbox: keep it where sessions cannot write.
 
 A webhook is called by curl. Without --url-file you are asked for its URL; on
 the command line others could read it, and whoever has it can write there.
