@@ -261,11 +261,7 @@ fn answer(call: &Invocation<'_>, verb: &str, mut body: Map<String, Value>) -> Re
         body.insert("reason".into(), reason.into());
     }
     let answer = call.client.post(&path(&call.args.words[0], verb)?, &body.into())?;
-    match call.out.json {
-        true => call.out.body(&answer)?,
-        false => call.out.line(&ended(&answer["approval"]))?,
-    }
-    Ok(0)
+    call.out.told(&answer, &ended(&answer["approval"]))
 }
 
 #[cfg(test)]

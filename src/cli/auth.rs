@@ -121,7 +121,7 @@ fn reset_password(call: &Invocation<'_>) -> Result<i32> {
     call.client.get("/auth/status")?;
     let password = prompt::new_secret("new password: ", "once more: ")?;
     let body = call.client.post(TARGET, &json!({"password": password.expose()}))?;
-    done(call, &body, "the password is set; all web sessions have ended")
+    call.out.told(&body, "the password is set; all web sessions have ended")
 }
 
 fn reset_mfa(call: &Invocation<'_>) -> Result<i32> {
@@ -137,7 +137,7 @@ fn reset_mfa(call: &Invocation<'_>) -> Result<i32> {
         return Err(Error::new(Code::Denied, "no yes was given, nothing was changed"));
     }
     let body = call.client.post("/auth/cli/reset-mfa", &json!({}))?;
-    done(call, &body, "the app is taken away; the next login sets up another")
+    call.out.told(&body, "the app is taken away; the next login sets up another")
 }
 
 fn sessions(call: &Invocation<'_>) -> Result<i32> {
@@ -163,20 +163,12 @@ fn sessions(call: &Invocation<'_>) -> Result<i32> {
 fn revoke(call: &Invocation<'_>) -> Result<i32> {
     let id = &call.args.words[0];
     let body = call.client.delete(&format!("/auth/sessions/{}", encode(id)))?;
-    done(call, &body, &format!("{} is logged out", text::clean(id)))
+    call.out.told(&body, &format!("{} is logged out", text::clean(id)))
 }
 
 fn revoke_all(call: &Invocation<'_>) -> Result<i32> {
     let body = call.client.post("/auth/sessions/revoke-all", &json!({}))?;
-    done(call, &body, &format!("logged out: {}", body["revoked"]))
-}
-
-fn done(call: &Invocation<'_>, body: &Value, line: &str) -> Result<i32> {
-    match call.out.json {
-        true => call.out.body(body)?,
-        false => call.out.line(line)?,
-    }
-    Ok(0)
+    call.out.told(&body, &format!("logged out: {}", body["revoked"]))
 }
 
 #[cfg(test)]

@@ -133,15 +133,6 @@ fn path(words: &str) -> String {
     format!("/env-sets/{}", encode(words))
 }
 
-/// Prints the answer's body where that is wanted, else a line.
-fn told(call: &Invocation<'_>, answer: &Value, line: &str) -> Result<i32> {
-    match call.out.json {
-        true => call.out.body(answer)?,
-        false => call.out.line(line)?,
-    }
-    Ok(0)
-}
-
 fn list(call: &Invocation<'_>) -> Result<i32> {
     let body = call.client.get("/env-sets")?;
     if call.out.json {
@@ -233,7 +224,7 @@ fn send(
         Some(1) => "1 variable".to_string(),
         count => format!("{} variables", count.unwrap_or_default()),
     };
-    told(call, &answer, &format!("{done} env set {name} ({id}): {count}"))
+    call.out.told(&answer, &format!("{done} env set {name} ({id}): {count}"))
 }
 
 fn delete(call: &Invocation<'_>) -> Result<i32> {
@@ -244,7 +235,7 @@ fn delete(call: &Invocation<'_>) -> Result<i32> {
         let ids = labels(sessions);
         line.push_str(&format!("; to start again, these need --env-set or --no-env-set: {ids}"));
     }
-    told(call, &answer, &line)
+    call.out.told(&answer, &line)
 }
 
 /// What the options say of a set besides its variables.

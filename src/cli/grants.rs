@@ -108,11 +108,7 @@ fn revoke(call: &Invocation<'_>) -> Result<i32> {
         ))
     })?;
     let answer = call.client.delete(&format!("/grants/{number}"))?;
-    match call.out.json {
-        true => call.out.body(&answer)?,
-        false => call.out.line(&format!("grant {number} taken back"))?,
-    }
-    Ok(0)
+    call.out.told(&answer, &format!("grant {number} taken back"))
 }
 
 #[cfg(test)]

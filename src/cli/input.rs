@@ -160,11 +160,7 @@ fn keys(call: &Invocation<'_>) -> Result<i32> {
         body["atDialog"] = json!(true);
     }
     let answer = typed(call, id, "/keys", &body, false)?;
-    match call.out.json {
-        true => call.out.body(&answer)?,
-        false => call.out.line(&format!("pressed {}", text::clean(&keys.join(" "))))?,
-    }
-    Ok(0)
+    call.out.told(&answer, &format!("pressed {}", text::clean(&keys.join(" "))))
 }
 
 #[cfg(test)]

@@ -114,7 +114,7 @@ fn read(call: &Invocation<'_>, ids: &[String]) -> Result<i32> {
         }
         let answer = call.client.post("/notifications/read", &body)?;
         let count = answer["updated"].as_u64().unwrap_or_default();
-        return done(call, &answer, &format!("{count} marked as read"));
+        return call.out.told(&answer, &format!("{count} marked as read"));
     }
     let number = |id: &String| {
         let wrong = || {
@@ -127,15 +127,7 @@ fn read(call: &Invocation<'_>, ids: &[String]) -> Result<i32> {
         let target = format!("/notifications/{id}/read");
         let answer = call.client.post(&target, &json!({"readSource": SOURCE}))?;
         let was = if answer["changed"] == json!(true) { "" } else { " already" };
-        done(call, &answer, &format!("notice {id} is read{was}"))?;
-    }
-    Ok(0)
-}
-
-fn done(call: &Invocation<'_>, answer: &Value, line: &str) -> Result<i32> {
-    match call.out.json {
-        true => call.out.body(answer)?,
-        false => call.out.line(line)?,
+        call.out.told(&answer, &format!("notice {id} is read{was}"))?;
     }
     Ok(0)
 }

@@ -145,14 +145,6 @@ fn path(words: &str) -> String {
     format!("/notifications/channels/{}", encode(words))
 }
 
-fn told(call: &Invocation<'_>, answer: &Value, line: &str) -> Result<i32> {
-    match call.out.json {
-        true => call.out.body(answer)?,
-        false => call.out.line(line)?,
-    }
-    Ok(0)
-}
-
 fn list(call: &Invocation<'_>) -> Result<i32> {
     let body = call.client.get("/notifications/channels")?;
     if call.out.json {
@@ -294,20 +286,20 @@ fn make(call: &Invocation<'_>, body: Map<String, Value>) -> Result<i32> {
     let answer = answer?;
     let channel = &answer["channel"];
     let (name, target) = (text::clean(word(channel, "name")), text::clean(word(channel, "target")));
-    told(call, &answer, &format!("made channel {name} to {target}; try: codepiper notify test"))
+    call.out.told(&answer, &format!("made channel {name} to {target}; try: codepiper notify test"))
 }
 
 fn switch_to(call: &Invocation<'_>, on: bool) -> Result<i32> {
     let words = &call.args.words[0];
     let answer = call.client.put(&path(words), &json!({"enabled": on}))?;
     let name = text::clean(word(&answer["channel"], "name"));
-    told(call, &answer, &format!("channel {name} is {}", if on { "on" } else { "off" }))
+    call.out.told(&answer, &format!("channel {name} is {}", if on { "on" } else { "off" }))
 }
 
 fn remove(call: &Invocation<'_>) -> Result<i32> {
     let words = &call.args.words[0];
     let answer = call.client.delete(&path(words))?;
-    told(call, &answer, &format!("removed channel {}", text::clean(words)))
+    call.out.told(&answer, &format!("removed channel {}", text::clean(words)))
 }
 
 /// Exit code 1 where a test did not get through.
@@ -328,7 +320,7 @@ fn test(call: &Invocation<'_>) -> Result<i32> {
     };
     let lines: Vec<String> = receipts.iter().map(receipt).collect();
     let text = if lines.is_empty() { "no channel is on".to_string() } else { lines.join("\n") };
-    told(call, &answer, &text)?;
+    call.out.told(&answer, &text)?;
     Ok(i32::from(receipts.iter().any(|one| word(one, "state") != "sent")))
 }
 

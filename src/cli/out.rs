@@ -43,6 +43,16 @@ impl Out {
         self.line(&body.to_string())
     }
 
+    /// Writes what came of a command: the API's answer where JSON is wanted, else `line`. All went
+    /// well, so the exit code is 0.
+    pub fn told(&self, answer: &Value, line: &str) -> Result<i32> {
+        match self.json {
+            true => self.body(answer)?,
+            false => self.line(line)?,
+        }
+        Ok(0)
+    }
+
     /// `text` in a colour, where colours are welcome.
     pub fn paint(&self, color: Color, text: &str) -> String {
         if !self.color {

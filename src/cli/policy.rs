@@ -306,11 +306,7 @@ fn update(call: &Invocation<'_>) -> Result<i32> {
 
 /// Says what a policy is now.
 fn told(call: &Invocation<'_>, answer: &Value, what: &str) -> Result<i32> {
-    match call.out.json {
-        true => call.out.body(answer)?,
-        false => call.out.line(&format!("{what} {}", summary(&answer["policy"])))?,
-    }
-    Ok(0)
+    call.out.told(answer, &format!("{what} {}", summary(&answer["policy"])))
 }
 
 fn delete(call: &Invocation<'_>) -> Result<i32> {

@@ -150,15 +150,6 @@ fn path(words: &str) -> String {
     format!("/policy-sets/{}", encode(words))
 }
 
-/// Prints the answer's body where that is wanted, else a line.
-fn told(call: &Invocation<'_>, answer: &Value, line: &str) -> Result<i32> {
-    match call.out.json {
-        true => call.out.body(answer)?,
-        false => call.out.line(line)?,
-    }
-    Ok(0)
-}
-
 fn list(call: &Invocation<'_>) -> Result<i32> {
     let body = call.client.get("/policy-sets")?;
     if call.out.json {
@@ -234,7 +225,7 @@ fn create(call: &Invocation<'_>) -> Result<i32> {
         return Err(Error::invalid("--name is missing; see: codepiper help policy-set"));
     }
     let answer = call.client.post("/policy-sets", &Value::Object(body))?;
-    told(call, &answer, &format!("made {}", summary(&answer["policySet"])))
+    call.out.told(&answer, &format!("made {}", summary(&answer["policySet"])))
 }
 
 fn update(call: &Invocation<'_>) -> Result<i32> {
@@ -243,7 +234,7 @@ fn update(call: &Invocation<'_>) -> Result<i32> {
         return Err(Error::invalid("nothing to change; see: codepiper help policy-set"));
     }
     let answer = call.client.put(&path(&call.args.words[0]), &Value::Object(body))?;
-    told(call, &answer, &format!("changed {}", summary(&answer["policySet"])))
+    call.out.told(&answer, &format!("changed {}", summary(&answer["policySet"])))
 }
 
 /// A set in one line: `policy set careful (3f2a91c0): 2 policies`.
@@ -267,7 +258,7 @@ fn delete(call: &Invocation<'_>) -> Result<i32> {
     if answer["wasDefault"] == true {
         line.push_str("; new sessions get no set now, choose one: codepiper policy-set default");
     }
-    told(call, &answer, &line)
+    call.out.told(&answer, &line)
 }
 
 /// The two words behind a verb, as they may be printed.
@@ -280,13 +271,13 @@ fn add_policy(call: &Invocation<'_>) -> Result<i32> {
     let (set, policy, set_shown, policy_shown) = pair(call);
     let target = format!("{}/policies", path(set));
     let answer = call.client.post(&target, &json!({"policyId": policy}))?;
-    told(call, &answer, &format!("policy {policy_shown} is in the set {set_shown} now"))
+    call.out.told(&answer, &format!("policy {policy_shown} is in the set {set_shown} now"))
 }
 
 fn remove_policy(call: &Invocation<'_>) -> Result<i32> {
     let (set, policy, set_shown, policy_shown) = pair(call);
     let answer = call.client.delete(&format!("{}/policies/{}", path(set), encode(policy)))?;
-    told(call, &answer, &format!("took policy {policy_shown} out of the set {set_shown}"))
+    call.out.told(&answer, &format!("took policy {policy_shown} out of the set {set_shown}"))
 }
 
 fn apply(call: &Invocation<'_>) -> Result<i32> {
@@ -294,14 +285,14 @@ fn apply(call: &Invocation<'_>) -> Result<i32> {
     let target = session_path(session, "/policy-sets");
     let answer = call.client.post(&target, &json!({"policySetId": set}))?;
     let when = if answer["applied"] == false { "already" } else { "now" };
-    told(call, &answer, &format!("set {set_shown} holds for session {session_shown} {when}"))
+    call.out.told(&answer, &format!("set {set_shown} holds for session {session_shown} {when}"))
 }
 
 fn unapply(call: &Invocation<'_>) -> Result<i32> {
     let (set, session, set_shown, session_shown) = pair(call);
     let target = session_path(session, &format!("/policy-sets/{}", encode(set)));
     let answer = call.client.delete(&target)?;
-    told(call, &answer, &format!("took set {set_shown} off session {session_shown}"))
+    call.out.told(&answer, &format!("took set {set_shown} off session {session_shown}"))
 }
 
 fn default(call: &Invocation<'_>) -> Result<i32> {
@@ -315,7 +306,7 @@ fn default(call: &Invocation<'_>) -> Result<i32> {
         Some(set) => format!("new sessions get the policy set {}", label(set)),
         None => "new sessions get no policy set".to_string(),
     };
-    told(call, &body, &line)
+    call.out.told(&body, &line)
 }
 
 #[cfg(test)]

@@ -248,11 +248,7 @@ fn rename(call: &Invocation<'_>) -> Result<i32> {
     let body = json!({"name": words.get(1)});
     let target = session_path(&words[0], "/name");
     let answer = call.client.json("PUT", &target, Some(&body), limits::gate::CLIENT_WAIT)?;
-    match call.out.json {
-        true => call.out.body(&answer)?,
-        false => call.out.line(&format!("it is called {} now", label(&answer["session"])))?,
-    }
-    Ok(0)
+    call.out.told(&answer, &format!("it is called {} now", label(&answer["session"])))
 }
 
 fn resize(call: &Invocation<'_>) -> Result<i32> {
@@ -265,9 +261,5 @@ fn resize(call: &Invocation<'_>) -> Result<i32> {
     let rows = size(&words[2], "rows", limits::ROWS_MAX)?;
     let body = json!({"cols": cols, "rows": rows});
     let answer = call.client.post(&session_path(&words[0], "/resize"), &body)?;
-    match call.out.json {
-        true => call.out.body(&answer)?,
-        false => call.out.line(&format!("{}x{} now", answer["cols"], answer["rows"]))?,
-    }
-    Ok(0)
+    call.out.told(&answer, &format!("{}x{} now", answer["cols"], answer["rows"]))
 }
