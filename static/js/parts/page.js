@@ -19,11 +19,11 @@ export function loading() {
   return h("p", { class: "loading", role: "status" }, "Loading…");
 }
 
-/** It could not be had; `again()` tries once more. */
+/** It could not be had; `again()` tries once more, and so does the frame when it is connected. */
 export function failed(error, again) {
   return h("div", { class: "empty", role: "alert" },
     h("p", { class: "problem" }, words(error)),
-    again && h("button", { type: "button", onclick: again }, "Try again"));
+    again && h("button", { type: "button", "data-again": true, onclick: again }, "Try again"));
 }
 
 /**
