@@ -51,6 +51,12 @@ function link(socket) {
   return words;
 }
 
+/** What could not be had meanwhile is asked for again. */
+function back() {
+  toast("Connected again. Nothing was lost.");
+  document.querySelectorAll("[data-again]").forEach((button) => button.click());
+}
+
 /** Says over the whole page that what it shows may be old, and when that is over. */
 function banner(socket) {
   const line = h("p", { class: "banner", hidden: true });
@@ -60,7 +66,7 @@ function banner(socket) {
     clearTimeout(timer);
     if (state === "open") {
       line.hidden = true;
-      if (told) toast("Connected again. Nothing was lost.");
+      if (told) back();
       told = false;
       return;
     }

@@ -4,11 +4,13 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { changes, counts, diff, hunks } from "../../static/js/lib/diff.js";
 import { parse } from "../../static/js/lib/env_file.js";
-import { chunks, folded, isHidden, pieces, shown, warnings } from "../../static/js/lib/visible.js";
+import { isHidden } from "../../static/js/lib/hidden.js";
+import { chunks, folded, pieces, warnings } from "../../static/js/lib/visible.js";
 import { ending, groupAsks, keepKeys } from "../../static/js/parts/asks.js";
 import { groups, risks } from "../../static/js/parts/risk.js";
 
 const lines = (text) => text.split("\n");
+const shown = (text) => pieces(text).map((piece) => piece.text).join("");
 
 test("what looks like nothing is hidden and what people write is not", () => {
   for (const c of "\0\r\u{1b}\u{7f}\u{85}\u{a0}\u{202e}\u{200b}\u{2003}\u{feff}\u{e0041}") {

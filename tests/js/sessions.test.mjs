@@ -2,7 +2,8 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { bytes, lastPart, oneLine } from "../../static/js/lib/format.js";
+import { bytes, lastPart } from "../../static/js/lib/format.js";
+import { oneLine } from "../../static/js/lib/hidden.js";
 import { join, split } from "../../static/js/lib/shell.js";
 import { arrange, brief as briefOfApproval, groupOf, matches }
   from "../../static/js/views/sessions/order.js";
@@ -50,7 +51,7 @@ test("sizes have two digits or three", () => {
 
 test("nothing in a line is hidden, and nothing turns it around", () => {
   assert.equal(oneLine("ab\u202etxt.exe\u200b"), "ab‹U+202E›txt.exe‹U+200B›");
-  assert.equal(oneLine("a\nb\tc\x1b[m"), "a‹U+000A›b c‹U+001B›[m");
+  assert.equal(oneLine("a\nb\tc\u00a0d\x1b[m"), "a⏎b c d‹U+001B›[m");
   assert.equal(oneLine("plain – ünïcödé 世界"), "plain – ünïcödé 世界");
   assert.equal(lastPart("/home/me/project/"), "project");
   assert.equal(lastPart("/"), "/");

@@ -31,11 +31,6 @@ export function bytes(count) {
   return `${unit > 0 && left < 10 ? left.toFixed(1) : Math.round(left)} ${BYTES[unit]}`;
 }
 
-/** A time of day and a date as this browser's language writes them. */
-export function moment(at) {
-  return new Date(at).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "medium" });
-}
-
 /** The last two parts of a path, for where the whole has no room. */
 export function shortPath(path) {
   const parts = path.split("/").filter(Boolean);
@@ -45,15 +40,6 @@ export function shortPath(path) {
 /** The last part of a path. */
 export function lastPart(path) {
   return path.split("/").filter(Boolean).at(-1) ?? path;
-}
-
-/** Controls, and what changes the order of a text or takes no room in it. */
-const HIDDEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\u115f\u1160\u3164\uffa0]/gu;
-
-/** A text for one line of a list, in which what cannot be seen is named: "ab‹U+202E›txt". */
-export function oneLine(text) {
-  const name = (one) => one.codePointAt(0).toString(16).toUpperCase().padStart(4, "0");
-  return text.replace(HIDDEN, (one) => (one === "\t" ? " " : `‹U+${name(one)}›`));
 }
 
 /** A text of a few words with a capital letter in front. */

@@ -1,45 +1,19 @@
 /**
- * Characters that a person does not see, or sees as something else, made visible. The daemon has
- * the same list for what it prints; this knows nothing of it.
+ * Texts in pieces in which what a person does not see, or sees as something else, is marked; which
+ * characters those are, hidden.js knows.
  *
  * 1. Nothing of a text MUST be lost: the pieces say each character, or what it is and how often.
  */
 
+import { codePoint, EACH_HIDDEN, isHidden } from "./hidden.js";
+
 /** A longer run of one character is told by its count: less room for breaks, more for indents. */
 const RUNS = { unseen: 12, seen: 40 };
-
-// Fillers and blanks that are neither white space nor control to Unicode come first.
-const CLASS = "[\\u{ad}\\u{34f}\\u{61c}\\u{115f}\\u{1160}\\u{17b4}\\u{17b5}"
-  + "\\u{180b}-\\u{180f}\\u{200b}-\\u{200f}\\u{202a}-\\u{202e}\\u{2060}-\\u{206f}\\u{2800}"
-  + "\\u{3164}\\u{feff}\\u{ffa0}\\u{fff0}-\\u{fffb}\\u{1d173}-\\u{1d17a}\\u{e0000}-\\u{e0fff}"
-  + "\\p{Cc}\\p{White_Space}]";
-const HIDDEN = new RegExp(CLASS, "u");
-/** The same but for what a tab, a newline and a blank are, for a search through a long text. */
-const EACH_HIDDEN = new RegExp(`(?![\\t\\n ])${CLASS}`, "gu");
 
 /** Letters that are drawn like Latin ones, where they stand beside Latin ones in one word. */
 const FOREIGN = /[\p{Script=Cyrillic}\p{Script=Greek}\p{Script=Armenian}\p{Script=Cherokee}]/u;
 const LATIN = /[\p{Script=Latin}]/u;
 const LETTER = /[\p{L}\p{M}]/u;
-
-/**
- * Whether `c` shows nothing, moves the cursor, turns the line around, or looks like a blank and is
- * none. A tab, a newline and a blank are what they look like.
- */
-export function isHidden(c) {
-  if (c === "\t" || c === "\n" || (c >= " " && c <= "~")) return false;
-  return HIDDEN.test(c);
-}
-
-/** `U+202E`. */
-export function codePoint(c) {
-  return `U+${c.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}`;
-}
-
-/** `text` on one line of plain words: what is hidden as `U+202E`, a newline as `⏎`. */
-export function shown(text) {
-  return pieces(text).map((piece) => piece.text).join("");
-}
 
 /**
  * `text` in pieces `{ kind, text, after }`: `plain`; `hidden` for one such character; `newline`,

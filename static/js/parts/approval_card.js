@@ -10,7 +10,7 @@
 import { post } from "../lib/api.js";
 import { h, icon, show } from "../lib/dom.js";
 import { shortPath } from "../lib/format.js";
-import { shown } from "../lib/visible.js";
+import { oneLine } from "../lib/hidden.js";
 import { arming } from "./arming.js";
 import { badge } from "./badge.js";
 import { call } from "./call.js";
@@ -126,7 +126,7 @@ function head(approval, isHere, count) {
       count, risks(approval.effects ?? [], approval.cwd).map((risk) => badge(risk, "ask"))),
     h("p", { class: "meta" }, approval.provider,
       approval.agentId && [" · subagent ", visible(approval.agentId, false)],
-      approval.cwd && [" · in ", h("span", { title: shown(approval.cwd) },
+      approval.cwd && [" · in ", h("span", { title: oneLine(approval.cwd) },
         visible(shortPath(approval.cwd), false))],
       " · ", ago(approval.createdAt)));
 }

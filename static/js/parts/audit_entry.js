@@ -1,6 +1,7 @@
 /** One row of the audit log with all that it holds. */
 
 import { h } from "../lib/dom.js";
+import { deciders } from "./audit_words.js";
 import { ruleLineOf, verdict } from "./rule_words.js";
 import { timed, whole } from "./moment.js";
 import { command } from "./call.js";
@@ -76,9 +77,11 @@ function value(entry, name, sessions) {
   const given = entry[name];
   if (name === "sessionId") {
     const known = sessions?.find(({ id }) => id === given);
-    return known ? h("a", { href: `#/sessions/${encodeURIComponent(given)}` },
-      visible(known.name ?? given, false)) : [h("code", {}, given), " (it is gone)"];
+    if (sessions && !known) return [h("code", {}, given), " (it is gone)"];
+    return h("a", { href: `#/sessions/${encodeURIComponent(given)}` },
+      visible(known?.name ?? given, false));
   }
+  if (name === "decider") return visible(deciders({ decider: given }), false);
   if (name === "about") return h("a", { href: `#/audit/${given}` }, `row ${given}`);
   const isCode = LAST.includes(name) || ["hash", "mac", "cwd"].includes(name);
   const text = visible(String(given), false);

@@ -83,6 +83,7 @@ export function confirm({ title, text, action, word, act }) {
       problem.textContent = words(error);
       problem.hidden = false;
       go.disabled = false;
+      (word ? typed : go).focus();
     }
   }
 }

@@ -86,6 +86,7 @@ export function form(label, submit, ...children) {
 
   async function run(event) {
     event.preventDefault();
+    const isPressed = document.activeElement === button;
     button.disabled = true;
     problem.hidden = true;
     try {
@@ -95,6 +96,8 @@ export function form(label, submit, ...children) {
       problem.hidden = false;
     }
     button.disabled = false;
+    // A button that rests loses the focus; another place may have it by now.
+    if (isPressed && document.activeElement === document.body) button.focus();
   }
 }
 

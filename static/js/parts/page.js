@@ -19,11 +19,11 @@ export function loading() {
   return h("p", { class: "loading", role: "status" }, "Loading…");
 }
 
-/** It could not be had; `again()` tries once more. */
+/** It could not be had; `again()` tries once more, and so does the frame when it is connected. */
 export function failed(error, again) {
   return h("div", { class: "empty", role: "alert" },
     h("p", { class: "problem" }, words(error)),
-    again && h("button", { type: "button", onclick: again }, "Try again"));
+    again && h("button", { type: "button", "data-again": true, onclick: again }, "Try again"));
 }
 
 /**
@@ -33,6 +33,10 @@ export function failed(error, again) {
  */
 export function fill(place, load, draw) {
   let calls = 0;
+  let last = null;
+  // A button that is switched off while it works loses the focus to nobody: it still has it here.
+  place.addEventListener("focusin", (event) => { last = event.target; });
+  place.addEventListener("focusout", (event) => { if (event.relatedTarget) last = null; });
   async function again() {
     calls += 1;
     const call = calls;
@@ -40,7 +44,7 @@ export function fill(place, load, draw) {
     place.setAttribute("aria-busy", "true");
     try {
       const loaded = await load();
-      if (call === calls) keepingFocus(place, () => show(place, draw(loaded)));
+      if (call === calls) keepingFocus(place, last, () => show(place, draw(loaded)));
     } catch (error) {
       if (call === calls) show(place, failed(error, again));
     }
@@ -53,9 +57,9 @@ export function fill(place, load, draw) {
 const STOPS = "a[href], button, input, select, textarea";
 
 /** What stands anew in the place of what had the focus has it; else the heading has. */
-function keepingFocus(place, act) {
-  const at = [...place.querySelectorAll(STOPS)].indexOf(document.activeElement);
-  const had = document.activeElement;
+function keepingFocus(place, last, act) {
+  const had = document.activeElement === document.body ? last : document.activeElement;
+  const at = [...place.querySelectorAll(STOPS)].indexOf(had);
   act();
   if (at < 0) return;
   const next = place.querySelectorAll(STOPS)[at];

@@ -27,7 +27,7 @@ export function actionsOf(ctx, session, gone) {
   }
   const lifted = Boolean(session.dangerousUntil);
   return [
-    renaming, copying, { label: "Notifications…", act: () => notices(session) }, null,
+    renaming, copying, { label: "Notices…", act: () => notices(session) }, null,
     session.frozen
       ? { label: "Thaw", act: now("thaw", "It goes on.") }
       : { label: "Freeze", act: now("freeze", "Frozen: its processes stand still.") },
@@ -76,7 +76,7 @@ const NOTICES = [["", "As set for all sessions"], ["true", "Always"], ["false", 
 function notices(session) {
   const path = `/sessions/${session.id}/notifications/prefs`;
   const place = h("div", {});
-  const asked = dialog(`Notifications of ${nameOf(session)}`, place);
+  const asked = dialog(`Notices of ${nameOf(session)}`, place);
   fill(place, () => get(path), ({ prefs }) => {
     const kept = prefs.enabled ?? "";
     const choice = select("Tell me when it needs me", NOTICES, { value: String(kept) });

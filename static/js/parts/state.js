@@ -1,7 +1,7 @@
 /** How a session stands, in a word and a colour; never in the colour alone. */
 
 import { h } from "../lib/dom.js";
-import { oneLine } from "../lib/format.js";
+import { oneLine } from "../lib/hidden.js";
 
 const WORDS = {
   STARTING: ["starting", "busy"],

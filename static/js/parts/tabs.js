@@ -37,6 +37,9 @@ export function tabs(name, rows, chosen) {
       buttons[at].setAttribute("aria-selected", String(row.id === now));
       buttons[at].tabIndex = row.id === now ? 0 : -1;
     });
+    // Where there is no room for all tabs, the chosen one is not the one that is cut off.
+    const there = buttons[rows.indexOf(wanted)];
+    requestAnimationFrame(() => there.scrollIntoView({ block: "nearest", inline: "nearest" }));
     chosen?.(now);
   }
 

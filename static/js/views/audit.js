@@ -31,6 +31,7 @@ export function audit(ctx) {
   let [newest, next, calls] = [0, null, 0];
   const looking = setInterval(look, LOOK_MS);
   document.addEventListener("visibilitychange", look);
+  const stop = ctx.sessions.watch(() => rename(place, ctx));
   reload();
   return {
     node: h("div", { class: "view audit" }, head("Audit",
@@ -43,6 +44,7 @@ export function audit(ctx) {
       clearInterval(looking);
       document.removeEventListener("visibilitychange", look);
       filter.destroy();
+      stop();
     },
   };
 
@@ -120,16 +122,29 @@ export function audit(ctx) {
   function open(entry) {
     const opened = dialog(`Row ${entry.seq}`, [auditEntry(entry, ctx.sessions.get()),
       h("a", { href: `#/audit/${entry.seq}`, onclick: () => opened.close() },
-        "Its own address")]);
+        "Open as a page")]);
     opened.node.classList.add("wide");
     // Links in it lead away from the page behind it.
     opened.node.addEventListener("click", (event) => event.target.closest("a") && opened.close());
   }
 }
 
+/** What a session is called now, or the begin of its id while that is not known. */
+function sessionName(ctx, id) {
+  return ctx.sessions.get()?.find((one) => one.id === id)?.name ?? id?.slice(0, 8) ?? "";
+}
+
+/** Rows may be here before the sessions are, and a session may be called something else. */
+function rename(place, ctx) {
+  for (const node of place.querySelectorAll("[data-named]")) {
+    const name = sessionName(ctx, node.dataset.named);
+    if (name === node.dataset.name) continue;
+    node.dataset.name = name;
+    show(node, visible(name, false));
+  }
+}
+
 function columnsOf(ctx, open) {
-  const name = (id) =>
-    ctx.sessions.get()?.find((one) => one.id === id)?.name ?? id?.slice(0, 8) ?? "";
   const press = (event, entry) => {
     // With a key for a new tab it is a link like any other.
     if (event.ctrlKey || event.metaKey || event.shiftKey) return;
@@ -141,8 +156,11 @@ function columnsOf(ctx, open) {
       href: `#/audit/${entry.seq}`, onclick: (event) => press(event, entry),
     }, entry.seq) },
     { name: "When", class: "tight", cell: ({ timestamp }) => ago(timestamp) },
-    { name: "Session", class: "session-cell", cell: ({ sessionId }) =>
-      visible(name(sessionId), false) },
+    { name: "Session", class: "session-cell", cell: ({ sessionId }) => {
+      const name = sessionName(ctx, sessionId);
+      return sessionId && h("span", { "data-named": sessionId, "data-name": name },
+        visible(name, false));
+    } },
     { name: "What", class: "call-cell", cell: (entry) => [
       h("a", {
         class: entry.toolName ? "call-line" : "what-line", href: `#/audit/${entry.seq}`,

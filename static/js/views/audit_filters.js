@@ -14,19 +14,19 @@ let last = {};
  * rows are wanted. `isPast` says that rows of now are not.
  */
 export function filters(ctx, changed) {
-  const known = ctx.sessions.get() ?? [];
   const inputs = {
     text: field("Text", { type: "search", maxlength: TEXT_CHARS, required: false,
       placeholder: "command, reason, rule" }).input,
     decision: select("Decision", [["", "any"], ["allow", "allow"], ["ask", "ask"],
       ["deny", "deny"]]).input,
     kind: select("Kind", [["", "all"], ...KINDS]).input,
-    sessionId: select("Session", [["", "all"], ...known.map((one) => [one.id, nameOf(one)])]).input,
+    sessionId: select("Session", [["", "all"]]).input,
     tool: field("Tool", { type: "search", required: false, placeholder: "Bash" }).input,
     from: field("From", { type: "datetime-local", required: false }).input,
     to: field("To", { type: "datetime-local", required: false }).input,
   };
   let timer = null;
+  const stop = ctx.sessions.watch((all) => offer(inputs.sessionId, all ?? []));
   for (const [name, input] of Object.entries(inputs)) {
     if (last[name]) input.value = last[name];
     input.addEventListener("input", soon);
@@ -39,7 +39,12 @@ export function filters(ctx, changed) {
     },
   }, Object.values(inputs).map((input) => input.closest(".field")), reset);
   reset.hidden = !isSet();
-  return { node, query, isSet, isPast, clear, destroy: () => clearTimeout(timer) };
+  return { node, query, isSet, isPast, clear, destroy };
+
+  function destroy() {
+    clearTimeout(timer);
+    stop();
+  }
 
   function query() {
     const time = (text) => text && new Date(text).toISOString();
@@ -77,4 +82,12 @@ export function filters(ctx, changed) {
     tell();
     inputs.text.focus();
   }
+}
+
+/** Sessions that the list does not have yet; one that is gone can still be asked for. */
+function offer(input, all) {
+  const there = new Set([...input.options].map(({ value }) => value));
+  input.append(...all.filter(({ id }) => !there.has(id)).map((one) =>
+    h("option", { value: one.id }, nameOf(one))));
+  if (last.sessionId && !input.value) input.value = last.sessionId;
 }

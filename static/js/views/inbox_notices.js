@@ -96,7 +96,7 @@ function noticeRow(notice, read) {
     h("span", { class: "meta" }), h("ul", { class: "receipts" }), h("p", { class: "notice-body" }),
   ];
   const title = h("span", { class: "notice-title" });
-  const mark = h("button", { type: "button", class: "text", onclick: () => read(notice.id) },
+  const mark = h("button", { type: "button", class: "text", onclick: press },
     "Mark read");
   const to = notice.approvalId ? "#/inbox" : `#/sessions/${encodeURIComponent(notice.sessionId)}`;
   const name = notice.sessionName ?? notice.sessionId?.slice(0, 8);
@@ -109,6 +109,16 @@ function noticeRow(notice, read) {
       receipts),
     mark);
   return { node, update };
+
+  /** The button goes with the press: the focus is on the next one, for whoever reads them all. */
+  function press() {
+    const isByKey = mark.matches(":focus-visible");
+    const unread = [...node.parentElement.querySelectorAll(".unread > .text")];
+    const at = unread.indexOf(mark);
+    const next = unread[at + 1] ?? unread[at - 1] ?? node.querySelector("a");
+    read(notice.id);
+    next?.focus({ preventScroll: !isByKey });
+  }
 
   function update(now) {
     show(title, visible(now.title ?? now.eventType, false));

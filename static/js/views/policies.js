@@ -105,6 +105,7 @@ function fallback() {
       toast(words(error));
       tell(await get("/settings/daemon"));
     }
+    choice.focus();
   }
 }
 

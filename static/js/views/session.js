@@ -4,7 +4,7 @@ import { get } from "../lib/api.js";
 import { h, show } from "../lib/dom.js";
 import { later } from "../parts/later.js";
 import { looking } from "../parts/looking.js";
-import { failed, loading } from "../parts/page.js";
+import { empty, failed, head, loading } from "../parts/page.js";
 import { tabs } from "../parts/tabs.js";
 import { header } from "./session/header.js";
 import { terminalTab } from "./session/terminal_tab.js";
@@ -35,13 +35,17 @@ export function session(ctx, id) {
     try {
       update((await get(`/sessions/${encodeURIComponent(id)}`)).session);
     } catch (error) {
-      if (!known) show(room, failed(error, error.status === 404 ? null : load));
+      if (known) return;
+      const isNone = error.status === 404;
+      top.node.hidden = isNone;
+      show(room, isNone ? nowhere() : failed(error, load));
     }
   }
 
   function update(now) {
     if (!now) return;
     known = now;
+    top.node.hidden = false;
     top.update(now);
     if (!parts && view.node.isConnected) fill(now);
     parts?.forEach((part) => part.update?.(now));
@@ -73,6 +77,12 @@ export function session(ctx, id) {
     show(room, h("div", { class: "tab-line" }, bar.bar, tools), bar.panels);
     bar.select("terminal");
   }
+}
+
+/** What an old link or a removed session leaves. */
+function nowhere() {
+  return [head("No such session"), empty("It was removed, or the address is not right.",
+    h("a", { class: "button", href: "#/sessions" }, "Show all sessions"))];
 }
 
 /** The session's open questions; what shows them is fetched with the first one. */

@@ -10,7 +10,7 @@ import { signingIn } from "./settings/signing_in.js";
 
 const TABS = [
   { id: "general", label: "General", make: general },
-  { id: "notifications", label: "Notifications", make: notices },
+  { id: "notifications", label: "Notices", make: notices },
   { id: "signing-in", label: "Signing in", make: signingIn },
   { id: "health", label: "Health", make: health },
 ];

@@ -10,9 +10,11 @@ export async function notices({ page, url, title }) {
   const unread = page.locator(".notice-row.unread");
   await unread.filter({ hasText: title }).first().waitFor();
   const count = await unread.count();
-  await unread.first().getByRole("button", { name: "Mark read" }).click();
+  await unread.first().getByRole("button", { name: "Mark read" }).press("Enter");
   await page.waitForFunction((before) =>
     document.querySelectorAll(".notice-row.unread").length === before - 1, count);
+  const isOnNext = await page.evaluate(() => document.activeElement.closest(".unread") !== null);
+  assert.equal(isOnNext, count > 1, "the key that read one notice is on the next");
   if (count > 1) await page.getByRole("button", { name: "Mark all read" }).click();
   await page.waitForFunction(() => !document.querySelector(".notice-row.unread"));
   await page.reload();

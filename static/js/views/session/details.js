@@ -1,8 +1,9 @@
 /** All facts about a session. */
 
 import { h, show } from "../../lib/dom.js";
-import { bytes, moment } from "../../lib/format.js";
+import { bytes } from "../../lib/format.js";
 import { join } from "../../lib/shell.js";
+import { whole } from "../../parts/moment.js";
 import { copied } from "../../parts/session_actions.js";
 import { isLive } from "../../parts/state.js";
 import { download } from "./download.js";
@@ -43,8 +44,8 @@ function facts(session) {
     ["Program", session.program, true],
     ["Arguments", session.args.length ? join(session.args) : "none", session.args.length > 0],
     ["Process", session.pid && isLive(session) ? String(session.pid) : null],
-    ["Started", moment(session.createdAt)],
-    ["Ended", session.endedAt ? moment(session.endedAt) : null],
+    ["Started", whole(session.createdAt)],
+    ["Ended", session.endedAt ? whole(session.endedAt) : null],
     ["Exit", exitOf(session)],
     ["Why it ended", isLive(session) ? null : session.reason ?? null],
     ["Runs", session.epoch > 1 ? `${session.epoch}, the earlier ones were resumed` : null],

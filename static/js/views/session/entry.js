@@ -1,9 +1,9 @@
 /** One line of a session's activity; a tool call opens to all that is known of it. */
 
 import { h, say } from "../../lib/dom.js";
-import { oneLine } from "../../lib/format.js";
+import { oneLine } from "../../lib/hidden.js";
 import { badge } from "../../parts/badge.js";
-import { time } from "../../parts/time.js";
+import { moment } from "../../parts/moment.js";
 import { deciderOf } from "./timeline.js";
 
 const TONES = { allow: "busy", ask: "ask", deny: "bad" };
@@ -15,7 +15,7 @@ export function entry(first) {
 }
 
 function note() {
-  const [title, text, at] = [h("b", {}), h("span", { class: "entry-text" }), time()];
+  const [title, text, at] = [h("b", {}), h("span", { class: "entry-text" }), moment()];
   const node = h("li", { class: "entry note-entry" }, h("div", { class: "entry-line" },
     h("span", {}), title, text, h("span", {}), at.node));
   return {
@@ -33,7 +33,7 @@ function note() {
 function call() {
   const verdict = badge("", "over");
   const [tool, text, by] = [h("b", {}), h("code", { class: "entry-text" }), h("span", {})];
-  const [at, body] = [time(), h("div", { class: "entry-body" })];
+  const [at, body] = [moment(), h("div", { class: "entry-body" })];
   const fold = h("details", {}, h("summary", { class: "entry-line" },
     verdict, tool, text, h("span", { class: "meta entry-by" }, by), at.node), body);
   let now = null;

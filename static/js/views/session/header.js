@@ -2,13 +2,13 @@
 
 import { post, put, remove } from "../../lib/api.js";
 import { h, list, say } from "../../lib/dom.js";
-import { oneLine } from "../../lib/format.js";
+import { oneLine } from "../../lib/hidden.js";
 import { badge } from "../../parts/badge.js";
 import { marks } from "../../parts/marks.js";
 import { menu } from "../../parts/menu.js";
 import { actionsOf, done, resume, stop } from "../../parts/session_actions.js";
 import { isLive, nameOf, stateBadge } from "../../parts/state.js";
-import { time } from "../../parts/time.js";
+import { moment } from "../../parts/moment.js";
 
 const NAME_CHARS = 80;
 const TICK_MS = 1000;
@@ -18,14 +18,14 @@ const PEN = "✎";
 export function header(ctx, id) {
   const state = stateBadge();
   const name = renaming(ctx, id);
-  const [where, since] = [h("span", { class: "session-path" }), time()];
+  const [where, since] = [h("span", { class: "session-path" }), moment()];
   const alarm = h("p", { class: "alarm", hidden: true });
   const badges = h("span", { class: "session-badges" });
   const follow = list(badges, ({ title, word }) => title ?? word, mark);
   let now = null;
   const buttons = quick(ctx, id, () => now);
   const gone = () => { location.hash = "#/sessions"; };
-  const more = menu("More actions", "⋯", () => actionsOf(ctx, now, gone));
+  const more = menu("More actions", "⋯", () => actionsOf(ctx, now, gone), { hidden: true });
   // The countdown of dangerous mode has to be right in its last minute.
   const ticking = setInterval(() => now?.dangerousUntil && update(now), TICK_MS);
   const node = h("header", { class: "session-head" },
@@ -38,6 +38,7 @@ export function header(ctx, id) {
 
   function update(session) {
     now = session;
+    more.hidden = false;
     name.update(session);
     say(where, `${session.provider} · ${oneLine(session.cwd)} · `);
     where.title = session.cwd;
@@ -54,7 +55,7 @@ export function header(ctx, id) {
 function renaming(ctx, id) {
   const name = h("h1", { title: "Double-click to rename", ondblclick: edit });
   const pen = h("button", { class: "quiet pen", "aria-label": "Rename", title: "Rename",
-    onclick: edit }, PEN);
+    hidden: true, onclick: edit }, PEN);
   const field = h("input", { class: "rename", "aria-label": "Name", maxlength: NAME_CHARS,
     hidden: true, onkeydown: keys, onblur: () => leave(true) });
   let now = null;
@@ -62,6 +63,7 @@ function renaming(ctx, id) {
     nodes: [name, field, pen],
     update(session) {
       now = session;
+      pen.hidden = !field.hidden;
       say(name, nameOf(session));
     },
   };

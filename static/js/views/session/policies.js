@@ -22,7 +22,7 @@ export function policies(ctx, session) {
   ]);
   drawSets();
   const own = h("button", { type: "button", onclick: () => edit(session, path, again) },
-    "Edit its own policy");
+    "Change its own policy");
   const plain = session.provider === "command" && h("p", { class: "notice" },
     "No policy decides in this session: it runs a command, which asks nobody. Its sandbox holds.");
   return {

@@ -3,7 +3,7 @@
  * verdict, who gave it and how long it took. No DOM here.
  */
 
-import { oneLine } from "../../lib/format.js";
+import { oneLine } from "../../lib/hidden.js";
 
 /** What events are called, by source and type. */
 const NOTES = {

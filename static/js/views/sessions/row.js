@@ -1,13 +1,14 @@
 /** One session in the list: what it is, how it stands, what it last said or asks for. */
 
 import { h, list, say } from "../../lib/dom.js";
-import { lastPart, oneLine, span } from "../../lib/format.js";
+import { lastPart, span } from "../../lib/format.js";
+import { oneLine } from "../../lib/hidden.js";
 import { menu } from "../../parts/menu.js";
 import { marks } from "../../parts/marks.js";
 import { actionsOf } from "../../parts/session_actions.js";
 import { badge } from "../../parts/badge.js";
 import { isLive, nameOf, stateBadge } from "../../parts/state.js";
-import { time } from "../../parts/time.js";
+import { moment } from "../../parts/moment.js";
 import { brief } from "./order.js";
 
 /** `{ node, update({ session, asks }) }`. */
@@ -18,7 +19,7 @@ export function row(ctx) {
   const where = h("span", { class: "session-where meta" });
   const badges = h("span", { class: "session-badges" });
   const answer = h("a", { class: "session-answer", hidden: true }, "Answer");
-  const age = time(null, (text) => text);
+  const age = moment("age");
   let now = null;
   const more = menu("Actions", "⋯", () => actionsOf(ctx, now));
   const follow = list(badges, ({ word }) => word, ({ word, tone, title }) =>

@@ -36,7 +36,7 @@ function draw({ version, state, checks }) {
   const well = state.status === "ok" && checks.every((check) => check.ok);
   return [
     h("section", { class: "group" }, h("h2", {}, "This daemon"),
-      h("dl", { class: "facts" },
+      h("dl", { class: "row-facts" },
         fact("Version", `${version.version} (build ${version.build})`),
         fact("Process", String(version.pid)),
         version.web && fact("Address", version.web.url),

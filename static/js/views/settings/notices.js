@@ -40,8 +40,8 @@ function switches(known) {
     group("Notices",
       yesNo(row("notificationsEnabled", "Tell me", "Off: nothing is stored and nobody is told.")),
       yesNo({
-        ...row("systemNotificationsEnabled", "Notices of the system",
-          "While this page is open but not looked at. The browser asks you once."),
+        ...row("systemNotificationsEnabled", "System notices",
+          "While this page is open but not looked at. The browser asks you first."),
         save: system,
       }),
       number(row("notificationDwellSeconds", "Wait before telling",
@@ -98,7 +98,7 @@ function row(channel, again) {
     last?.state === "failed" && last.detail && h("p", { class: "problem" }, last.detail)),
     h("div", { class: "actions" }, button("Test", test),
       button(enabled ? "Switch off" : "Switch on", flip),
-      kind === "webhook" && button("Edit", () => channelDialog(channel, again)),
+      kind === "webhook" && button("Change", () => channelDialog(channel, again)),
       button("Remove", drop, { class: "danger" })));
 
   async function test(event) {

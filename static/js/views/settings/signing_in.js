@@ -71,7 +71,7 @@ function secrets(status, again) {
 }
 
 function newPassword(again) {
-  const now = field("Password of today", { type: "password", autocomplete: "current-password" });
+  const now = field("Current password", { type: "password", autocomplete: "current-password" });
   const next = field("New password", {
     type: "password", autocomplete: "new-password", minlength: LEAST_CHARS, oninput: judge,
   });
@@ -102,9 +102,9 @@ function newFactor(again) {
   const place = h("div", { class: "form" });
   const asked = dialog("New authenticator", place, again);
   const password = field("Password", { type: "password", autocomplete: "current-password" });
-  const code = codeField("Code from the authenticator of today");
+  const code = codeField("Code from the current authenticator");
   show(place, h("p", { class: "meta" },
-    "The one of today counts until the new one has shown its first code. All other browsers are "
+    "The current one counts until the new one has shown its first code. All other browsers are "
     + "signed out then, and the recovery codes are new."),
   form("Continue", async () => {
     const offer = await post("/auth/mfa/setup", {
@@ -112,6 +112,7 @@ function newFactor(again) {
     });
     scan(offer);
   }, userName(), password.node, code.node));
+  password.input.focus();
 
   function scan(offer) {
     const first = codeField("Code from the new one", "Six digits, new every 30 seconds.");
