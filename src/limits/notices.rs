@@ -63,6 +63,8 @@ pub const WEBHOOK_CONNECT: Duration = Duration::from_secs(10);
 pub const RESOLVE_WAIT: Duration = Duration::from_secs(10);
 /// Addresses of one host that `curl` is given; it tries a few.
 pub const ADDRESSES: usize = 8;
+/// Links that are followed on the way to a program, as many as the kernel does.
+pub const LINKS: usize = 40;
 /// Bytes that are read of what a user's program or `curl` prints; the rest is thrown away.
 pub const PRINTED_BYTES: usize = 64 * 1024;
 /// Characters of its end that a receipt keeps.

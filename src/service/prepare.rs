@@ -17,6 +17,7 @@ use crate::provider::Provider;
 use crate::provider::env;
 use crate::service::Service;
 use crate::service::conversation::Conversation;
+use crate::service::policy_sets::SetView;
 use crate::service::program;
 use crate::service::sandbox;
 use crate::sys::file;
@@ -35,6 +36,8 @@ pub(super) struct Around<'a> {
     pub talk: Option<&'a Conversation>,
     /// The program of a rehearsal, which is not looked up and not proven.
     pub rehearsed: Option<&'a Path>,
+    /// The policy sets that hold from its first call on, in the default set's place.
+    pub policy_sets: Option<&'a [SetView]>,
 }
 
 /// A program with everything around it, ready to be launched.
@@ -67,7 +70,7 @@ impl Service {
         cwd: &Path,
         around: &Around<'_>,
     ) -> Result<Prepared> {
-        let Around { given, talk, rehearsed } = *around;
+        let Around { given, talk, rehearsed, .. } = *around;
         env::check_billing(row.billing, provider.keys, given)?;
         let given = &self.injected(provider, row, given)?;
         let secret = id::hex(&id::random::<32>()?);

@@ -73,6 +73,18 @@ fn sets_used(tx: &Tx<'_>, session: &Session) -> Result<()> {
     audit::append(tx, &row).map(drop)
 }
 
+/// A session begins under policy sets that a person chose for it.
+pub fn started_under(tx: &Tx<'_>, session: &str, names: &[&str], ids: &[&str]) -> Result<()> {
+    let reason = match names {
+        [] => "started with no policy set".to_string(),
+        names => format!("started under the policy set {}", names.join(", ")),
+    };
+    let mut row = NewEntry::new(Kind::Session, time::unix_ms(), Decider::Person, reason);
+    row.session = Some(session.to_string());
+    row.details = Some(json!({"policySets": ids}));
+    audit::append(tx, &row).map(drop)
+}
+
 /// A session's cage is less than what this host is expected to have.
 pub fn less_caged(session: &str, asked: &str, held: &str) -> NewEntry {
     let reason = format!("the sandbox is only {held}; asked for: {asked}");

@@ -21,10 +21,12 @@ use crate::provider;
 use crate::provider::Provider;
 use crate::service::Service;
 use crate::service::actor;
+use crate::service::applied;
 use crate::service::conversation;
 use crate::service::conversation::Conversation;
 use crate::service::dangerous;
 use crate::service::live::Live;
+use crate::service::policy_sets::SetView;
 use crate::service::prepare::Around;
 use crate::service::prepare::Prepared;
 use crate::service::program;
@@ -60,6 +62,8 @@ pub struct StartRequest {
     pub env: Vars,
     /// Env sets by id or name, later ones win.
     pub env_sets: Vec<String>,
+    /// Policy sets by id or name, in the default set's place; none for the usual one.
+    pub policy_sets: Option<Vec<String>>,
     /// Terminal size.
     pub size: Option<Size>,
     /// Who pays.
@@ -125,7 +129,9 @@ impl Service {
             row.agent_session = Some(talk.id.clone()).filter(|_| !talk.fork);
             row.forked_from = Some(talk.id.clone()).filter(|_| talk.fork);
         }
-        let around = Around { given: &request.env, talk, rehearsed: None };
+        let chosen = request.policy_sets.as_deref().map(|all| self.found_sets(all)).transpose()?;
+        let policy_sets = chosen.as_deref();
+        let around = Around { given: &request.env, talk, rehearsed: None, policy_sets };
         let result = self.first_launch(provider, &mut row, &cwd, &around);
         match &result {
             Ok(row) if request.remember => self.remember_grants(&cwd, &row.sandbox.grants)?,
@@ -147,10 +153,16 @@ impl Service {
         let prepared = self.prepare(provider, row, cwd, around)?;
         prepared.note(row);
         let (insert, event) = (row.clone(), started_event(row));
+        let chosen = around.policy_sets.map(<[SetView]>::to_vec);
         self.store().write(move |tx| {
             sessions::insert(tx, &insert)?;
-            if let Some(set) = default_set(settings::get(tx, DEFAULT_SET)?.as_ref()) {
-                policy_sets::apply(tx, &insert.id, &set)?;
+            match &chosen {
+                Some(sets) => applied::from_the_start(tx, &insert.id, sets)?,
+                None => {
+                    if let Some(set) = default_set(settings::get(tx, DEFAULT_SET)?.as_ref()) {
+                        policy_sets::apply(tx, &insert.id, &set)?;
+                    }
+                }
             }
             recorded::begun(tx, &insert)?;
             events::append(tx, &event).map(drop)
@@ -208,7 +220,8 @@ impl Service {
         given: &Vars,
     ) -> Result<Session> {
         let talk = conversation::of(row);
-        let around = Around { given, talk: talk.as_ref(), rehearsed: None };
+        let (talk, rehearsed, policy_sets) = (talk.as_ref(), None, None);
+        let around = Around { given, talk, rehearsed, policy_sets };
         let prepared = self.prepare(provider, row, cwd, &around)?;
         prepared.note(row);
         let (update, event) = (row.clone(), started_event(row));

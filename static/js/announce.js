@@ -5,6 +5,7 @@
  */
 
 import { get, post } from "./lib/api.js";
+import { shown } from "./lib/visible.js";
 import { toast } from "./parts/toast.js";
 
 /** How long a notice is news: what is older was there before the page, or came while it slept. */
@@ -33,28 +34,30 @@ function tell(notice) {
   if (document.visibilityState !== "visible") return void bySystem(notice).catch(() => {});
   const there = [addressOf(notice), `#/sessions/${notice.sessionId}`];
   if (there.some((address) => location.hash.startsWith(address))) return;
-  toast(notice.body, { href: addressOf(notice), label: "Show", pressed: () => read(notice) });
+  toast(shown(notice.body), { href: addressOf(notice), label: "Show", pressed: () => read(notice) });
 }
 
 async function bySystem(notice) {
   if (!("Notification" in window) || Notification.permission !== "granted") return;
   const { settings } = await get("/settings/daemon");
   if (!settings.systemNotificationsEnabled) return;
+  // Neither has a mark for what cannot be seen; a session's name or a directory's may have that.
+  const title = shown(notice.title);
   const options = {
-    body: notice.body, icon: "/icon.svg", tag: `${notice.sessionId} ${notice.eventType}`,
+    body: shown(notice.body), icon: "/icon.svg", tag: `${notice.sessionId} ${notice.eventType}`,
   };
   try {
-    const shown = new Notification(notice.title, options);
-    shown.onclick = () => {
+    const told = new Notification(title, options);
+    told.onclick = () => {
       window.focus();
       location.hash = addressOf(notice);
-      shown.close();
+      told.close();
       read(notice);
     };
   } catch {
     // Phones take notices from a service worker only, which there is over HTTPS.
     const worker = await navigator.serviceWorker?.getRegistration();
-    await worker?.showNotification(notice.title, options);
+    await worker?.showNotification(title, options);
   }
 }
 

@@ -10,6 +10,10 @@ import { value } from "./lib/value.js";
 const ENDED = 50;
 /** Notices that are kept; a view fetches what is older. */
 const NOTICES = 100;
+/** A list that could not be had is asked for again after this, while there is a connection. */
+const RETRY_MS = 5000;
+/** After so many lists that news had overtaken one is shown all the same. */
+const TURNS = 3;
 
 /**
  * `{ sessions, approvals, notices }`, values of lists that are null until they are known;
@@ -81,30 +85,38 @@ function follow(socket, topic, { load, change, heard }) {
   const all = value(null);
   let loading = false;
   let stale = false;
+  let again = null;
   all.problem = value(null);
   async function refresh() {
     stale = true;
     if (loading) return;
     loading = true;
-    // What came in while the list was on its way may be newer or older than the list.
-    while (stale) {
+    clearTimeout(again);
+    // What came in while the list was on its way may be newer or older than the list. Where news
+    // never pause, one that is a moment old is better than none.
+    for (let turn = 1; stale; turn += 1) {
       stale = false;
       try {
         const loaded = await load();
         all.problem.set(null);
-        if (!stale) all.set(loaded);
+        if (!stale || turn % TURNS === 0) all.set(loaded);
       } catch (error) {
         all.problem.set(error);
       }
     }
     loading = false;
+    // What stands there is old by then, and nothing else may come to say so.
+    if (all.problem.get()) again = setTimeout(retry, RETRY_MS);
   }
+  const retry = () => socket.state.get() === "open" && refresh();
   socket.subscribe(topic, {
     subscribed: refresh,
     told(message) {
       heard?.(message);
       if (loading) stale = true;
-      else all.set(change(all.get() ?? [], message));
+      // News of a list that could not be had are no list.
+      else if (all.get() === null || all.problem.get()) refresh();
+      else all.set(change(all.get(), message));
     },
   });
   // A small promise to whoever has just answered something: the list will say so.

@@ -15,7 +15,9 @@ use crate::support::wait::wait_until;
 use crate::support::webhook::Webhook;
 use serde_json::Value;
 use serde_json::json;
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
+use std::process::Command;
 
 /// A program that keeps what it is told.
 fn recorder(space: &Space) -> (String, PathBuf) {
@@ -182,27 +184,35 @@ fn what_fails_is_tried_again_and_what_will_not_work_is_not() {
 #[test]
 fn nothing_of_a_channel_is_in_the_process_list_or_in_a_log() {
     let space = Space::new();
+    // A session may write there, and the login shell looks there first.
     space.write("home/.profile", "PATH=\"$HOME/bin:$PATH\"\n");
-    let kept = space.root.join("seen");
-    let script = format!(
-        "#!/bin/sh\n{{ tr '\\0' ' ' < /proc/$$/cmdline; env; }} > {0}\ncat > {0}.config\n\
-         printf 200\n",
-        kept.display()
-    );
-    space.write_program("home/bin/curl", &script);
+    let planted = space.root.join("planted-ran");
+    space.write_program("home/bin/curl", &format!("#!/bin/sh\n: > {}\n", planted.display()));
+    let mode = std::fs::Permissions::from_mode(0o777);
+    std::fs::set_permissions(space.root.join("home/bin"), mode).unwrap();
     let daemon = Daemon::start(&space);
     daemon.uncage();
-    let (url, token) = ("https://1.1.1.1/hunter22", "tk_hunter22");
-    let files = [space.write("url", url), space.write("token", token)].map(|p| path_text(&p));
+    // It hears the request and never answers, so that who asks can be looked at.
+    let deaf = Webhook::saying("");
+    let (url, token) = (deaf.url("hunter22"), "tk_hunter22");
+    let files = [space.write("url", &url), space.write("token", token)].map(|p| path_text(&p));
     let line = ["notify", "webhook", "phone", "--url-file", &files[0], "--token-file", &files[1]];
-    space.cli(&line).expect(0);
+    space.cli(&[&line[..], &["--allow-private"]].concat()).expect(0);
     space.cli(&["key", "rotate"]).expect(0);
-    space.cli(&["notify", "test", "phone"]).expect(0);
-    let seen = std::fs::read_to_string(&kept).unwrap();
-    assert!(seen.contains("curl -q --config -") && !seen.contains("hunter22"), "{seen}");
-    let config = std::fs::read_to_string(kept.with_extension("config")).unwrap();
-    assert!(config.contains(&format!("url = \"{url}\"\n")), "{config}");
-    assert!(config.contains(&format!("header = \"Authorization: Bearer {token}\"\n")), "{config}");
+    std::thread::scope(|scope| {
+        let test = scope.spawn(|| space.cli(&["notify", "test", "phone"]).expect(1).stdout);
+        let asked = deaf.next();
+        let seen = children(daemon.pid(), "curl");
+        let [[pid, line, env]] = &seen[..] else { panic!("one curl: {seen:?}") };
+        assert!(line.ends_with("curl -q --config - "), "{line}");
+        assert!(!line.contains("hunter22") && !env.contains("hunter22"), "{seen:?}");
+        assert!(asked.head.starts_with("POST /hunter22 HTTP/1.1"), "{}", asked.head);
+        assert!(asked.head.contains(&format!("Bearer {token}")), "{}", asked.head);
+        Command::new("kill").arg(pid).status().expect("kill");
+        let said = test.join().expect("a test");
+        assert!(!said.contains("hunter22"), "{said}");
+    });
+    assert!(!planted.exists(), "what a session has planted was run outside of its cage");
     space.cli(&["notify", "rm", "phone"]).expect(0);
     let audit = space.cli(&["audit", "export"]).expect(0).stdout;
     assert!(audit.contains("channel phone made") && audit.contains("channel phone removed"));
@@ -212,6 +222,27 @@ fn nothing_of_a_channel_is_in_the_process_list_or_in_a_log() {
     }
     let database = std::fs::read(space.state.join("codepiper.db")).unwrap();
     assert!(!database.windows(8).any(|part| part == b"hunter22"));
+}
+
+/// Number, command line and environment of each child of `parent` whose program has this name.
+fn children(parent: i32, name: &str) -> Vec<[String; 3]> {
+    let read = |path: String| {
+        let bytes = std::fs::read(path).unwrap_or_default();
+        String::from_utf8_lossy(&bytes).replace('\0', " ")
+    };
+    let tasks = std::fs::read_dir(format!("/proc/{parent}/task")).expect("threads").flatten();
+    let listed: String =
+        tasks.map(|task| read(path_text(&task.path().join("children"))) + " ").collect();
+    let named =
+        listed.split_whitespace().filter(|pid| read(format!("/proc/{pid}/comm")).trim() == name);
+    let one = |pid: &str| {
+        [
+            pid.to_string(),
+            read(format!("/proc/{pid}/cmdline")),
+            read(format!("/proc/{pid}/environ")),
+        ]
+    };
+    named.map(one).collect()
 }
 
 #[test]

@@ -91,6 +91,37 @@ fn a_policy_holds_from_the_very_next_call_and_not_while_it_is_disabled() {
 }
 
 #[test]
+fn a_session_is_under_the_sets_that_were_chosen_from_its_first_call_on() {
+    let space = Space::new();
+    let daemon = start(&space);
+    let mut policy = denies("in-set", "Bash");
+    policy["scope"] = json!("set");
+    daemon.post("/policies", &policy);
+    daemon.post("/policy-sets", &json!({"id": "mine", "name": "strict", "policyIds": ["in-set"]}));
+    let begun = |name: &str, sets: Value| {
+        let fields = json!({"provider": "claude-code", "policySetIds": sets});
+        Inside::start_as(&space, &daemon, name, &fields)
+    };
+    let strict = begun("strict", json!(["strict", "mine"]));
+    let applied = |one: &Inside| daemon.get(&format!("/sessions/{}/policy-sets", one.id));
+    assert_eq!(ids(&applied(&strict), "policySets"), ["mine"], "once, and not the usual one");
+    expect(&strict, "Bash", "deny");
+    let free = begun("free", json!([]));
+    assert_eq!(applied(&free)["policySets"], json!([]));
+    let usual = Inside::start_claude(&space, &daemon, "usual");
+    assert_eq!(ids(&applied(&usual), "policySets"), ["standard"]);
+    let before = daemon.get("/sessions");
+    let unknown = json!({"provider": "claude-code", "cwd": "/", "policySetIds": ["nope"]});
+    let refused = daemon.request("POST", "/sessions", Some(&unknown));
+    assert_eq!(refused.status, 404, "{}", refused.text());
+    let count = |list: &Value| list["sessions"].as_array().map(Vec::len);
+    assert_eq!(count(&daemon.get("/sessions")), count(&before), "nothing is left behind");
+    let audit = space.cli(&["audit", "export"]).expect(0).stdout;
+    assert!(audit.contains("started under the policy set strict"), "{audit}");
+    assert!(audit.contains("started with no policy set"), "{audit}");
+}
+
+#[test]
 fn a_set_decides_only_where_it_is_applied_and_only_as_long() {
     let space = Space::new();
     let daemon = start(&space);

@@ -52,9 +52,10 @@ pub fn show(api: &Api, _: &Request, params: &Params) -> Result<Reply> {
     Ok(session_reply(api, 200, &api.resolve(params.get("id"))?))
 }
 
-/// Takes `{provider, cwd, args?, name?, env?, envSetIds?, cols?, rows?, billingMode?,
-/// projectSettings?, dangerousSeconds?, sandbox?, grants?, rememberGrants?, providerResume?}`,
-/// where the last is `{providerSessionId, mode?: resume|fork}` and of the env sets later ones win;
+/// Takes `{provider, cwd, args?, name?, env?, envSetIds?, policySetIds?, cols?, rows?,
+/// billingMode?, projectSettings?, dangerousSeconds?, sandbox?, grants?, rememberGrants?,
+/// providerResume?}`, where the last is `{providerSessionId, mode?: resume|fork}`, of the env sets
+/// later ones win, and the policy sets hold from the first call on in the default set's place;
 /// answers 201 `{session}` once the program runs. A failed start is 422 `{error, code, output}`
 /// with what the program had printed, and leaves nothing behind. The first start of an agent's
 /// program waits for the proof of its gate, and is 403 where the gate does not hold.
@@ -64,7 +65,10 @@ pub fn start(api: &Api, request: Request, _: &Params, answer: Answer) {
         Err(error) => return answer.send(Reply::error(&error)),
     };
     let (provider, cwd) = (asked.provider.clone(), asked.cwd.clone());
-    let env = match api.search_vars(&asked.env_sets, &asked.env) {
+    // Said at once, not after the seconds of a proof.
+    let sets = asked.policy_sets.as_deref().unwrap_or_default();
+    let known = api.found_sets(sets).map(drop);
+    let env = match known.and_then(|()| api.search_vars(&asked.env_sets, &asked.env)) {
         Ok(env) => env,
         Err(error) => return answer.send(Reply::error(&error)),
     };
@@ -181,6 +185,7 @@ fn start_request(body: &Value) -> Result<StartRequest> {
         "name",
         "env",
         "envSetIds",
+        "policySetIds",
         "cols",
         "rows",
         "billingMode",
@@ -205,6 +210,7 @@ fn start_request(body: &Value) -> Result<StartRequest> {
         name: fields.text("name")?.map(str::to_string),
         env: Vars::from(variables("env", fields.get("env"))?),
         env_sets: fields.texts("envSetIds")?.unwrap_or_default(),
+        policy_sets: fields.texts("policySetIds")?,
         size,
         billing: billing(&fields)?.unwrap_or_default(),
         project_settings: fields.flag("projectSettings")?.unwrap_or(false),

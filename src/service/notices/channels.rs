@@ -3,6 +3,7 @@
 //! 1. A URL, a token and arguments MUST NOT leave this file but sealed: lists, records and errors
 //!    have names, programs and hosts.
 //! 2. Each change MUST be on record in the transaction that makes it.
+//! 3. A token MUST NOT go with a URL to another place than the one that it was given for.
 
 use crate::base::error::{Code, Error, Result};
 use crate::base::id;
@@ -222,10 +223,18 @@ fn changed_way(way: Way, wish: &Wish) -> Result<Way> {
             if wish.names_program() {
                 return Err(Error::invalid("a webhook has no program or args"));
             }
+            let before = url.origin();
             let url = match &wish.url {
                 Some(url) => Url::parse(url.expose())?,
                 None => url,
             };
+            // Whoever can change where it goes must not be shown what was meant for another place.
+            if url.origin() != before && token.is_some() && wish.token.is_none() {
+                return Err(Error::invalid(format!(
+                    "the channel's token is for {before}; give the one for {}, or an empty one",
+                    url.origin()
+                )));
+            }
             let token = wish.token.clone().or(token).filter(|token| !token.expose().is_empty());
             Way::Webhook { url, token }
         }

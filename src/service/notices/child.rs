@@ -19,7 +19,6 @@ use std::os::fd::AsFd;
 use std::os::unix::process::CommandExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::path::PathBuf;
 use std::process::Child;
 use std::process::Command;
 use std::process::ExitStatus;
@@ -46,15 +45,6 @@ impl Ran {
     }
 }
 
-/// The program called `name` on a PATH, in a directory that is absolute.
-pub fn find(name: &str, path: &str) -> Result<PathBuf> {
-    let dirs = path.split(':').map(Path::new).filter(|dir| dir.is_absolute());
-    let mut found = dirs.map(|dir| dir.join(name)).filter(|full| full.is_file());
-    found.next().ok_or_else(|| {
-        Error::new(Code::Failed, format!("{name} is not on the login shell's PATH; install it"))
-    })
-}
-
 /// Runs a program to its end. `Timeout` where it takes longer than `wait`; it is ended then.
 pub fn run(program: &Path, args: &[&str], env: &Vars, stdin: &[u8], wait: Duration) -> Result<Ran> {
     let shown = program.display();
@@ -63,9 +53,11 @@ pub fn run(program: &Path, args: &[&str], env: &Vars, stdin: &[u8], wait: Durati
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().code(Code::Failed, || format!("cannot run {shown}"))?;
     let watched = watch(&mut child, stdin, wait);
-    if watched.is_err() {
-        // Its group has its number until it is waited for.
+    if !matches!(watched, Ok(Some(_))) {
+        // Its group has its number until it is waited for. It may have left it, so it is ended by
+        // itself as well: nothing would end the wait for one that goes on.
         let _ = proc::signal_group(child.id() as i32, Name::SIGKILL);
+        let _ = child.kill();
     }
     let status = child.wait().internal(|| format!("cannot wait for {shown}"));
     let Some([stdout, stderr]) = watched? else {
@@ -76,7 +68,7 @@ pub fn run(program: &Path, args: &[&str], env: &Vars, stdin: &[u8], wait: Durati
 }
 
 /// Feeds it and reads what it prints until it has ended, whoever else still holds its pipes. `None`
-/// where it was late; its group is ended then.
+/// where it is late.
 fn watch(child: &mut Child, stdin: &[u8], wait: Duration) -> Result<Option<[String; 2]>> {
     let lost = || Error::internal("no pipe to a child");
     let ended = proc::pidfd(child.id() as i32)?;
@@ -113,7 +105,6 @@ fn watch(child: &mut Child, stdin: &[u8], wait: Duration) -> Result<Option<[Stri
             return Ok(Some([out.text(), err.text()]));
         }
         if is_late {
-            proc::signal_group(child.id() as i32, Name::SIGKILL)?;
             return Ok(None);
         }
     }
@@ -183,11 +174,5 @@ mod tests {
         assert!(proc::stat(left).is_some(), "what it left behind is its own affair");
         proc::signal(left, Name::SIGKILL).unwrap();
         assert!(begun.elapsed() < LONG);
-    }
-
-    #[test]
-    fn a_program_is_found_in_absolute_directories_alone() {
-        assert_eq!(find("sh", "bin:/nonexistent:/bin").ok().unwrap(), Path::new("/bin/sh"));
-        assert!(find("sh", "bin:.:").is_err());
     }
 }

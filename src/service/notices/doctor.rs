@@ -9,7 +9,7 @@ use crate::service::checks::dotted;
 use crate::service::doctor::Row;
 use crate::service::doctor::bad;
 use crate::service::doctor::good;
-use crate::service::notices::child;
+use crate::service::notices::system;
 use std::collections::BTreeMap;
 
 const NAME: &str = "webhooks";
@@ -31,8 +31,8 @@ impl Service {
     fn curl(&self) -> Result<Version> {
         let vars = env::base(&self.login_env.get(), &BTreeMap::new())?;
         let path = vars.get("PATH").map_or("", String::as_str);
-        child::find("getent", path)?;
-        let found = self.version(&child::find("curl", path)?, &vars)?;
+        system::find("getent", path)?;
+        let found = self.version(&system::find("curl", path)?, &vars)?;
         match found >= OLDEST {
             true => Ok(found),
             false => {

@@ -28,6 +28,7 @@ pub mod raise;
 pub mod receipt;
 pub mod sealed;
 pub mod send;
+pub mod system;
 mod trial;
 pub mod url;
 pub mod webhook;

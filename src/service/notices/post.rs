@@ -4,8 +4,9 @@
 //! 1. Nothing MUST go out without its row, and no row MUST be let go before what became of it is
 //!    stored.
 //! 2. It MUST sleep while nothing is due.
+//! 3. A row that cannot be handled MUST NOT hold up another.
 
-use crate::base::error::{Code, Result};
+use crate::base::error::{Code, Error, Result};
 use crate::base::thread;
 use crate::base::time;
 use crate::limits::notices as limits;
@@ -48,6 +49,8 @@ struct Post {
     service: Arc<Service>,
     /// When each is due by the clock that nobody can set, for the time that its row says.
     due: HashMap<Key, (i64, Instant)>,
+    /// Rows that could not be handled, and why.
+    troubled: HashMap<Key, String>,
     /// On their way, or done and not noted yet.
     under_way: Vec<Key>,
     /// What became of deliveries and could not be stored.
@@ -83,10 +86,14 @@ impl Service {
     }
 }
 
+fn sooner(known: Option<Instant>, at: Instant) -> Option<Instant> {
+    Some(known.map_or(at, |known| known.min(at)))
+}
+
 impl Post {
     fn new(service: Arc<Service>) -> Post {
-        let (due, under_way, owed) = Default::default();
-        Post { service, due, under_way, owed, ends: bounded(limits::ENDS) }
+        let (due, troubled, under_way, owed) = Default::default();
+        Post { service, due, troubled, under_way, owed, ends: bounded(limits::ENDS) }
     }
 
     fn run(mut self) {
@@ -145,8 +152,12 @@ impl Post {
         for dwell in self.service.store().read(notices::dwells)? {
             let key = Key::Dwell(dwell.session.clone(), dwell.kind.word());
             match self.at(&key, dwell.due_ms) {
-                at if at <= time::now() => self.become_notice(&dwell)?,
-                at => next = Some(next.map_or(at, |known| known.min(at))),
+                at if at <= time::now() => {
+                    if let Err(error) = self.become_notice(&dwell) {
+                        next = sooner(next, self.put_off(&key, dwell.due_ms, &error));
+                    }
+                }
+                at => next = sooner(next, at),
             }
             seen.push(key);
         }
@@ -159,16 +170,19 @@ impl Post {
             let mut at = self.at(&key, delivery.due_ms);
             // Full: the end of one of them makes it look again.
             if at <= time::now() && self.under_way.len() < limits::SENDERS {
-                match self.dispatch(&key, delivery)? {
-                    Some(later) => at = later,
-                    None => continue,
+                let due_ms = delivery.due_ms;
+                match self.dispatch(&key, delivery) {
+                    Ok(Some(later)) => at = later,
+                    Ok(None) => continue,
+                    Err(error) => at = self.put_off(&key, due_ms, &error),
                 }
             }
             if at > time::now() {
-                next = Some(next.map_or(at, |known| known.min(at)));
+                next = sooner(next, at);
             }
         }
         self.due.retain(|key, _| seen.contains(key));
+        self.troubled.retain(|key, _| seen.contains(key));
         Ok(next)
     }
 
@@ -182,6 +196,17 @@ impl Post {
         }
         let left = due_ms.saturating_sub(time::unix_ms()).max(0).unsigned_abs();
         let at = time::now() + Duration::from_millis(left).min(limits::AFTER);
+        self.due.insert(key.clone(), (due_ms, at));
+        at
+    }
+
+    /// A row that cannot be handled holds up no other: it has its turn again, and is said once.
+    fn put_off(&mut self, key: &Key, due_ms: i64, error: &Error) -> Instant {
+        let words = error.chain();
+        if self.troubled.insert(key.clone(), words.clone()).as_ref() != Some(&words) {
+            log::error!("{key:?} waits: {words}");
+        }
+        let at = time::now() + limits::STORE_RETRY;
         self.due.insert(key.clone(), (due_ms, at));
         at
     }
@@ -225,6 +250,11 @@ impl Post {
         let found = service.store().read(|conn| notices::get(conn, notice))?;
         let channel = service.store().read(|conn| channels::get(conn, &id))?;
         let Some(view) = service.shown(found.into_iter().collect())?.pop() else { return Ok(None) };
+        // Answered since it was read: it is no longer on its way.
+        let waits = |one: &Delivery| one.channel == id && one.state == DeliveryState::Waiting;
+        if !view.deliveries.iter().any(waits) {
+            return Ok(None);
+        }
         let Some(channel) = channel.filter(|channel| channel.enabled) else {
             self.skip(delivery, "the channel is off or gone")?;
             return Ok(None);

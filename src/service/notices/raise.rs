@@ -87,6 +87,8 @@ pub fn dwell(tx: &Tx<'_>, row: &Session, kind: Kind, why: Option<&str>) -> Resul
         false => Some(0),
     };
     let seconds = seconds.unwrap_or(limits::notices::DWELL_SECONDS);
+    // Whatever the database says, no transaction of a session's fails of it.
+    let seconds = seconds.min(limits::notices::DWELL_SECONDS_MOST);
     Ok(Dwell {
         session: row.id.clone(),
         kind,

@@ -47,10 +47,13 @@ impl Service {
     }
 
     fn try_by(&self, channel: &Channel, message: &Message) -> Result<Sent> {
-        let way = {
+        let (channel, way) = {
             let _hold = self.logins.keys.hold();
-            // Sealed under the key of now: it may have been changed since the channel was read.
-            sealed::open(&self.logins.keys, &self.find_channel(&channel.id)?)?
+            // Sealed under the key of now: it may have been changed since the channel was read, and
+            // what it may do counts as it is sealed.
+            let channel = self.find_channel(&channel.id)?;
+            let way = sealed::open(&self.logins.keys, &channel)?;
+            (channel, way)
         };
         let vars = env::base(&self.login_env.get(), &BTreeMap::new())?;
         match way {

@@ -13,6 +13,7 @@ use crate::limits::notices as limits;
 use crate::service::notices::address;
 use crate::service::notices::child;
 use crate::service::notices::send::Sent;
+use crate::service::notices::system;
 use crate::service::notices::url::Url;
 use std::net::IpAddr;
 use zeroize::Zeroizing;
@@ -40,7 +41,7 @@ pub fn call(call: &Call<'_>, env: &Vars) -> Sent {
 
 fn make(call: &Call<'_>, env: &Vars) -> Result<Sent> {
     let path = env.get("PATH").map_or("", String::as_str);
-    let curl = child::find("curl", path)?;
+    let curl = system::find("curl", path)?;
     let addresses = match resolve(call.url, path, env)? {
         Some(addresses) => addresses,
         None => return Ok(Sent::Retry(format!("{} has no address now", call.url.host))),
@@ -78,7 +79,7 @@ fn resolve(url: &Url, path: &str, env: &Vars) -> Result<Option<Vec<IpAddr>>> {
     if let Some(address) = url.address() {
         return Ok(Some(vec![address]));
     }
-    let getent = child::find("getent", path)?;
+    let getent = system::find("getent", path)?;
     let ran = child::run(&getent, &["ahosts", &url.host], env, b"", limits::RESOLVE_WAIT)?;
     let found = addresses(&ran.stdout);
     Ok((!found.is_empty()).then_some(found))

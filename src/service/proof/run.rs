@@ -110,7 +110,8 @@ impl Service {
         };
         self.proofs.queue.rehearses(Some(id));
         let given = Vars::from(given);
-        let around = Around { given: &given, talk: None, rehearsed: Some(program) };
+        let rehearsed = Some(program);
+        let around = Around { given: &given, talk: None, rehearsed, policy_sets: None };
         self.first_launch(provider, &mut row, Path::new(&*project), &around)?;
         if !self.await_end(id, limits::PROOF_WAIT)
             && let Some(live) = self.records.live(id)

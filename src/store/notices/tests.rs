@@ -220,3 +220,30 @@ fn only_the_newest_notices_are_kept() {
         assert_eq!(all[0].0, 6, "the oldest are gone");
     });
 }
+
+#[test]
+fn a_row_of_a_kind_that_is_not_known_hides_no_other() {
+    with_session("notice-unknown-kind", |store| {
+        raised(store, dwell("a", Kind::Crashed, None));
+        raised(store, dwell("b", Kind::Ended, None));
+        made(store, dwell("a", Kind::Crashed, None), 100, None);
+        made(store, dwell("b", Kind::Ended, None), 100, None);
+        let newer = |tx: &Tx<'_>| {
+            for table in ["notice_dwells", "notices"] {
+                let sql = format!("UPDATE {table} SET kind = 'session.new' WHERE session_id = 'a'");
+                tx.execute(&sql, []).internal(|| "cannot write".into())?;
+            }
+            Ok(())
+        };
+        store.write(newer).unwrap();
+        let sessions = |all: Vec<String>| assert_eq!(all, ["b"]);
+        sessions(store.read(dwells).unwrap().into_iter().map(|d| d.session).collect());
+        sessions(
+            store.read(|c| changed(c, 0, 9)).unwrap().into_iter().map(|n| n.session).collect(),
+        );
+        let page = Page { limit: 9, ..Page::default() };
+        sessions(store.read(|c| list(c, &page)).unwrap().into_iter().map(|n| n.session).collect());
+        let taken = store.write(|tx| take(tx, "b", Kind::Ended)).unwrap();
+        assert_eq!(taken.map(|d| d.session).as_deref(), Some("b"));
+    });
+}

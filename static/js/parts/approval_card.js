@@ -59,7 +59,8 @@ export function approvalCard(item, answered, isHere = false) {
   function update(next) {
     const now = asksOf(next);
     // More questions under the same button: it says so, and waits again.
-    if (asks.length && now.length > asks.length) guard.again();
+    const known = new Set(asks.map(({ id }) => id));
+    if (asks.length && now.some(({ id }) => !known.has(id))) guard.again();
     asks = now;
     count.hidden = asks.length < 2;
     count.textContent = `asked ${asks.length} times, answered as one`;

@@ -30,11 +30,14 @@ export function arming(node, buttons) {
   let ready = false;
   let timer = null;
   let early = false;
+  let pressed = null;
   let place = null;
   node.addEventListener("pointerdown", () => { early = !ready; }, true);
   node.addEventListener("keydown", (event) => {
-    early = !ready;
-    // A key that is held down from something else is no answer.
+    // A key that is held down from something else is no answer: Enter presses while it is down, a
+    // blank when it is let go.
+    if (!event.repeat) [early, pressed] = [!ready, event.target];
+    else if (event.target !== pressed) early = true;
     if (event.repeat && event.key === "Enter") event.preventDefault();
   }, true);
   const card = { measure: () => (node.isConnected ? where(node) : null), moved };
@@ -82,8 +85,11 @@ export function arming(node, buttons) {
 
   function forget() {
     clearTimeout(timer);
+    ready = false;
     guarded.delete(card);
     sizes.unobserve(node);
+    // Boxes around cards that are gone would be kept with them.
+    if (!guarded.size) sizes.disconnect();
   }
 }
 

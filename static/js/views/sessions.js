@@ -9,6 +9,7 @@ import { words } from "../parts/field.js";
 import { empty, head, loading } from "../parts/page.js";
 import { isLive, nameOf } from "../parts/state.js";
 import { toast } from "../parts/toast.js";
+import { visible } from "../parts/visible_text.js";
 import { filters } from "./sessions/filters.js";
 import { arrange } from "./sessions/order.js";
 import { row } from "./sessions/row.js";
@@ -124,5 +125,6 @@ const SAID = { freeze: "frozen: nothing in them runs.", thaw: "go on." };
 
 function failures(failed) {
   return h("ul", {}, failed.map(({ session, error }) =>
-    h("li", {}, h("a", { href: `#/sessions/${session.id}` }, nameOf(session)), `: ${error}`)));
+    h("li", {}, h("a", { href: `#/sessions/${session.id}` }, visible(nameOf(session), false)),
+      `: ${error}`)));
 }

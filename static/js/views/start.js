@@ -1,13 +1,12 @@
 /** Starting a session: what runs, where, with what, and what it may. */
 
-import { get, post, remove } from "../lib/api.js";
+import { get, post } from "../lib/api.js";
 import { h, show } from "../lib/dom.js";
 import { DURATIONS, MEANING } from "../parts/danger.js";
 import { dialog } from "../parts/dialog.js";
-import { field, form, select, toggle, words } from "../parts/field.js";
+import { field, form, select, toggle } from "../parts/field.js";
 import { fill } from "../parts/page.js";
 import { printed } from "../parts/session_actions.js";
-import { toast } from "../parts/toast.js";
 import { commandLine, extraArguments } from "./start/command.js";
 import { directory } from "./start/directory.js";
 import { fence } from "./start/fence.js";
@@ -123,7 +122,8 @@ function dangerPart() {
 async function run(ctx, provider, parts, asked, output) {
   const choices = {
     cwd: parts.cwd.input.value.trim(), args: parts.line.args(), envSetIds: parts.env.ids(),
-    billingMode: parts.billing?.input.value, projectSettings: parts.settings?.input?.checked,
+    policySetIds: parts.policy?.ids(), billingMode: parts.billing?.input.value,
+    projectSettings: parts.settings?.input?.checked,
     ...parts.fence.value(),
   };
   show(output, h("p", { class: "meta", role: "status" }, provider.gateProof === "none"
@@ -142,21 +142,8 @@ async function run(ctx, provider, parts, asked, output) {
     throw error;
   }
   const { grants, rememberGrants, ...lasting } = choices;
-  keep(provider.id, { ...lasting, grants, policySetIds: parts.policy?.ids() });
+  keep(provider.id, { ...lasting, grants });
   asked.close();
   ctx.sessions.refresh();
   location.hash = `#/sessions/${started.session.id}`;
-  await settle(started.session.id, parts.policy?.change() ?? { apply: [], takeOff: [] });
-}
-
-/** The sets that were chosen beside the usual ones, or in their place. */
-async function settle(id, { apply, takeOff }) {
-  const path = `/sessions/${id}/policy-sets`;
-  const calls = [
-    ...apply.map((set) => post(path, { policySetId: set.id })),
-    ...takeOff.map((set) => remove(`${path}/${encodeURIComponent(set.id)}`)),
-  ];
-  for (const call of await Promise.allSettled(calls)) {
-    if (call.status === "rejected") toast(words(call.reason));
-  }
 }

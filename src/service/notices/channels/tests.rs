@@ -46,6 +46,25 @@ fn a_channel_is_made_changed_and_removed_and_each_is_on_record_without_its_secre
 }
 
 #[test]
+fn a_token_does_not_go_with_its_channel_to_another_place() {
+    let stand = Stand::new("channel-token");
+    let service = &stand.service;
+    let wish =
+        Wish { token: Some(Secret::new("tk_hunter22")), ..webhook("phone", "https://ntfy.sh/a") };
+    service.create_channel(Kind::Webhook, wish, "test").unwrap();
+    let to = |url: &str, token: Option<&str>| {
+        let token = token.map(Secret::new);
+        let wish = Wish { url: Some(Secret::new(url)), token, ..Wish::default() };
+        service.change_channel("phone", wish, "test")
+    };
+    for url in ["https://evil.example/a", "https://ntfy.sh:8443/a", "https://x.ntfy.sh/a"] {
+        refused(to(url, None), "token is for https://ntfy.sh");
+    }
+    assert!(to("https://ntfy.sh/b", None).unwrap().has_token, "the same place");
+    assert!(!to("https://other.example/a", Some("")).unwrap().has_token);
+}
+
+#[test]
 fn what_could_not_work_or_would_do_more_than_was_said_is_refused() {
     let stand = Stand::new("channels-refused");
     let make = |kind, wish| stand.service.create_channel(kind, wish, "test");

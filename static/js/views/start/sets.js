@@ -33,7 +33,7 @@ export function envSets(all, last) {
 
 const names = (set) => Object.keys(set.maskedVars ?? {}).join(", ") || "empty";
 
-/** `{ node, change() }`: what to apply and to take off once the session is there. */
+/** `{ node, ids() }` of the policy sets that hold from the session's first call on. */
 export function policySets(all, last) {
   const usual = all.filter((set) => set.isDefault).map((set) => set.id);
   const wanted = new Set(last ?? usual);
@@ -48,10 +48,6 @@ export function policySets(all, last) {
   return {
     node: group("Policy sets", rows.map((one) => one.node)),
     ids: () => all.map((set) => set.id).filter((id) => wanted.has(id)),
-    change: () => ({
-      apply: all.filter((set) => wanted.has(set.id) && !usual.includes(set.id)),
-      takeOff: all.filter((set) => !wanted.has(set.id) && usual.includes(set.id)),
-    }),
   };
 }
 
