@@ -337,5 +337,15 @@ impl FromSql for Kind {
     }
 }
 
+/// Makes what a session's rows are about unknown here, as a newer codepiper may have written them.
+#[cfg(test)]
+pub fn spoil(tx: &Tx<'_>, session: &str) -> Result<()> {
+    for table in ["notice_dwells", "notices"] {
+        let sql = format!("UPDATE {table} SET kind = 'session.new' WHERE session_id = ?1");
+        tx.execute(&sql, [session]).internal(|| format!("cannot spoil {table}"))?;
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests;

@@ -34,7 +34,9 @@ function tell(notice) {
   if (document.visibilityState !== "visible") return void bySystem(notice).catch(() => {});
   const there = [addressOf(notice), `#/sessions/${notice.sessionId}`];
   if (there.some((address) => location.hash.startsWith(address))) return;
-  toast(shown(notice.body), { href: addressOf(notice), label: "Show", pressed: () => read(notice) });
+  toast(shown(notice.body), {
+    href: addressOf(notice), label: "Show", pressed: () => read(notice),
+  });
 }
 
 async function bySystem(notice) {

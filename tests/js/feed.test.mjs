@@ -28,7 +28,7 @@ const turns = async (count) => {
 const asks = (...ids) => ids.map((id) => ({ id, status: "pending" }));
 const ids = (list) => list.get()?.map(({ id }) => id) ?? null;
 
-test("news of a list that could not be had fetch it, and are never taken for the whole", async () => {
+test("news of a list that could not be had fetch it, and are never the whole", async () => {
   let replies = 0;
   globalThis.fetch = async () => {
     replies += 1;

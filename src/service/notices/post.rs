@@ -296,3 +296,41 @@ impl Post {
         }))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::channel;
+    use crate::model::notice::Kind;
+    use crate::service::login::stand::Stand;
+    use crate::service::notices::channels::Wish;
+    use crate::store::sessions;
+
+    #[test]
+    fn a_delivery_that_cannot_be_handled_holds_up_no_other() {
+        let stand = Stand::new("post-alone");
+        let service = stand.service.clone();
+        let (name, program) = (Some("desk".to_string()), Some("/bin/true".to_string()));
+        let wish = Wish { name, program, ..Wish::default() };
+        let channel = service.create_channel(channel::Kind::Command, wish, "test").unwrap();
+        let rows = ["a", "b"].map(|id| service.blank(id));
+        let id = channel.id.clone();
+        let made = service.store().write(move |tx| {
+            let mut made = Vec::new();
+            for row in &rows {
+                sessions::insert(tx, row)?;
+                let (id, _) =
+                    notices::insert(tx, &raise::dwell(tx, row, Kind::Crashed, None)?, 5, None)?;
+                deliveries::insert(tx, &receipt::waiting(id, &channel, 0))?;
+                made.push(id);
+            }
+            notices::spoil(tx, "a").map(|()| made)
+        });
+        let (key, mut post) = (Key::Delivery(made.unwrap()[1], id), Post::new(service));
+        let next = post.look().unwrap().expect("the other has its turn again");
+        assert!(next > time::now());
+        assert_eq!((post.under_way.as_slice(), post.troubled.len()), (&[key][..], 1));
+        let (_, sent) = post.ends.1.recv().unwrap();
+        assert_eq!(sent, Sent::Done(String::new()));
+    }
+}

@@ -228,14 +228,7 @@ fn a_row_of_a_kind_that_is_not_known_hides_no_other() {
         raised(store, dwell("b", Kind::Ended, None));
         made(store, dwell("a", Kind::Crashed, None), 100, None);
         made(store, dwell("b", Kind::Ended, None), 100, None);
-        let newer = |tx: &Tx<'_>| {
-            for table in ["notice_dwells", "notices"] {
-                let sql = format!("UPDATE {table} SET kind = 'session.new' WHERE session_id = 'a'");
-                tx.execute(&sql, []).internal(|| "cannot write".into())?;
-            }
-            Ok(())
-        };
-        store.write(newer).unwrap();
+        store.write(|tx| spoil(tx, "a")).unwrap();
         let sessions = |all: Vec<String>| assert_eq!(all, ["b"]);
         sessions(store.read(dwells).unwrap().into_iter().map(|d| d.session).collect());
         sessions(

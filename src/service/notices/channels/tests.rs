@@ -89,6 +89,6 @@ fn what_could_not_work_or_would_do_more_than_was_said_is_refused() {
     run("/bin/sh").unwrap();
     let url = Wish { url: Some(Secret::new("https://x/hunter22")), ..Wish::default() };
     refused(stand.service.change_channel("c", url, "test"), "no url");
-    refused(stand.service.change_channel("d", Wish::default(), "test"), "notify list");
+    refused(stand.service.change_channel("none-such", Wish::default(), "test"), "notify list");
     refused(run("/bin/cat"), "another channel is called");
 }
