@@ -169,7 +169,7 @@ mod tests {
             ("/sw.js", true),
             ("/js/main.js", false),
             ("/icon.svg", false),
-            ("/css/base.css", false),
+            ("/css/login.css", false),
         ] {
             let reply = ask(&format!("GET {path} HTTP/1.1")).unwrap();
             let line = reply.lines().find(|line| line.starts_with("Content-Security-Policy: "));

@@ -5,7 +5,7 @@
  */
 
 import { get, post } from "./lib/api.js";
-import { shown } from "./lib/visible.js";
+import { oneLine } from "./lib/hidden.js";
 import { toast } from "./parts/toast.js";
 
 /** How long a notice is news: what is older was there before the page, or came while it slept. */
@@ -34,7 +34,7 @@ function tell(notice) {
   if (document.visibilityState !== "visible") return void bySystem(notice).catch(() => {});
   const there = [addressOf(notice), `#/sessions/${notice.sessionId}`];
   if (there.some((address) => location.hash.startsWith(address))) return;
-  toast(shown(notice.body), {
+  toast(oneLine(notice.body), {
     href: addressOf(notice), label: "Show", pressed: () => read(notice),
   });
 }
@@ -44,9 +44,9 @@ async function bySystem(notice) {
   const { settings } = await get("/settings/daemon");
   if (!settings.systemNotificationsEnabled) return;
   // Neither has a mark for what cannot be seen; a session's name or a directory's may have that.
-  const title = shown(notice.title);
+  const title = oneLine(notice.title);
   const options = {
-    body: shown(notice.body), icon: "/icon.svg", tag: `${notice.sessionId} ${notice.eventType}`,
+    body: oneLine(notice.body), icon: "/icon.svg", tag: `${notice.sessionId} ${notice.eventType}`,
   };
   try {
     const told = new Notification(title, options);

@@ -156,11 +156,11 @@ fn colours_have_one_home() {
 
 /// What build.rs packs: own files under their own names, libraries as its table names them.
 fn served() -> Vec<String> {
-    let own = [scripts(), read("static/css", ".css")].concat();
+    let own = scripts();
     let mut served: Vec<String> =
         own.iter().map(|s| s.path.trim_start_matches("static").to_string()).collect();
     let packed = read_one("build.rs");
-    let rows = packed.text.split("(\"/").skip(1).filter_map(|rest| rest.split('"').next());
+    let rows = packed.text.split("\"/").skip(1).filter_map(|rest| rest.split('"').next());
     served.extend(rows.map(|address| format!("/{address}")));
     served.push("/icon.svg".to_string());
     served
