@@ -23,12 +23,14 @@ const PAGES: &[(&str, &str)] = &[
 /// What the pages use of the libraries in `static/package.json`.
 const LIBRARIES: &[(&str, &str)] = &[
     ("/vendor/xterm.mjs", "@xterm/xterm/lib/xterm.mjs"),
-    ("/vendor/xterm.css", "@xterm/xterm/css/xterm.css"),
     ("/vendor/addon-fit.mjs", "@xterm/addon-fit/lib/addon-fit.mjs"),
     ("/vendor/addon-search.mjs", "@xterm/addon-search/lib/addon-search.mjs"),
     ("/vendor/addon-unicode11.mjs", "@xterm/addon-unicode11/lib/addon-unicode11.mjs"),
     ("/vendor/addon-web-links.mjs", "@xterm/addon-web-links/lib/addon-web-links.mjs"),
 ];
+
+/// The style sheet of xterm.js.
+const XTERM: &str = "../node_modules/@xterm/xterm/css/xterm";
 
 /// The style sheets of the pages, each of several files of `static/css` in this order: one request,
 /// and half the bytes.
@@ -37,8 +39,8 @@ const STYLES: &[(&str, &[&str])] = &[
     (
         "/css/dashboard.css",
         &[
-            "tokens", "base", "layout", "parts", "views", "settings", "calls", "inbox", "policies",
-            "audit", "env_sets", "sessions", "session", "start",
+            XTERM, "tokens", "base", "layout", "parts", "views", "settings", "calls", "inbox",
+            "policies", "audit", "env_sets", "sessions", "session", "start",
         ],
     ),
 ];

@@ -3,7 +3,6 @@
 import { copy } from "../lib/clipboard.js";
 import { get, post, put, remove } from "../lib/api.js";
 import { h } from "../lib/dom.js";
-import { danger } from "./danger.js";
 import { confirm, dialog } from "./dialog.js";
 import { field, form, select, words } from "./field.js";
 import { fill } from "./page.js";
@@ -34,7 +33,7 @@ export function actionsOf(ctx, session, gone) {
     session.provider !== "command" && (lifted
       ? { label: "End dangerous mode", act: () => done(remove(`${path}/dangerous`),
         "Policy decides again.", refresh) }
-      : { label: "Dangerous mode…", danger: true, act: () => danger(session, refresh) }),
+      : { label: "Dangerous mode…", danger: true, act: () => lift(session, refresh) }),
     null,
     { label: "Stop…", danger: true, act: () => stop(session, refresh) },
     { label: "Kill…", danger: true, act: () => kill(session, refresh) },
@@ -145,4 +144,10 @@ function failure(error) {
 export function printed(error) {
   return [h("p", { class: "meta" }, "The program said:"),
     h("pre", { tabindex: "0" }, error.body.output)];
+}
+
+/** What asks about dangerous mode is fetched when it is wanted. */
+async function lift(session, refresh) {
+  const { danger } = await import("./danger.js");
+  danger(session, refresh);
 }
