@@ -1,6 +1,6 @@
 /** The page in front of the dashboard: signing in, and the first time the way to it. */
 
-import { get, proof } from "./lib/api.js";
+import { proof, standing } from "./lib/api.js";
 import { enter, h, show } from "./lib/dom.js";
 import { apply } from "./lib/theme.js";
 import { enrol } from "./views/enrol.js";
@@ -30,7 +30,7 @@ function start(status) {
 
 async function look() {
   try {
-    start(await get("/auth/status"));
+    start(await standing());
   } catch (error) {
     step([
       h("h1", {}, "No answer"), h("p", {}, error.message),

@@ -2,7 +2,7 @@
 
 import { announce } from "./announce.js";
 import { feed } from "./feed.js";
-import { get, onSignedOut, post, proof } from "./lib/api.js";
+import { onSignedOut, post, proof, standing } from "./lib/api.js";
 import { h, icon, show } from "./lib/dom.js";
 import { router } from "./lib/router.js";
 import { Socket } from "./lib/socket.js";
@@ -28,7 +28,7 @@ async function signOut() {
 }
 
 async function stillIn() {
-  const status = await get("/auth/status").catch(() => null);
+  const status = await standing().catch(() => null);
   if (status && !status.authenticated) leave();
 }
 
@@ -133,7 +133,7 @@ function start() {
 
 apply();
 onSignedOut(leave);
-const status = await get("/auth/status").catch(() => null);
+const status = await standing().catch(() => null);
 if (status && !(status.authenticated && proof.get())) leave();
 else start();
 registerOffline();

@@ -7,6 +7,8 @@
 
 const PROOF = "codepiper.proof";
 const DEVICE = "codepiper.device";
+/** What a request is told that came with two cookies of ours; the next one comes with one. */
+const DOUBLED = "cookie_doubled";
 
 /** What the daemon refused, in its own words. */
 export class ApiError extends Error {
@@ -69,17 +71,30 @@ export function signedIn(reply) {
   if (reply.device) device.set(reply.device);
 }
 
-/** What is not JSON: the reply itself, `{ headers, arrayBuffer() }`. */
-export async function raw(path) {
-  const reply = await send("GET", path);
-  if (!reply.ok) throw await refusal(reply);
-  return reply;
+/**
+ * How far this browser is signed in. Another page of this host may have set a cookie of the same
+ * name as ours; the first reply says so and takes it away.
+ */
+export async function standing() {
+  const found = await get("/auth/status");
+  return found.cookieDoubled ? get("/auth/status") : found;
 }
 
+/** What is not JSON: the reply itself, `{ headers, arrayBuffer() }`. */
+export const raw = (path) => answered("GET", path);
+
 async function call(method, path, body, signal) {
-  const reply = await send(method, path, body, signal);
-  if (!reply.ok) throw await refusal(reply);
+  const reply = await answered(method, path, body, signal);
   return reply.json().catch(() => null);
+}
+
+async function answered(method, path, body, signal, again = false) {
+  const reply = await send(method, path, body, signal);
+  if (reply.ok) return reply;
+  const answer = await reply.json().catch(() => null);
+  if (answer?.code === DOUBLED && !again) return answered(method, path, body, signal, true);
+  if (reply.status === 401) signedOut();
+  throw new ApiError(reply.status, answer, Number(reply.headers.get("Retry-After")) || 0);
 }
 
 async function send(method, path, body, signal) {
@@ -94,10 +109,4 @@ async function send(method, path, body, signal) {
     if (signal?.aborted) throw new ApiError(0, { error: "taken back", code: "aborted" });
     throw new ApiError(0, { error: "the daemon cannot be reached", code: "unreachable" });
   }
-}
-
-async function refusal(reply) {
-  const answer = await reply.json().catch(() => null);
-  if (reply.status === 401) signedOut();
-  return new ApiError(reply.status, answer, Number(reply.headers.get("Retry-After")) || 0);
 }
