@@ -106,6 +106,9 @@ pub const AGENT_UP: Duration = Duration::from_secs(60);
 /// An agent rests when it has said so for this long: some flap while they start, and a prompt that
 /// was typed while one worked begins its turn right behind the last.
 pub const REST_SETTLES: Duration = Duration::from_millis(300);
+/// From an agent's word that it needs a person until its turn, too, is known to be over: two ways,
+/// a hook and the terminal, in any order.
+pub const STUCK_SETTLES: Duration = Duration::from_secs(2);
 /// From an answer until the agent's terminal says so too: its next frame, but for the load.
 pub const REDRAWN: Duration = Duration::from_secs(1);
 /// From a prompt's Enter until its agent says that it works: at once, but for the machine's load.

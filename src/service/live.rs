@@ -25,6 +25,7 @@ use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 /// What the session's thread can be asked.
 pub enum Command {
@@ -103,11 +104,19 @@ pub struct View {
     pub adopting: bool,
     /// When the session came to its state, Unix milliseconds, as far as this daemon has seen it.
     pub since_ms: Option<i64>,
+    /// When the agent said last that it cannot work without a person.
+    pub stuck: Option<Instant>,
     /// The program has ended, and the store does not take that yet.
     pub end_owed: bool,
 }
 
 impl View {
+    /// The agent has just said that it cannot work: that its turn is over, which it says at the same
+    /// time and by another way, is no news then.
+    pub fn is_newly_stuck(&self) -> bool {
+        self.stuck.is_some_and(|at| at.elapsed() < limits::STUCK_SETTLES)
+    }
+
     /// The agent has nothing to do, and no prompt on its way to it.
     pub fn is_at_rest(&self) -> bool {
         self.agent.is_some_and(AgentState::is_at_rest) && !self.pending

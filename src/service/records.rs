@@ -163,8 +163,11 @@ impl Records {
 
     /// Applies a change of state; nothing happens where it means nothing.
     pub fn transition(&self, live: &Live, what: Change) {
-        if what == Change::Works {
-            live.works();
+        match what {
+            Change::Works => live.works(),
+            Change::Stuck(_) => drop(live.set_view(|view| view.stuck = Some(time::now()))),
+            Change::Rests if live.view().is_newly_stuck() => return,
+            _ => {}
         }
         let row = live.row();
         let from = row.state;

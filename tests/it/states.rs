@@ -161,6 +161,10 @@ echo '{"hook_event_name":"SessionStart","session_id":"x","source":"startup","cwd
 say idle
 until [ -e out ]; do sleep 0.05; done
 say blocked:kind=auth
+sleep 0.1
+echo '{"hook_event_name":"StopFailure","session_id":"x","error":"authentication_failed"}' |
+  "${CODEPIPER_UNIX_SOCK%/*}"/codepiper-* hook-forward
+: >heard
 cat
 "#;
 
@@ -190,5 +194,7 @@ fn an_agent_that_cannot_work_before_a_person_has_looked_says_why() {
     wait("");
     assert_eq!(row()["guarded"], true);
     space.write("project/out", "");
+    // That its turn is over it says at the same time, by its hook.
+    wait_until("the hook", SOON, || space.project.join("heard").exists());
     wait("not logged in");
 }
