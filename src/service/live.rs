@@ -111,8 +111,8 @@ pub struct View {
 }
 
 impl View {
-    /// The agent has just said that it cannot work: that its turn is over, which it says at the same
-    /// time and by another way, is no news then.
+    /// The agent has just said that it cannot work: that its turn is over, which it says at the
+    /// same time and by another way, is no news then.
     pub fn is_newly_stuck(&self) -> bool {
         self.stuck.is_some_and(|at| at.elapsed() < limits::STUCK_SETTLES)
     }

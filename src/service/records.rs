@@ -163,13 +163,13 @@ impl Records {
 
     /// Applies a change of state; nothing happens where it means nothing.
     pub fn transition(&self, live: &Live, what: Change) {
+        let row = live.row();
         match what {
             Change::Works => live.works(),
             Change::Stuck(_) => drop(live.set_view(|view| view.stuck = Some(time::now()))),
-            Change::Rests if live.view().is_newly_stuck() => return,
+            Change::Rests if row.reason.is_some() && live.view().is_newly_stuck() => return,
             _ => {}
         }
-        let row = live.row();
         let from = row.state;
         let Some((to, reason)) = transition(from, what) else { return };
         if (to, &reason) == (from, &row.reason) {
