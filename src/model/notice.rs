@@ -235,8 +235,8 @@ mod tests {
     #[test]
     fn a_session_is_called_by_its_name_its_directory_or_its_id() {
         let id = "0b7e4c1e-9d43";
-        assert_eq!(label(id, Some("build"), "/work/app"), "build");
-        assert_eq!(label(id, None, "/work/app/"), "app");
+        assert_eq!(label(id, Some("build"), "/srv/app"), "build");
+        assert_eq!(label(id, None, "/srv/app/"), "app");
         assert_eq!(label(id, None, "/"), "session 0b7e4c1e");
     }
 
