@@ -270,10 +270,10 @@ fn from_file(file: &str) -> Result<Secret> {
     let shown = if file == "-" { "standard input" } else { file };
     let read = read.map(Zeroizing::new).code(Code::Invalid, || format!("cannot read {shown}"))?;
     match read.trim() {
-        "" => Err(Error::invalid(format!("{shown} is empty"))),
-        line if line.contains('\n') => {
-            Err(Error::invalid(format!("{shown} has more than one line")))
-        }
+        "" => Err(Error::invalid(format!("{shown} is empty: put the URL or token on one line"))),
+        line if line.contains('\n') => Err(Error::invalid(format!(
+            "{shown} has more than one line: leave only the URL or token in it"
+        ))),
         line => Ok(Secret::new(line)),
     }
 }

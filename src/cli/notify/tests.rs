@@ -58,6 +58,7 @@ fn a_line_that_could_not_work_sends_nothing() {
     refused(&["notify", "command", "a", "--", "no-such-program-anywhere"], "not on your PATH");
     refused(&["notify", "webhook", "a", "--token-file", "-"], "--url-file FILE");
     refused(&["notify", "webhook", "a", "--url-file", "/nonexistent"], "cannot read");
+    refused(&["notify", "webhook", "a", "--url-file", "/dev/null"], "on one line");
     refused(&["notify", "command", "a", "--after", "x", "--", "sh"], "duration");
 }
 

@@ -23,7 +23,7 @@ export function shortcuts(rows) {
 export const known = () => [...sets].reverse().flat();
 
 /** Whether a key that is pressed here belongs to what has the focus. */
-export function isTaken(event) {
+function isTaken(event) {
   const { target } = event;
   if (event.defaultPrevented || event.isComposing) return true;
   if (event.ctrlKey || event.altKey || event.metaKey) return true;

@@ -11,7 +11,7 @@ const FIELDS = [
 ];
 
 /** A rule in one line, as near to the line form as is good to read. */
-export function ruleLine(rule) {
+function ruleLine(rule) {
   const one = (value) => (typeof value === "string" ? value : JSON.stringify(value));
   const many = (value) => (Array.isArray(value) ? value.map(one).join(" | ") : one(value));
   const known = FIELDS.filter(([name]) => rule[name] !== undefined)
